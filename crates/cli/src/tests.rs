@@ -1,0 +1,78 @@
+use std::ffi::OsString;
+use std::io;
+
+use super::*;
+
+static SAMPLE: Command = Command {
+    name: "sample",
+    summary: "show what a table does",
+    usage: "[-abc] [-f file] dir",
+    flags: &[
+        Flag { names: &["a"], value: None, help: "the letter a" },
+        Flag { names: &["b", "big"], value: None, help: "as large as may be" },
+        Flag { names: &["f", "file"], value: Some("FILE"), help: "read FILE" },
+    ],
+    about: "More to know.",
+};
+
+fn read(words: &[&str]) -> Result<Args, Stop> {
+    parse(&SAMPLE, words.iter().map(OsString::from))
+}
+
+fn keys(args: &Args) -> Vec<&'static str> {
+    args.flags.iter().map(|given| given.flag.key()).collect()
+}
+
+#[test]
+fn letters_cluster_and_keep_their_order() {
+    assert_eq!(keys(&read(&["-ba", "-b", "dir"]).unwrap()), ["b", "a", "b"]);
+}
+
+#[test]
+fn a_value_is_joined_or_follows_and_the_last_one_counts() {
+    for words in [["-fx", "-f", "y"].as_slice(), &["--file=x", "--file", "y"], &["-afx", "-fy"]] {
+        let args = read(words).unwrap();
+        assert_eq!(args.value("f"), Some(&OsString::from("y")), "{words:?}");
+        assert_eq!(args.values("f").len(), 2);
+    }
+}
+
+#[test]
+fn options_stop_at_the_first_operand_and_at_two_dashes() {
+    assert_eq!(read(&["-a", "dir", "-b"]).unwrap().operands, ["dir", "-b"]);
+    assert_eq!(read(&["-a", "--", "-b"]).unwrap().operands, ["-b"]);
+}
+
+#[test]
+fn what_is_wrong_is_said_in_the_words_of_getopt() {
+    assert_eq!(read(&["-z"]), Err(Stop::wrong("illegal option -- z".into())));
+    assert_eq!(read(&["-f"]), Err(Stop::wrong("option requires an argument -- f".into())));
+}
+
+#[test]
+fn help_shows_every_flag_of_the_table() {
+    let Err(Stop::Help(text)) = read(&["--help"]) else { panic!("--help is understood") };
+    for flag in SAMPLE.flags {
+        assert!(text.contains(flag.help), "{text}");
+    }
+    assert!(text.contains("-f, --file FILE"), "{text}");
+    assert!(text.starts_with("usage: sample [-abc] [-f file] dir\n"), "{text}");
+}
+
+#[test]
+fn reasons_are_djbs() {
+    let said = |errno| reason(&io::Error::from_raw_os_error(errno)).into_owned();
+    assert_eq!(said(libc::ENOENT), "file does not exist");
+    assert_eq!(said(libc::EACCES), "access denied");
+    assert_eq!(said(libc::EPERM), "permission denied");
+    assert_eq!(said(libc::EAGAIN), "temporary failure");
+    assert_eq!(said(libc::ENXIO), "device not configured");
+    assert!(!said(libc::EKEYREJECTED).is_empty());
+}
+
+#[test]
+fn a_failure_is_one_sentence() {
+    let failed: Result<(), _> = Err(io::Error::from_raw_os_error(libc::EMFILE));
+    let sentence = failed.unable("open x").unwrap_err().to_string();
+    assert_eq!(sentence, "unable to open x: process cannot open more files");
+}

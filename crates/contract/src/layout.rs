@@ -1,0 +1,30 @@
+//! The names of the files in a service directory and in a scan directory.
+
+/// What supervise executes.
+pub const RUN: &str = "run";
+/// Where it exists, the service is not started by itself.
+pub const DOWN: &str = "down";
+/// Where it exists, the service stays in the supervisor's session (daemontools-encore).
+pub const NO_SETSID: &str = "no-setsid";
+/// How long after `svc -d` the service is killed; without the file never (s6: milliseconds; a
+/// duration with a unit is understood too).
+pub const TIMEOUT_KILL: &str = "timeout-kill";
+/// The directory of the logger of a service, inside its service directory.
+pub const LOG: &str = "log";
+/// The directory of all that supervise writes, inside a service directory.
+pub const SUPERVISE: &str = "supervise";
+
+/// Held exclusively (flock) by the supervise of this directory.
+pub const LOCK: &str = "supervise/lock";
+/// The FIFO that takes control letters.
+pub const CONTROL: &str = "supervise/control";
+/// A FIFO with a reader exactly while a supervise runs and `control` and `status` are ready.
+pub const OK: &str = "supervise/ok";
+/// Where a new `ok` is made before it takes its name.
+pub const OK_NEW: &str = "supervise/ok.new";
+/// The 18 bytes of [`crate::Status`].
+pub const STATUS: &str = "supervise/status";
+/// Where a status is written before it takes its name, so that a reader never sees half of one.
+pub const STATUS_NEW: &str = "supervise/status.new";
+/// The FIFO between a service and its logger, in the logger's directory: it outlives both ends.
+pub const LOG_PIPE: &str = "supervise/pipe";

@@ -1,0 +1,1 @@
+//! Local time, as the C library knows it.

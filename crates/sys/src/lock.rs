@@ -1,0 +1,41 @@
+//! Locks on whole files, as daemontools takes them: flock(2), released at the last close.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+/// Opens `path` for appending, creating it with mode 0600, and locks it; the lock lasts as long
+/// as the file (daemontools, `lock_exnb`).
+///
+/// # Errors
+/// `EAGAIN` where somebody else holds it, and all of open(2).
+pub fn acquire_now(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(io::Error::from_raw_os_error(libc::EAGAIN)),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_held_once_and_freed_with_its_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let held = acquire_now(&path).unwrap();
+        let refused = acquire_now(&path).unwrap_err();
+        assert_eq!(refused.raw_os_error(), Some(libc::EAGAIN));
+        drop(held);
+        acquire_now(&path).unwrap();
+    }
+}

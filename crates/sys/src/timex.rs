@@ -1,0 +1,1 @@
+//! Steering the clock: adjtimex and `clock_settime`.

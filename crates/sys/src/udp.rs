@@ -1,0 +1,1 @@
+//! UDP sockets with the kernel's time of arrival.

@@ -1,0 +1,83 @@
+//! Who was called? The multicall binary of the suite: the name it was run by chooses the command.
+
+mod commands;
+
+use std::ffi::{OsStr, OsString};
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use cli::{EXIT_TEMPORARY, EXIT_USAGE, Stop, Usage};
+use commands::Entry;
+
+fn main() -> ExitCode {
+    let mut words = std::env::args_os();
+    let called = words.next().unwrap_or_default();
+    let name = Path::new(&called).file_name().unwrap_or(OsStr::new("keepup"));
+    if let Some(entry) = commands::find(name) {
+        return call(entry, words.collect());
+    }
+    match words.next() {
+        Some(name) if commands::find(&name).is_none() => unknown(&name),
+        Some(name) => commands::find(&name).map_or(ExitCode::FAILURE, |e| call(e, words.collect())),
+        None => index(),
+    }
+}
+
+/// Runs one command and turns its outcome into words and an exit code.
+fn call(entry: &Entry, words: Vec<OsString>) -> ExitCode {
+    let name = entry.command.name;
+    let result = match cli::parse(entry.command, words) {
+        Ok(args) => (entry.run)(&args),
+        Err(Stop::Help(text)) => return print(&text),
+        Err(Stop::Version) => {
+            return print(&format!("{name} (keepup) {}\n", env!("CARGO_PKG_VERSION")));
+        }
+        Err(Stop::Wrong(usage)) => Err(usage.into()),
+    };
+    result.unwrap_or_else(|error| {
+        if let Some(usage) = error.downcast_ref::<Usage>() {
+            return wrong(entry, usage);
+        }
+        eprintln!("{name}: fatal: {error:#}");
+        ExitCode::from(EXIT_TEMPORARY)
+    })
+}
+
+fn wrong(entry: &Entry, usage: &Usage) -> ExitCode {
+    if let Some(message) = &usage.0 {
+        eprintln!("{}: {message}", entry.command.name);
+    }
+    eprintln!("{}", entry.command.usage_line());
+    ExitCode::from(EXIT_USAGE)
+}
+
+/// The index: `keepup` alone lists the commands with one line each.
+fn index() -> ExitCode {
+    let mut text = String::from("usage: keepup COMMAND [ARGUMENT...]\n\n");
+    for entry in commands::ALL {
+        let command = entry.command;
+        let _ = writeln!(text, "  {:<14}{}", command.name, command.summary);
+    }
+    text.push_str("\n`keepup COMMAND --help` says more of each.\n");
+    print(&text)
+}
+
+fn unknown(name: &OsStr) -> ExitCode {
+    if name == "--help" {
+        return index();
+    }
+    if name == "--version" {
+        return print(&format!("keepup {}\n", env!("CARGO_PKG_VERSION")));
+    }
+    eprintln!("keepup: fatal: no command is called {}; `keepup` alone lists them", name.display());
+    ExitCode::from(EXIT_USAGE)
+}
+
+fn print(text: &str) -> ExitCode {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(EXIT_TEMPORARY),
+    }
+}

@@ -1,0 +1,3 @@
+//! ntpd: the time service, in the foreground.
+
+fn main() {}
