@@ -1,1 +1,16 @@
-//! stub
+//! What a supervisor decides, as machines that touch nothing.
+//!
+//! * [`life`] is one service: what the operator wants, what is so, and the one place where the two
+//!   meet. It is driven by [`life::Service::step`], an event in and actions out.
+//! * [`pacing`] says how long after its last start a service may start again.
+//! * [`time`] has the two clocks these run on.
+//!
+//! Pure: no clock, file, process or thread is named here. `now` is an argument, so that every story
+//! can be told in a test, and told again.
+
+pub mod life;
+pub mod pacing;
+pub mod time;
+
+pub use life::{Action, End, Event, Fault, Pid, Service, Signal};
+pub use time::{Boottime, Monotonic, Now};
