@@ -12,6 +12,7 @@ use cli::{EXIT_TEMPORARY, EXIT_USAGE, Stop, Usage};
 use commands::Entry;
 
 fn main() -> ExitCode {
+    sys::entry::restore_sigpipe();
     let mut words = std::env::args_os();
     let called = words.next().unwrap_or_default();
     let name = Path::new(&called).file_name().unwrap_or(OsStr::new("keepup"));

@@ -3,6 +3,8 @@
 //! * [`life`] is one service: what the operator wants, what is so, and the one place where the two
 //!   meet. It is driven by [`life::Service::step`], an event in and actions out.
 //! * [`pacing`] says how long after its last start a service may start again.
+//! * [`scan`] is svscan's set: which names of the scan directory are services, which are new, gone,
+//!   renamed or none.
 //! * [`time`] has the two clocks these run on.
 //!
 //! Pure: no clock, file, process or thread is named here. `now` is an argument, so that every story
@@ -10,6 +12,7 @@
 
 pub mod life;
 pub mod pacing;
+pub mod scan;
 pub mod time;
 
 pub use life::{Action, End, Event, Fault, Pid, Service, Signal};
