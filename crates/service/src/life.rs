@@ -367,9 +367,8 @@ impl Service {
     fn started(&mut self, now: Now, pid: Pid, actions: &mut Actions) {
         self.state = State::Up { pid, since: now.monotonic };
         self.changed = now.boottime;
-        self.ending = NOT_ENDING;
-        if self.want == Wish::Down {
-            // It was wished down while it started.
+        // Wished down while it started. A stop that came then has its own deadlines.
+        if self.want == Wish::Down && self.ending == NOT_ENDING {
             terminate(pid, actions);
             self.ending.kill = self.timeout_kill.map(|timeout| now.monotonic + timeout);
         }
