@@ -216,6 +216,8 @@ pub struct Service {
     state: State,
     /// `x` was sent, or everything ends: leave once it is down.
     leaving: bool,
+    /// The leave was said: nothing follows, whatever letters still lie in the FIFO.
+    left: bool,
     paused: bool,
     ending: Ending,
     /// When the pid last changed.
@@ -235,6 +237,7 @@ impl Service {
             want,
             state: State::Down { not_before: now.monotonic },
             leaving: false,
+            left: false,
             paused: false,
             ending: NOT_ENDING,
             changed: now.boottime,
@@ -261,7 +264,9 @@ impl Service {
     #[must_use]
     pub fn deadline(&self) -> Option<Monotonic> {
         match self.state {
-            State::Down { not_before } => (self.want == Wish::Up).then_some(not_before),
+            State::Down { not_before } => {
+                (self.want == Wish::Up && !self.leaving).then_some(not_before)
+            }
             State::Starting => None,
             State::Up { .. } => self.ending.next(),
         }
@@ -431,7 +436,11 @@ impl Service {
 
     fn drive(&mut self, now: Monotonic, actions: &mut Actions) {
         match self.state {
-            State::Down { .. } if self.leaving => actions.push(Action::Leave),
+            State::Down { .. } if self.left => {}
+            State::Down { .. } if self.leaving => {
+                self.left = true;
+                actions.push(Action::Leave);
+            }
             State::Down { not_before } if self.want == Wish::Up && now >= not_before => {
                 self.start(actions);
             }
