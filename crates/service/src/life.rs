@@ -225,6 +225,8 @@ pub struct Service {
     pacing: Pacing,
     /// The fault the operator knows of.
     told: Option<Fault>,
+    /// The operator knows that the pauses have grown.
+    told_backing_off: bool,
     /// How long after `d` it is killed; `None`: never.
     timeout_kill: Option<Duration>,
 }
@@ -243,6 +245,7 @@ impl Service {
             changed: now.boottime,
             pacing: Pacing::new(seed),
             told: None,
+            told_backing_off: false,
             timeout_kill: None,
         }
     }
@@ -381,8 +384,8 @@ impl Service {
 
     fn ended(&mut self, now: Now, started: Monotonic, how: End, actions: &mut Actions) {
         let ran = now.monotonic.since(started);
-        let backed_off = self.pacing.is_backing_off();
         let not_before = started + self.pacing.ended(ran, how);
+        self.told_backing_off &= self.pacing.is_backing_off();
         if self.pid().is_some() {
             self.changed = now.boottime;
         }
@@ -394,7 +397,8 @@ impl Service {
                 self.told = Some(fault);
                 actions.push(Action::Report(Report::CannotStart(fault)));
             }
-            End::Exited(_) | End::Signalled(_) if self.pacing.is_backing_off() && !backed_off => {
+            End::Exited(_) | End::Signalled(_) if self.is_news_that_it_backs_off() => {
+                self.told_backing_off = true;
                 let deaths = self.pacing.quick_deaths();
                 let pause = not_before.since(now.monotonic);
                 actions.push(Action::Report(Report::BackingOff { deaths, last: how, pause }));
@@ -404,6 +408,12 @@ impl Service {
         if !matches!(how, End::NotStarted(_)) {
             self.told = None;
         }
+    }
+
+    /// Where no start follows there is no pause to tell of, and a fault is told in its own words.
+    fn is_news_that_it_backs_off(&self) -> bool {
+        let starts_again = self.want == Wish::Up && !self.leaving;
+        self.pacing.is_backing_off() && starts_again && !self.told_backing_off
     }
 
     /// Tries a failed start again, at the floor's pace whatever the pauses have grown to.
