@@ -437,6 +437,9 @@ impl Service {
 
     /// A logger that has not drained its pipe gets more time, up to its grace.
     fn drained(&mut self, now: Monotonic, drained: bool) {
+        if self.ending.kill.is_none() {
+            return; // It was killed meanwhile.
+        }
         if drained {
             self.ending.term = Some(now);
         } else {
