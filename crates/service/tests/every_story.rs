@@ -14,7 +14,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, RngSeed, TestError, TestRunner};
-use service::life::{Farewell, Fault, Step};
+use service::life::{Event, Farewell, Fault, Pid, Step};
 
 use world::{Move, Seen, Temper, Verdict, World};
 
@@ -149,6 +149,7 @@ fn every_short_story_of_the_end_of_everything() {
         UP,
         DOWN,
         EXIT,
+        PAUSE,
         KILL,
         Move::Stop(SERVICE),
         Move::Stop(LOGGER),
@@ -181,6 +182,7 @@ fn deck() -> Vec<Move> {
         }
     };
     let forks = [Temper::Obedient, Temper::Stubborn, Temper::Hopeless(MISSING)].map(Move::Forks);
+    let stray = [Event::Started(Ok(Pid(9))), Event::Started(Err(MISSING)), Event::Forked(Pid(9))];
     put(400, &[CRASHES]);
     put(300, &[Move::Sleep, RUNS]);
     put(200, &[UP]);
@@ -193,6 +195,7 @@ fn deck() -> Vec<Move> {
     put(20, &[Letter::Hangup, Letter::Alarm, Letter::Interrupt, Letter::Terminate].map(Move::Say));
     put(15, &TIMES.map(Move::Wait));
     put(5, &TIMES.map(Move::Stall));
+    put(5, &stray.map(Move::Stray));
     put(3, &TIMES.map(Move::Suspend));
     put(2, &TIMES.map(Some).map(Move::TimeoutKill));
     put(5, &[EXIT, Move::TimeoutKill(None)]);

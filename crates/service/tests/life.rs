@@ -327,6 +327,17 @@ fn a_logger_that_does_not_drain_its_pipe_is_killed_at_the_grace() {
 }
 
 #[test]
+fn all_that_is_late_comes_in_one_step() {
+    let mut life = Life::starting();
+    assert_eq!(life.at(0, Event::Started(Err(MISSING))), [cannot_start(MISSING)]);
+    assert_eq!(life.next(1000), [Action::Start]);
+    assert_eq!(life.at(1000, Event::Stop(LOGGER)), []);
+    assert_eq!(life.at(1000, Event::Stop(SERVICE)), []);
+    let all = [STARTS_AGAIN, Action::AskDrained, TERM, CONT, KILLED, KILL];
+    assert_eq!(life.at(60_000, Event::Started(Ok(RUN))), all);
+}
+
+#[test]
 fn a_grace_of_centuries_is_a_grace_without_end() {
     let mut life = Life::up();
     life.0.set_timeout_kill(Some(Duration::MAX));

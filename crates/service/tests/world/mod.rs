@@ -28,6 +28,8 @@ pub(crate) enum Move {
     Forks(Temper),
     /// The child ends, of what hit it or with this code.
     Ends(u8),
+    /// The shell answers though nothing was asked.
+    Stray(Event),
     /// Another process ends: an orphan that has got a pid that was once the child's.
     OrphanEnds,
     /// The directory was changed.
@@ -90,6 +92,7 @@ impl World {
             Move::Starts(_) | Move::Fails(_) | Move::Forks(_) => {
                 matches!(self.ledger.fact, Fact::Asked)
             }
+            Move::Stray(_) => !matches!(self.ledger.fact, Fact::Asked),
             Move::Ends(_) => self.ledger.child().is_some_and(|child| child.can_end()),
             Move::Drained(_) => self.ledger.drain_asked,
             Move::Sleep => self.life.deadline().is_some(),
@@ -120,6 +123,7 @@ impl World {
                 let pid = self.fork(temper);
                 self.tell(Event::Forked(pid))
             }
+            Move::Stray(answer) => self.tell(answer),
             Move::Ends(code) => self.end_child(code),
             Move::OrphanEnds => {
                 let how = service::End::Exited(0);

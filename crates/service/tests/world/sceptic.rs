@@ -173,6 +173,8 @@ impl Ledger {
         let mut owed = Owed::default();
         match event {
             Event::Letter(letter) => self.hear(letter, &mut owed),
+            // Nobody asked.
+            Event::Started(_) | Event::Forked(_) if !matches!(self.fact, Fact::Asked) => {}
             Event::Started(Ok(pid)) => {
                 self.born(pid, &mut owed);
                 if self.told.take().is_some() {
