@@ -216,6 +216,8 @@ pub struct Service {
     state: State,
     /// `x` was sent, or everything ends: leave once it is down.
     leaving: bool,
+    /// The leave was said: nothing follows, whatever letters still lie in the FIFO.
+    left: bool,
     paused: bool,
     ending: Ending,
     /// When the pid last changed.
@@ -223,6 +225,8 @@ pub struct Service {
     pacing: Pacing,
     /// The fault the operator knows of.
     told: Option<Fault>,
+    /// The operator knows that the pauses have grown.
+    told_backing_off: bool,
     /// How long after `d` it is killed; `None`: never.
     timeout_kill: Option<Duration>,
 }
@@ -235,11 +239,13 @@ impl Service {
             want,
             state: State::Down { not_before: now.monotonic },
             leaving: false,
+            left: false,
             paused: false,
             ending: NOT_ENDING,
             changed: now.boottime,
             pacing: Pacing::new(seed),
             told: None,
+            told_backing_off: false,
             timeout_kill: None,
         }
     }
@@ -261,7 +267,9 @@ impl Service {
     #[must_use]
     pub fn deadline(&self) -> Option<Monotonic> {
         match self.state {
-            State::Down { not_before } => (self.want == Wish::Up).then_some(not_before),
+            State::Down { not_before } => {
+                (self.want == Wish::Up && !self.leaving).then_some(not_before)
+            }
             State::Starting => None,
             State::Up { .. } => self.ending.next(),
         }
@@ -367,9 +375,8 @@ impl Service {
     fn started(&mut self, now: Now, pid: Pid, actions: &mut Actions) {
         self.state = State::Up { pid, since: now.monotonic };
         self.changed = now.boottime;
-        self.ending = NOT_ENDING;
-        if self.want == Wish::Down {
-            // It was wished down while it started.
+        // Wished down while it started. A stop that came then has its own deadlines.
+        if self.want == Wish::Down && self.ending == NOT_ENDING {
             terminate(pid, actions);
             self.ending.kill = self.timeout_kill.map(|timeout| now.monotonic + timeout);
         }
@@ -377,8 +384,8 @@ impl Service {
 
     fn ended(&mut self, now: Now, started: Monotonic, how: End, actions: &mut Actions) {
         let ran = now.monotonic.since(started);
-        let backed_off = self.pacing.is_backing_off();
         let not_before = started + self.pacing.ended(ran, how);
+        self.told_backing_off &= self.pacing.is_backing_off();
         if self.pid().is_some() {
             self.changed = now.boottime;
         }
@@ -390,7 +397,8 @@ impl Service {
                 self.told = Some(fault);
                 actions.push(Action::Report(Report::CannotStart(fault)));
             }
-            End::Exited(_) | End::Signalled(_) if self.pacing.is_backing_off() && !backed_off => {
+            End::Exited(_) | End::Signalled(_) if self.is_news_that_it_backs_off() => {
+                self.told_backing_off = true;
                 let deaths = self.pacing.quick_deaths();
                 let pause = not_before.since(now.monotonic);
                 actions.push(Action::Report(Report::BackingOff { deaths, last: how, pause }));
@@ -400,6 +408,12 @@ impl Service {
         if !matches!(how, End::NotStarted(_)) {
             self.told = None;
         }
+    }
+
+    /// Where no start follows there is no pause to tell of, and a fault is told in its own words.
+    fn is_news_that_it_backs_off(&self) -> bool {
+        let starts_again = self.want == Wish::Up && !self.leaving;
+        self.pacing.is_backing_off() && starts_again && !self.told_backing_off
     }
 
     /// Tries a failed start again, at the floor's pace whatever the pauses have grown to.
@@ -423,6 +437,9 @@ impl Service {
 
     /// A logger that has not drained its pipe gets more time, up to its grace.
     fn drained(&mut self, now: Monotonic, drained: bool) {
+        if self.ending.kill.is_none() {
+            return; // It was killed meanwhile.
+        }
         if drained {
             self.ending.term = Some(now);
         } else {
@@ -432,7 +449,11 @@ impl Service {
 
     fn drive(&mut self, now: Monotonic, actions: &mut Actions) {
         match self.state {
-            State::Down { .. } if self.leaving => actions.push(Action::Leave),
+            State::Down { .. } if self.left => {}
+            State::Down { .. } if self.leaving => {
+                self.left = true;
+                actions.push(Action::Leave);
+            }
             State::Down { not_before } if self.want == Wish::Up && now >= not_before => {
                 self.start(actions);
             }
