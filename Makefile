@@ -40,30 +40,32 @@ $(target)/dist/keepup: $(sources)
 
 # A program that runs is replaced by a rename, and a command of somebody else is left alone.
 install:
-	set -e; for name in $$("$(BUILT)/keepup" --list); do \
+	@set -e; for name in $$("$(BUILT)/keepup" --list); do \
 		link="$(bin)/$$name"; \
-		if [ -e "$$link" ] && [ "$$(readlink "$$link")" != keepup ]; then \
+		there=$$(ls -d "$$link" 2>/dev/null) || continue; \
+		if [ "$$(readlink "$$there")" != keepup ]; then \
 			echo "install: fatal: $$link is there and not keepup's" >&2; exit 1; \
 		fi; \
 	done
-	install -d -m 755 "$(bin)" "$(share)"
-	set -e; for name in keepup ntpd; do \
+	@install -d -m 755 "$(bin)" "$(share)"
+	@set -e; for name in keepup ntpd; do \
 		install -m 755 "$(BUILT)/$$name" "$(bin)/.$$name.new"; \
 		mv -f "$(bin)/.$$name.new" "$(bin)/$$name"; \
 	done
-	set -e; for name in $$("$(BUILT)/keepup" --list); do ln -sfn keepup "$(bin)/$$name"; done
-	set -e; find service-examples -type d \( -name supervise -o -name main \) -prune \
+	@set -e; for name in $$("$(BUILT)/keepup" --list); do ln -sfn keepup "$(bin)/$$name"; done
+	@set -e; find service-examples -type d \( -name supervise -o -name main \) -prune \
 		-o -type f -print | while read -r file; do \
 		if [ -x "$$file" ]; then mode=755; else mode=644; fi; \
 		install -D -m "$$mode" "$$file" "$(share)/$$file"; \
 	done
+	@echo "keepup is in $(bin), its service examples are in $(share)"
 
 uninstall:
-	for link in "$(bin)"/*; do \
+	@for link in "$(bin)"/*; do \
 		if [ "$$(readlink "$$link")" = keepup ]; then rm -f "$$link"; fi; \
 	done
-	rm -f "$(bin)/keepup" "$(bin)/ntpd"
-	rm -rf "$(share)"
+	@rm -f "$(bin)/keepup" "$(bin)/ntpd"
+	@rm -rf "$(share)"
 
 check:
 	$(CARGO) test --workspace
