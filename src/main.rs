@@ -65,15 +65,23 @@ fn index() -> ExitCode {
     print(&text)
 }
 
+/// The names of the commands, one on each line: `make install` makes a link of each.
+fn list() -> ExitCode {
+    let line = |entry: &Entry| format!("{}\n", entry.command.name);
+    print(&commands::ALL.iter().map(line).collect::<String>())
+}
+
 fn unknown(name: &OsStr) -> ExitCode {
-    if name == "--help" {
-        return index();
+    match name.to_str() {
+        Some("--help") => index(),
+        Some("--version") => print(&format!("keepup {}\n", env!("CARGO_PKG_VERSION"))),
+        Some("--list") => list(),
+        Some(_) | None => {
+            let name = name.display();
+            eprintln!("keepup: fatal: no command is called {name}; `keepup` alone lists them");
+            ExitCode::from(EXIT_USAGE)
+        }
     }
-    if name == "--version" {
-        return print(&format!("keepup {}\n", env!("CARGO_PKG_VERSION")));
-    }
-    eprintln!("keepup: fatal: no command is called {}; `keepup` alone lists them", name.display());
-    ExitCode::from(EXIT_USAGE)
 }
 
 fn print(text: &str) -> ExitCode {

@@ -1,7 +1,8 @@
 //! The command line, read against a command's flag table.
 //!
 //! The manners are those of djb's `sgetopt.c`: options stop at the first operand or at `--`, short
-//! flags cluster (`-dx`), a value is joined or follows. Their order is kept: `svc -dx` is a sequence.
+//! flags cluster (`-dx`), a value is joined or follows. Their order is kept: `svc -dx` is a
+//! sequence.
 
 use std::ffi::OsString;
 
