@@ -8,6 +8,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod harness;
 mod supervise;
 mod supervise_run;
 mod svc;

@@ -190,7 +190,7 @@ fn each_signal_arrives_and_changes_no_status(sandbox: &Sandbox) {
         assert_eq!(service.lines("got"), got);
     }
     assert_eq!(service.status(), status);
-    sandbox.svc("-kdx", &service);
+    sandbox.svc("-dkx", &service);
 }
 
 fn a_service_that_ends_by_a_signal_is_started_again(sandbox: &Sandbox) {

@@ -3,7 +3,9 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use crate::support::{Sandbox, Service, each_suite, fork_ticks, ticks_per_second, uptime_ticks};
+use crate::support::{
+    Sandbox, Service, each_suite, fork_ticks, parent, ticks_per_second, uptime_ticks,
+};
 
 each_suite!(
     run_is_called_by_its_path_in_its_directory_without_arguments,
@@ -18,6 +20,9 @@ each_suite!(
     starts_are_a_second_apart,
     a_service_that_lived_for_a_second_is_started_at_once,
     a_link_to_nowhere_by_the_name_supervise_gets_its_directory,
+    what_is_in_the_way_of_the_lock_is_111,
+    a_status_that_cannot_be_written_keeps_nobody_from_running,
+    the_end_of_a_child_that_is_not_the_service_is_nothing,
     a_directory_left_by_a_killed_supervise_is_taken_over,
 );
 
@@ -170,4 +175,40 @@ fn a_directory_left_by_a_killed_supervise_is_taken_over(sandbox: &Sandbox) {
     sandbox.wait_until("it is up", || service.pid() != 0);
     sandbox.svc("-dx", &service);
     assert_eq!(sandbox.end_of(second), 0);
+}
+
+fn what_is_in_the_way_of_the_lock_is_111(sandbox: &Sandbox) {
+    let file = sandbox.resting("file");
+    file.write("supervise", "");
+    let dir = sandbox.resting("dir");
+    fs::create_dir_all(dir.path("supervise/lock")).unwrap();
+    for (name, reason) in [("file", "not a directory"), ("dir", "is a directory")] {
+        let daemon = sandbox.daemon("supervise", &[name]);
+        assert_eq!(sandbox.end_of(daemon), 111);
+        let fatal =
+            format!("supervise: fatal: unable to acquire {name}/supervise/lock: {reason}\n");
+        assert_eq!(sandbox.said(daemon), fatal);
+    }
+}
+
+fn a_status_that_cannot_be_written_keeps_nobody_from_running(sandbox: &Sandbox) {
+    let service = sandbox.running("s", "echo >started; exec sleep 1000000");
+    fs::create_dir_all(service.path("supervise/status.new")).unwrap();
+    let daemon = sandbox.supervise(&service);
+    sandbox.wait_until("it was started", || service.has("started"));
+    let said = sandbox.said(daemon);
+    assert!(said.contains("s/supervise/status.new: is a directory\n"), "{said}");
+}
+
+/// A shell that becomes a supervise leaves it its children.
+fn the_end_of_a_child_that_is_not_the_service_is_nothing(sandbox: &Sandbox) {
+    let service = sandbox.resting("s");
+    let script = "(while [ ! -e s/end ]; do sleep 0.05; done) & echo $! >s/child; exec supervise s";
+    let daemon = sandbox.daemon_by_shell(script);
+    sandbox.wait_until("the service is up", || service.pid() != 0);
+    let (status, child) = (service.status(), service.read("child").trim().parse().unwrap());
+    assert_eq!(parent(child), Some(daemon.pid));
+    service.write("end", "");
+    sandbox.wait_until("the child is reaped", || parent(child).is_none());
+    sandbox.stays("the service is as before", || service.status() == status);
 }

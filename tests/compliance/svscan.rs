@@ -9,6 +9,8 @@ each_suite!(
     links_and_directories_are_started_and_those_that_come_later,
     dot_names_and_files_are_no_services_and_a_link_to_nowhere_is_warned_of,
     a_renamed_link_is_the_same_service,
+    two_links_to_one_directory_are_one_service,
+    another_directory_under_an_old_name_is_another_service,
     a_removed_link_stops_nothing,
     a_supervise_that_has_left_comes_back_while_its_link_is_there,
     without_an_argument_it_is_this_directory,
@@ -66,6 +68,29 @@ fn a_renamed_link_is_the_same_service(sandbox: &Sandbox) {
     assert_eq!(sandbox.said(daemon), "");
     sandbox.tool("svc", &["-t", "scan/after"]).is(0, "", "");
     sandbox.wait_until("it was started again", || service.status()[..12] > status[..12]);
+}
+
+fn two_links_to_one_directory_are_one_service(sandbox: &Sandbox) {
+    let service = sandbox.resting("s");
+    sandbox.link(&service, "one");
+    sandbox.link(&service, "two");
+    let daemon = sandbox.svscan();
+    looked(sandbox);
+    assert_ne!(service.pid(), 0);
+    assert_eq!(sandbox.said(daemon), "");
+}
+
+fn another_directory_under_an_old_name_is_another_service(sandbox: &Sandbox) {
+    let (old, new) = (sandbox.resting("old"), sandbox.resting("new"));
+    sandbox.link(&old, "s");
+    sandbox.svscan();
+    sandbox.wait_until("the old one is up", || old.pid() != 0);
+    let status = old.status();
+    fs::remove_file(sandbox.path("scan/s")).unwrap();
+    sandbox.link(&new, "s");
+    sandbox.wait_until("the new one is up", || new.pid() != 0);
+    assert_eq!(old.status(), status);
+    assert!(is_alive(old.pid()));
 }
 
 fn a_removed_link_stops_nothing(sandbox: &Sandbox) {

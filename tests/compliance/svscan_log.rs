@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{Sandbox, Service, each_suite, is_alive, parent};
+use crate::support::{Sandbox, Service, each_suite, is_alive};
 
 each_suite!(
     a_logger_reads_what_its_service_prints_and_not_its_errors,
@@ -62,7 +62,6 @@ fn a_logger_reads_what_its_service_prints_and_not_its_errors(sandbox: &Sandbox) 
     let place = log.path("").canonicalize().unwrap();
     assert_eq!(log.read("place").trim_end(), place.to_str().unwrap());
     sandbox.tool("svok", &["s/log"]).is(0, "", "");
-    assert_ne!(parent(service.pid()), None);
 }
 
 fn no_line_is_lost_while_the_logger_is_down_or_killed(sandbox: &Sandbox) {
