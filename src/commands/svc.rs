@@ -1,17 +1,140 @@
-//! svc: control services.
+//! svc: write letters into the control FIFOs of services (daemontools, `svc.c`).
 
+use std::ffi::OsStr;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use cli::{Args, Command};
+use cli::{Args, Command, Flag};
+use contract::layout;
+
+use crate::service_dir::ServiceDir;
 
 pub(crate) static COMMAND: Command = Command {
     name: "svc",
     summary: "control services",
-    usage: "[-udopchaitkx] dirs...",
-    flags: &[],
-    about: "",
+    usage: "[-udopchaitkx] dirs...\n\
+        svc options: u up, d down, o once, x exit, p pause, c continue, h hup, a alarm, \
+        i interrupt, t term, k kill",
+    flags: &[
+        Flag { names: &["u", "up"], value: None, help: "keep it up; start it if it is down" },
+        Flag { names: &["d", "down"], value: None, help: "keep it down; send TERM, then CONT" },
+        Flag { names: &["o", "once"], value: None, help: "start it if it is down; no restart" },
+        Flag { names: &["p", "pause"], value: None, help: "send STOP" },
+        Flag { names: &["c", "continue"], value: None, help: "send CONT" },
+        Flag { names: &["h", "hup"], value: None, help: "send HUP" },
+        Flag { names: &["a", "alarm"], value: None, help: "send ALRM" },
+        Flag { names: &["i", "interrupt"], value: None, help: "send INT" },
+        Flag { names: &["t", "term"], value: None, help: "send TERM" },
+        Flag { names: &["k", "kill"], value: None, help: "send KILL" },
+        Flag { names: &["x", "exit"], value: None, help: "let supervise leave once it is down" },
+    ],
+    about: "\
+Each letter is sent once, in the order first given: svc -du is a restart. A directory that cannot
+be reached is a warning; the others are served, and the exit code is 0 nevertheless.
+
+Exit codes: 0 each directory was tried, 100 wrong usage.",
 };
 
-pub(crate) fn run(_args: &Args) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("not built yet")
+#[expect(clippy::unnecessary_wraps, reason = "every command has this type")]
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    sys::entry::ignore_sigpipe();
+    let letters = letters(args);
+    for name in &args.operands {
+        if let Err(refused) = send(ServiceDir::new(name), &letters) {
+            warn(name, &refused);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The bytes to send: each letter once, in the order of first appearance.
+fn letters(args: &Args) -> Vec<u8> {
+    let mut letters = Vec::new();
+    for given in &args.flags {
+        for &letter in given.flag.key().as_bytes() {
+            if !letters.contains(&letter) {
+                letters.push(letter);
+            }
+        }
+    }
+    letters
+}
+
+/// Why a directory did not get its letters.
+#[derive(Debug)]
+enum Refused {
+    /// It cannot be entered.
+    Dir(io::Error),
+    /// Its FIFO cannot be opened.
+    Control(io::Error),
+    /// Its FIFO has no reader.
+    NotRunning,
+    /// Its FIFO does not take the letters. Full of letters that supervise has not read, it is a
+    /// temporary failure; the original waits, as long as that supervise may be stuck.
+    Write(io::Error),
+}
+
+/// Writes the letters all at once, so that those of two svcs do not mix. Without letters the FIFO
+/// is opened nevertheless, and what is wrong with it is said.
+fn send(dir: ServiceDir<'_>, letters: &[u8]) -> Result<(), Refused> {
+    let opened = sys::fifo::open_writer(&dir.file(layout::CONTROL));
+    let mut control = opened.map_err(|error| match dir.refusal() {
+        Some(refusal) => Refused::Dir(refusal),
+        None if sys::fifo::has_no_reader(&error) => Refused::NotRunning,
+        None => Refused::Control(error),
+    })?;
+    if letters.is_empty() {
+        return Ok(());
+    }
+    control.write_all(letters).map_err(Refused::Write)
+}
+
+/// One line in the words of the original, in one write. That nobody hears it stops nothing.
+fn warn(name: &OsStr, refused: &Refused) {
+    let (failed, error) = match refused {
+        Refused::Dir(error) => ("unable to chdir to ", Some(error)),
+        Refused::Control(error) => ("unable to control ", Some(error)),
+        Refused::NotRunning => ("unable to control ", None),
+        Refused::Write(error) => ("error writing commands to ", Some(error)),
+    };
+    let reason = error.map_or("supervise not running".into(), cli::reason);
+    let mut line = format!("svc: warning: {failed}").into_bytes();
+    line.extend_from_slice(ServiceDir::new(name).name());
+    line.extend_from_slice(format!(": {reason}\n").as_bytes());
+    let _ = io::stderr().write_all(&line);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use contract::Letter;
+    use std::ffi::OsString;
+
+    fn sent(words: &[&str]) -> String {
+        let args = cli::parse(&COMMAND, words.iter().map(OsString::from)).unwrap();
+        String::from_utf8(letters(&args)).unwrap()
+    }
+
+    #[test]
+    fn every_letter_of_the_contract_is_a_flag_and_no_other() {
+        let flags: Vec<_> = COMMAND.flags.iter().map(Flag::key).collect();
+        let letters = Letter::ALL.map(|letter| char::from(letter.byte()).to_string());
+        assert_eq!(flags, letters);
+    }
+
+    #[test]
+    fn each_letter_is_sent_once_in_the_order_of_first_appearance() {
+        assert_eq!(sent(&["-du", "-d", "-xu", "dir"]), "dux");
+        assert_eq!(sent(&["--down", "-x", "dir"]), "dx");
+        assert_eq!(sent(&["dir", "-d"]), "");
+    }
+
+    #[test]
+    fn the_answer_to_a_wrong_letter_lists_every_letter_with_its_long_name() {
+        let answer = COMMAND.usage_line();
+        for flag in COMMAND.flags {
+            let listed = flag.names.join(" ");
+            assert!(answer.contains(&listed), "{listed}");
+        }
+    }
 }

@@ -1,10 +1,11 @@
 //! svok: is a supervise running in this directory? (daemontools, `svok.c`)
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use cli::{Args, Command, EXIT_USAGE, UnableExt as _, Usage};
 use contract::layout;
+
+use crate::service_dir::ServiceDir;
 
 pub(crate) static COMMAND: Command = Command {
     name: "svok",
@@ -15,10 +16,16 @@ pub(crate) static COMMAND: Command = Command {
 };
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let dir = Path::new(args.operands.first().ok_or_else(Usage::default)?);
-    match sys::fifo::open_writer(&dir.join(layout::OK)) {
-        Ok(_) => Ok(ExitCode::SUCCESS),
-        Err(error) if sys::fifo::means_no_reader(&error) => Ok(ExitCode::from(EXIT_USAGE)),
-        Err(error) => Err(error).unable(format_args!("open {}/{}", dir.display(), layout::OK))?,
+    let name = args.operands.first().ok_or_else(Usage::default)?;
+    let dir = ServiceDir::new(name);
+    let Err(error) = sys::fifo::open_writer(&dir.file(layout::OK)) else {
+        return Ok(ExitCode::SUCCESS);
+    };
+    if let Some(refusal) = dir.refusal() {
+        return Err(refusal).unable(format_args!("chdir to {}", name.display()))?;
     }
+    if sys::fifo::means_no_reader(&error) {
+        return Ok(ExitCode::from(EXIT_USAGE));
+    }
+    Err(error).unable(format_args!("open {}/{}", name.display(), layout::OK))?
 }

@@ -42,7 +42,10 @@ fn a_service_that_crashes_at_once_is_started_less_and_less_often() {
     let svscan = sandbox.svscan();
     sandbox.wait_until("the pauses grow", || sandbox.said(svscan).ends_with("at once\n"));
     let said = sandbox.said(svscan);
-    assert!(said.contains("a: ended 6 times soon after its start, the last time with exit 3"), "{said}");
+    assert!(
+        said.contains("a: ended 6 times soon after its start, the last time with exit 3"),
+        "{said}"
+    );
     assert_eq!(service.lines("starts").len(), 6);
     sandbox.stays("the next start is not after a second", || service.lines("starts").len() == 6);
     sandbox.svc("-u", &service);

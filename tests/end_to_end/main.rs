@@ -2,6 +2,8 @@
 //!
 //! What the original promises as well is in `tests/compliance`, where it is tried on both.
 
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 #[path = "../support/mod.rs"]
 mod support;
 

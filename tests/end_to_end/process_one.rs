@@ -36,7 +36,10 @@ fn process_one_reaps_orphans_and_stops_everything() {
     assert_ne!(service.pid(), 0);
     let svscan = only_child(started.pid);
     let status = fs::read_to_string(format!("/proc/{svscan}/status")).unwrap();
-    assert!(status.lines().any(|line| line.starts_with("NSpid:") && line.ends_with("\t1")), "{status}");
+    assert!(
+        status.lines().any(|line| line.starts_with("NSpid:") && line.ends_with("\t1")),
+        "{status}"
+    );
     sys::child::signal(svscan, sys::signals::TERM).unwrap();
     assert_eq!(sandbox.end_of(started), 0);
     assert_eq!(service.pid(), 0);

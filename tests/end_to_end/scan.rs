@@ -23,7 +23,9 @@ fn a_file_is_refused_with_one_line() {
     let svscan = sandbox.svscan();
     fs::write(sandbox.path("scan/notes"), "").unwrap();
     sandbox.wait_until("it is said", || {
-        sandbox.said(svscan).starts_with("svscan: warning: notes is no service: it is not a directory")
+        sandbox
+            .said(svscan)
+            .starts_with("svscan: warning: notes is no service: it is not a directory")
     });
     sys::child::signal(svscan.pid, sys::signals::HUP).unwrap();
     let service = sandbox.resting("a");

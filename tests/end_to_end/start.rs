@@ -32,10 +32,7 @@ fn run_file(service: &Service, text: &str, mode: u32) {
 
 #[test]
 fn without_a_run_the_cure_is_to_write_one() {
-    says_once(
-        |_| {},
-        "file does not exist: write it, or remove the link a if it is no service",
-    );
+    says_once(|_| {}, "file does not exist: write it, or remove the link a if it is no service");
 }
 
 #[test]
@@ -95,7 +92,10 @@ fn once_mended_it_starts_by_itself_and_says_so() {
     fs::set_permissions(service.path("run"), Permissions::from_mode(0o755)).unwrap();
     sandbox.wait_until("it is up", || service.pid() != 0);
     let said = sandbox.said(svscan);
-    assert!(said.ends_with("svscan: info: a: started; what kept it from starting is gone\n"), "{said}");
+    assert!(
+        said.ends_with("svscan: info: a: started; what kept it from starting is gone\n"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -115,5 +115,6 @@ fn another_reason_is_said_again() {
     let service = sandbox.service("a");
     let (svscan, _) = refused(&sandbox, &service);
     run_file(&service, "", 0o644);
-    sandbox.wait_until("the new reason is said", || sandbox.said(svscan).contains("not executable"));
+    sandbox
+        .wait_until("the new reason is said", || sandbox.said(svscan).contains("not executable"));
 }

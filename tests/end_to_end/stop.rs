@@ -39,7 +39,8 @@ fn term_stops_every_service_and_leaves_no_process() {
 #[test]
 fn a_logger_goes_last_and_has_written_every_line() {
     let sandbox = sandbox();
-    let wordy = format!("trap 'seq {LAST_WORDS}; exit' TERM\necho up >up\nwhile :; do sleep 0.1; done");
+    let wordy =
+        format!("trap 'seq {LAST_WORDS}; exit' TERM\necho up >up\nwhile :; do sleep 0.1; done");
     let service = sandbox.running("a", &wordy);
     service.log().script("sleep 1\nexec cat >>said");
     let svscan = scanned(&sandbox, &[&service]);
@@ -56,7 +57,8 @@ fn lines_that_wait_for_a_logger_between_two_lives_are_written_before_the_end() {
     // It ends at once, and is not up again within the second.
     service.log().script("test -e came && exec cat >>said\n: >came");
     let svscan = scanned(&sandbox, &[&service]);
-    sandbox.wait_until("a line waits in the pipe", || service.has("up") && service.log().has("came"));
+    sandbox
+        .wait_until("a line waits in the pipe", || service.has("up") && service.log().has("came"));
     term(svscan.pid);
     assert_eq!(sandbox.end_of(svscan), 0);
     assert_eq!(service.log().lines("said"), ["first"]);
@@ -65,7 +67,8 @@ fn lines_that_wait_for_a_logger_between_two_lives_are_written_before_the_end() {
 #[test]
 fn a_stray_that_holds_the_pipe_does_not_hold_up_the_end() {
     let sandbox = sandbox();
-    let service = sandbox.running("a", "setsid sleep 1000000 &\necho $! >stray\nexec sleep 1000000");
+    let service =
+        sandbox.running("a", "setsid sleep 1000000 &\necho $! >stray\nexec sleep 1000000");
     service.log().script(LOGGER);
     let svscan = scanned(&sandbox, &[&service]);
     sandbox.wait_until("the stray runs", || !service.lines("stray").is_empty());

@@ -6,7 +6,8 @@ const COLUMN: usize = 24;
 
 /// Usage, summary, flags, and what else there is to know.
 pub(crate) fn text(command: &Command) -> String {
-    let mut text = format!("usage: {} {}\n\n{}\n\n", command.name, command.usage, command.summary);
+    let usage = command.usage.lines().next().unwrap_or_default();
+    let mut text = format!("usage: {} {usage}\n\n{}\n\n", command.name, command.summary);
     for flag in command.flags {
         text.push_str(&line(&names(flag), flag.help));
     }

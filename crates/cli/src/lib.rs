@@ -46,7 +46,8 @@ pub struct Command {
     pub name: &'static str,
     /// What it does, in one line of the index.
     pub summary: &'static str,
-    /// What follows the name in the usage line, in the words of the original where there is one.
+    /// What follows the name in the usage line, in the words of the original where there is one. A
+    /// second line is what a wrong command line is answered with instead (svc lists its letters).
     pub usage: &'static str,
     /// Its flags. `--help` and `--version` are understood by every command.
     pub flags: &'static [Flag],
@@ -55,10 +56,13 @@ pub struct Command {
 }
 
 impl Command {
-    /// The usage line: `svok: usage: svok dir`.
+    /// The answer to a wrong command line: `svok: usage: svok dir`.
     #[must_use]
     pub fn usage_line(&self) -> String {
-        format!("{0}: usage: {0} {1}", self.name, self.usage)
+        match self.usage.split_once('\n') {
+            Some((_, answer)) => answer.to_owned(),
+            None => format!("{0}: usage: {0} {1}", self.name, self.usage),
+        }
     }
 
     /// The text of `--help`.

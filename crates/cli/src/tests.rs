@@ -60,6 +60,14 @@ fn help_shows_every_flag_of_the_table() {
 }
 
 #[test]
+fn a_second_line_of_usage_answers_a_wrong_command_line_and_is_not_in_the_help() {
+    static LISTING: Command = Command { usage: "[-ab]\nsample options: a, b", ..SAMPLE };
+    assert_eq!(SAMPLE.usage_line(), "sample: usage: sample [-abc] [-f file] dir");
+    assert_eq!(LISTING.usage_line(), "sample options: a, b");
+    assert!(LISTING.help().starts_with("usage: sample [-ab]\n\n"), "{}", LISTING.help());
+}
+
+#[test]
 fn reasons_are_djbs() {
     let said = |errno| reason(&io::Error::from_raw_os_error(errno)).into_owned();
     assert_eq!(said(libc::ENOENT), "file does not exist");

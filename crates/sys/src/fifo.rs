@@ -60,7 +60,13 @@ pub fn open_writer(path: &Path) -> io::Result<File> {
 /// Whether an error of [`open_writer`] says that nobody reads: no such FIFO, or no reader.
 #[must_use]
 pub fn means_no_reader(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENXIO))
+    has_no_reader(error) || error.kind() == io::ErrorKind::NotFound
+}
+
+/// Whether an error of [`open_writer`] says that the FIFO is there and has no reader.
+#[must_use]
+pub fn has_no_reader(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::ENXIO)
 }
 
 /// How many bytes wait in the pipe.

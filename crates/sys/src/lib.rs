@@ -14,6 +14,7 @@ pub mod limits;
 pub mod localtime;
 pub mod lock;
 pub mod place;
+pub mod process;
 pub mod signals;
 pub mod spawn;
 pub mod timex;
