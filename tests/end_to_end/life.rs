@@ -92,3 +92,16 @@ fn a_service_leads_its_own_session_unless_told_otherwise() {
     assert_eq!(own.lines("session"), own.lines("pid"));
     assert_ne!(shared.lines("session"), shared.lines("pid"));
 }
+
+#[test]
+fn a_service_has_three_descriptors_whatever_svscan_was_given() {
+    let sandbox = sandbox();
+    let service =
+        sandbox.running("s", "ls /proc/$$/fd >list.new\nmv list.new list\nexec sleep 1000000");
+    sandbox.daemon_by_shell("exec 9</dev/null; exec supervise s");
+    sandbox.wait_until("run has looked around", || service.has("list"));
+    let mut above: Vec<u32> = service.lines("list").iter().map(|fd| fd.parse().unwrap()).collect();
+    // The shell has its script open, as 10 or as 255.
+    above.retain(|fd| (3..10).contains(fd));
+    assert_eq!(above, Vec::<u32>::new());
+}

@@ -37,7 +37,11 @@ fn a_file_is_refused_with_one_line() {
 #[test]
 fn a_directory_copied_into_the_scan_directory_is_taken_when_it_is_complete() {
     let sandbox = sandbox();
+    let other = sandbox.resting("other");
+    sandbox.link(&other, "other");
     let svscan = sandbox.svscan();
+    // What is there when svscan begins is old.
+    sandbox.wait_until("svscan has begun", || other.pid() != 0);
     let service = sandbox.service("scan/a");
     sandbox.stays("it is half made", || {
         service.write(&format!("part{}", fs::read_dir(service.path("")).unwrap().count()), "");

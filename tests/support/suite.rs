@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// Whether `keepup supervise` and `keepup svscan` are more than stubs.
-const OURS_HAS_DAEMONS: bool = false;
+const OURS_HAS_DAEMONS: bool = true;
 
 /// Where Debian's package puts the programs.
 const THEIR_BIN: &str = "/usr/bin";

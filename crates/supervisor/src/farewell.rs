@@ -111,14 +111,17 @@ impl Engine {
     /// Nobody of ours writes to it any more.
     fn stop_logger(&mut self, entry: EntryId) {
         let Some(pair) = self.pairs.get_mut(&entry) else { return };
-        let (pipe, log) = (pair.pipe.take(), pair.log);
-        let Some(id) = log else { return };
-        let unread = pipe.is_some_and(|pipe| !pipe.is_empty());
+        let Some(id) = pair.log else { return };
+        let unread = pair.pipe.as_ref().is_some_and(|pipe| !pipe.is_empty());
         let wanted = self.tasks.get(&id).is_some_and(|task| task.service.view().want == Wish::Up);
         if unread && wanted {
             // It may be down between two lives, with lines waiting. Where it is up, this changes
             // nothing: it is not to be restarted.
             self.feed(id, Event::Letter(Letter::Once));
+        }
+        // Only now: the last to close the pipe throws away what is in it.
+        if let Some(pair) = self.pairs.get_mut(&entry) {
+            pair.pipe = None;
         }
         self.feed(id, Event::Stop(self.farewell_of(Part::Log)));
     }

@@ -80,12 +80,14 @@ pub(crate) fn make_supervise(path: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.mode(0o700);
     match builder.create(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && !path.is_dir() => {
-            let target = fs::read_link(path).map_err(|_| error)?;
-            let base = path.parent().unwrap_or(Path::new("."));
-            builder.recursive(true).create(base.join(target))
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match fs::read_link(path) {
+            Ok(target) if !path.is_dir() => {
+                let base = path.parent().unwrap_or(Path::new("."));
+                builder.recursive(true).create(base.join(target))
+            }
+            // A directory, or something in its way: then the lock cannot be made, and says why.
+            Ok(_) | Err(_) => Ok(()),
+        },
         other => other,
     }
 }

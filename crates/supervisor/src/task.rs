@@ -9,7 +9,7 @@ use cli::{Unable, UnableExt as _};
 use contract::{Letter, Status, layout, status::Wish};
 use service::life::{Service, View};
 use service::scan::EntryId;
-use service::{Monotonic, Now, Signal};
+use service::{Boottime, Monotonic, Now, Signal};
 use sys::inotify::Watch;
 use sys::spawn::{Identity, Verdict, Way};
 use tai::Stamp;
@@ -48,6 +48,8 @@ pub(crate) struct Task {
     pub(crate) files: Option<Files>,
     /// What `supervise/status` says.
     written: Option<View>,
+    /// The stamp it says it with: the same as long as the pid is.
+    stamp: Option<(Boottime, Stamp)>,
     /// Whether it could not be written, and the operator knows.
     unwritable: bool,
     /// The deadline the engine's queue knows of.
@@ -92,6 +94,7 @@ impl Task {
             service,
             files: None,
             written: None,
+            stamp: None,
             unwritable: false,
             queued: None,
             verdict: None,
@@ -115,7 +118,12 @@ impl Task {
         if self.written == Some(view) && !self.unwritable {
             return Ok(());
         }
-        match files::write_status(&self.dir, &status(now, view)) {
+        let stamp = match self.stamp {
+            Some((since, stamp)) if since == view.since => stamp,
+            Some(_) | None => stamp(now, view.since),
+        };
+        self.stamp = Some((view.since, stamp));
+        match files::write_status(&self.dir, &status(stamp, view)) {
             Ok(()) => {
                 (self.written, self.unwritable) = (Some(view), false);
                 Ok(())
@@ -123,14 +131,14 @@ impl Task {
             Err(_) if self.unwritable => Ok(()),
             Err(error) => {
                 self.unwritable = true;
-                Err(error).unable(format_args!("write {}/{}", self.name, layout::STATUS))
+                Err(error).unable(format_args!("write {}/{}", self.name, layout::STATUS_NEW))
             }
         }
     }
 
     /// The wall clock was set: what is written says the wrong time.
     pub(crate) fn forget_written(&mut self) {
-        self.written = None;
+        (self.written, self.stamp) = (None, None);
     }
 
     /// Reads what may have changed since the last start.
@@ -139,17 +147,16 @@ impl Task {
     }
 }
 
-/// The record for `view`: the stamp is counted back from now, so that it is right by the wall clock
-/// as it stands, whatever was done to it since.
-fn status(now: Now, view: View) -> Status {
-    let age = now.boottime.since(view.since);
-    let since = sys::clock::realtime().saturating_sub(age);
-    Status {
-        since: Stamp::from_unix(since),
-        pid: view.pid.map_or(0, |pid| pid.0),
-        paused: view.paused,
-        want: view.want,
-    }
+/// The stamp of an instant, counted back from now: right by the wall clock as it stands, whatever
+/// was done to it since.
+fn stamp(now: Now, since: Boottime) -> Stamp {
+    let age = now.boottime.since(since);
+    Stamp::from_unix(sys::clock::realtime().saturating_sub(age))
+}
+
+fn status(since: Stamp, view: View) -> Status {
+    let pid = view.pid.map_or(0, |pid| pid.0);
+    Status { since, pid, paused: view.paused, want: view.want }
 }
 
 /// `timeout-kill`: milliseconds as s6 has them, or a duration with a unit.
