@@ -24,9 +24,10 @@ pub(crate) fn report(name: &str, dir: &Path, report: Report) -> String {
         Report::StartsAgain => format!("{name}: started; what kept it from starting is gone"),
         Report::BackingOff { deaths, last, pause } => format!(
             "{name}: ended {deaths} times soon after its start, the last time with {}: the next \
-             start is in {}, and later each time; svc -u {name} starts it at once",
+             start is in {}, and later each time; {}",
             end(last),
             round(pause),
+            advice(name, last),
         ),
         Report::Killed(pid) => {
             format!("{name}: process {} has not ended in its time and is killed", pid.0)
@@ -137,6 +138,18 @@ fn interpreter(run: &Path) -> Option<PathBuf> {
 
 fn is_executable(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}
+
+/// A success that comes too soon is mostly a daemon that has put itself in the background.
+fn advice(name: &str, last: End) -> String {
+    match last {
+        End::Exited(0) => "if it puts itself in the background, have it stay in the foreground \
+                           (ntpd -n, nginx -g 'daemon off;', sshd -D)"
+            .into(),
+        End::Exited(_) | End::Signalled(_) | End::NotStarted(_) => {
+            format!("svc -u {name} starts it at once")
+        }
+    }
 }
 
 fn end(end: End) -> String {
