@@ -4,8 +4,10 @@
 //! forbids unsafe code and comes here for what the standard library does not offer.
 
 pub mod clock;
+pub mod dir;
 pub mod fifo;
 pub mod localtime;
 pub mod lock;
+pub mod poll;
 pub mod timex;
 pub mod udp;
