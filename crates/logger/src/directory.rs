@@ -67,7 +67,7 @@ pub enum Step {
     Sync,
     /// Rename the first to the second.
     Rename(&'static str, &'static str),
-    /// Open a new `current`, with mode 0644.
+    /// Open `current` at its end, with mode 0644; make it where it is missing.
     Begin,
     /// Set the bit that says the file is whole.
     Whole(&'static str),
@@ -92,12 +92,11 @@ pub struct Progress {
     pub processed_whole: bool,
 }
 
-/// What to do before anything is written; nothing where the last run ended well, and `current` is
-/// simply continued.
+/// What to do before anything is written. Where the last run ended well, `current` is continued.
 #[must_use]
 pub const fn recovery(progress: Progress) -> &'static [Step] {
     match progress {
-        Progress { current_whole: true, .. } => &[],
+        Progress { current_whole: true, .. } => &[Step::Begin],
         Progress { processed_whole: true, .. } => &[
             Step::Remove(STATE),
             Step::Remove(NEWSTATE),
@@ -105,6 +104,7 @@ pub const fn recovery(progress: Progress) -> &'static [Step] {
             Step::Label(PROCESSED, Code::Safe),
             Step::Label(CURRENT, Code::Unfinished),
             Step::Empty(STATE),
+            Step::Begin,
         ],
         Progress { processed_whole: false, .. } => &[
             Step::Remove(STATE),
@@ -113,6 +113,7 @@ pub const fn recovery(progress: Progress) -> &'static [Step] {
             Step::Label(PREVIOUS, Code::Unfinished),
             Step::Label(CURRENT, Code::Unfinished),
             Step::Empty(STATE),
+            Step::Begin,
         ],
     }
 }
@@ -194,7 +195,7 @@ mod tests {
     #[test]
     fn a_clean_end_needs_no_recovery() {
         for processed_whole in [false, true] {
-            assert_eq!(recovery(Progress { current_whole: true, processed_whole }), []);
+            assert_eq!(recovery(Progress { current_whole: true, processed_whole }), [Step::Begin]);
         }
     }
 
@@ -271,7 +272,6 @@ mod tests {
             for step in recovery(progress) {
                 self.step(*step);
             }
-            self.put(CURRENT, false);
         }
     }
 

@@ -26,6 +26,8 @@ pub struct Found {
     pub mode: u32,
     /// Its length in bytes.
     pub size: u64,
+    /// Which file it is, whatever its name.
+    pub ino: u64,
     /// Whether it has another name as well.
     pub linked: bool,
 }
@@ -123,6 +125,7 @@ fn found(stat: &FileStat) -> Found {
     Found {
         mode: stat.st_mode & 0o7777,
         size: u64::try_from(stat.st_size).unwrap_or(0),
+        ino: stat.st_ino,
         linked: stat.st_nlink > 1,
     }
 }
@@ -163,8 +166,9 @@ mod tests {
         let refused = dir.link(name("a"), name("b")).unwrap_err();
         assert_eq!(refused.raw_os_error(), Some(libc::EEXIST));
         dir.set_mode(name("a"), 0o744).unwrap();
-        let both = Some(Found { mode: 0o744, size: 0, linked: true });
-        assert_eq!(dir.find(name("b")).unwrap(), both);
+        let (a, b) = (dir.find(name("a")).unwrap().unwrap(), dir.find(name("b")).unwrap());
+        assert!(a.mode == 0o744 && a.linked);
+        assert_eq!(b, Some(a));
         dir.remove(name("a")).unwrap();
         assert_eq!(dir.find(name("a")).unwrap(), None);
     }
