@@ -101,10 +101,8 @@ impl<'a> Log<'a> {
     }
 
     fn close(&mut self) -> Result<(), Trouble> {
-        for step in [Step::Sync, Step::Whole(CURRENT)] {
-            self.insist_on(step)?;
-        }
-        Ok(())
+        insist(self.signals, &self.name, || self.sync_current())?;
+        insist(self.signals, &self.name, || self.end_current())
     }
 
     fn recover(&mut self) -> anyhow::Result<()> {

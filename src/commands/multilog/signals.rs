@@ -56,13 +56,12 @@ impl Signals {
     }
 
     /// Waits so long, or until a signal comes.
-    pub(super) fn pause(&self, wait: Duration) {
-        match sys::poll::readable([self.wake.as_fd()], Some(wait)) {
-            Ok([true]) => self.drain(),
-            Ok([false]) => {}
-            // Out of kernel memory; what waits here is in trouble anyway, and must not spin.
-            Err(_) => std::thread::sleep(wait),
+    pub(super) fn pause(&self, wait: Duration) -> io::Result<()> {
+        let [woken] = sys::poll::readable([self.wake.as_fd()], Some(wait))?;
+        if woken {
+            self.drain();
         }
+        Ok(())
     }
 
     fn drain(&self) {

@@ -58,7 +58,7 @@ impl std::error::Error for Trouble {}
 /// again is said too; `whose` is the directory or file concerned.
 ///
 /// # Errors
-/// The last trouble, after SIGTERM.
+/// The last trouble, after SIGTERM; or that there can be no wait.
 pub(super) fn insist<T>(
     signals: &Signals,
     whose: &str,
@@ -86,7 +86,7 @@ pub(super) fn insist<T>(
             warn(&sentence);
             said = Some(sentence);
         }
-        signals.pause(pause);
+        signals.pause(pause).map_err(|error| Trouble::unable("wait", error))?;
         pause = PAUSE_MAX.min(pause * 2);
     }
 }

@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::PermissionsExt as _;
 
-use logger::{CURRENT, Code, Fill, Oldest, PREVIOUS, PROCESSED, Step, WHOLE};
+use logger::{CURRENT, Code, Fill, Oldest, PREVIOUS, PROCESSED, STATE, Step, WHOLE};
 use sys::dir::Found;
 
 use super::super::now;
@@ -33,7 +33,7 @@ impl Log<'_> {
             Step::Rename(from, to) => self.rename(from, to),
             Step::Begin => self.begin(),
             Step::Whole(name) => {
-                let done = self.dir.set_mode(name.as_ref(), MODE_WHOLE);
+                let done = unless_missing(self.dir.set_mode(name.as_ref(), MODE_WHOLE));
                 done.map_err(self.unable("set mode of", name))
             }
             Step::Flush(name) => {
@@ -46,33 +46,46 @@ impl Log<'_> {
             }
             Step::Label(name, code) => self.label(name, code),
             Step::Process => self.process(),
-            Step::Remove(name) => match self.dir.remove(name.as_ref()) {
-                Err(error) if error.kind() != ErrorKind::NotFound => {
-                    Err(self.unable("remove", name)(error))
-                }
-                Ok(()) | Err(_) => Ok(()),
-            },
+            Step::Remove(name) => {
+                let done = unless_missing(self.dir.remove(name.as_ref()));
+                done.map_err(self.unable("remove", name))
+            }
         }
     }
 
-    fn sync_current(&self) -> Result<(), Trouble> {
+    pub(super) fn sync_current(&self) -> Result<(), Trouble> {
         match &self.current {
             Some(current) => current.sync_all().map_err(self.unable_to_sync(CURRENT)),
             None => Ok(()),
         }
     }
 
-    /// Where somebody has removed the file meanwhile, an empty one takes its place: what is gone is
-    /// gone, and the log goes on.
-    fn rename(&mut self, from: &'static str, to: &'static str) -> Result<(), Trouble> {
-        let mut done = self.dir.rename(from.as_ref(), to.as_ref());
-        if done.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
-            warn(format_args!("{}/{from} was removed by somebody", self.name));
-            self.dir.append(from.as_ref()).map_err(self.unable("create", from))?;
-            done = self.dir.rename(from.as_ref(), to.as_ref());
+    /// Marks `current` as whole, by its descriptor: it may have no name any more.
+    pub(super) fn end_current(&self) -> Result<(), Trouble> {
+        match &self.current {
+            Some(current) => {
+                let mode = current.set_permissions(Permissions::from_mode(MODE_WHOLE));
+                mode.map_err(self.unable("set mode of", CURRENT))
+            }
+            None => Ok(()),
         }
+    }
+
+    fn rename(&self, from: &'static str, to: &'static str) -> Result<(), Trouble> {
+        self.replace_missing(from)?;
         let what = format!("rename {from} to {to} in directory {}", self.name);
+        let done = self.dir.rename(from.as_ref(), to.as_ref());
         done.map_err(|error| Trouble::unable(what, error))
+    }
+
+    /// Where somebody has removed a file meanwhile, an empty one takes its place: what is gone is
+    /// gone, and the log goes on. The original waits for it for ever.
+    fn replace_missing(&self, name: &'static str) -> Result<(), Trouble> {
+        if self.dir.find(name.as_ref()).map_err(self.unable("stat", name))?.is_none() {
+            warn(format_args!("{}/{name} was removed by somebody", self.name));
+            self.dir.truncate(name.as_ref()).map_err(self.unable("create", name))?;
+        }
+        Ok(())
     }
 
     fn begin(&mut self) -> Result<(), Trouble> {
@@ -140,13 +153,9 @@ impl Log<'_> {
                 return Ok(());
             }
             for name in names.into_iter().map(OsString::from_vec) {
-                match self.dir.remove(&name) {
-                    Err(error) if error.kind() != ErrorKind::NotFound => {
-                        let what = format!("remove {}/{}", self.name, name.display());
-                        return Err(Trouble::unable(what, error));
-                    }
-                    Ok(()) | Err(_) => {}
-                }
+                unless_missing(self.dir.remove(&name)).map_err(|error| {
+                    Trouble::unable(format_args!("remove {}/{}", self.name, name.display()), error)
+                })?;
             }
         }
     }
@@ -154,6 +163,8 @@ impl Log<'_> {
     /// Runs the processor over `previous`. The input waits meanwhile.
     fn process(&mut self) -> Result<(), Trouble> {
         let Some(processor) = &self.spec.processor else { return Ok(()) };
+        self.replace_missing(PREVIOUS)?;
+        self.replace_missing(STATE)?;
         let run = || {
             let mut command = self.dir.command("/bin/sh".as_ref())?;
             command.args(["-c", PROCESSOR_SETUP]).arg(OsStr::from_bytes(processor));
@@ -174,5 +185,13 @@ impl Log<'_> {
     fn unable_to_sync(&self, file: &str) -> impl Fn(io::Error) -> Trouble + use<> {
         let what = format!("write {}/{file} to disk", self.name);
         move |error| Trouble::unable(&what, error)
+    }
+}
+
+/// That a file is not there is as good as that it has been removed.
+fn unless_missing(done: io::Result<()>) -> io::Result<()> {
+    match done {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        done => done,
     }
 }
