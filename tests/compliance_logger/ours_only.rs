@@ -133,6 +133,39 @@ fn no_old_file_is_replaced_and_none_comes_before_it_when_the_clock_goes_back() {
 }
 
 #[test]
+fn a_label_that_is_taken_is_not_taken_again() {
+    let dir = scratch();
+    let logs = dir.path().join("m");
+    let ours = Suite::ours();
+    ours.log(dir.path(), &["./m"], "");
+    make(logs.join("@4000000fffffffff00000000.s"), 0o744, "0");
+    let mut log = ours.start(dir.path(), &["s4096", "./m"]);
+    log.write("one\n");
+    wait_for_size(&logs.join("current"), 4);
+    // The next two labels, by somebody else.
+    for taken in 1..3 {
+        make(logs.join(format!("@4000000fffffffff0000000{taken}.s")), 0o744, "taken");
+    }
+    log.signal("ALRM");
+    let (status, said) = log.finish();
+    assert!(status.success() && said.is_empty(), "{said}");
+    let contents: Vec<String> = old_files(&logs).iter().map(read).collect();
+    assert_eq!(contents, ["0", "taken", "taken", "one\n"]);
+    assert!(logs.join("@4000000fffffffff00000003.s").exists());
+}
+
+#[test]
+fn a_previous_that_somebody_has_put_there_is_not_replaced() {
+    let dir = scratch();
+    let logs = dir.path().join("m");
+    let ours = Suite::ours();
+    ours.log(dir.path(), &["./m"], "one\n");
+    make(logs.join("previous"), 0o644, "strange\n");
+    ours.log(dir.path(), &["s4096", "./m"], counted(0, 21, 100));
+    assert_eq!(whole_log(&logs), format!("strange\none\n{}", counted(0, 21, 100)));
+}
+
+#[test]
 fn a_file_of_ours_that_somebody_has_linked_is_not_mistaken_for_one_with_a_label() {
     let dir = scratch();
     let logs = dir.path().join("m");

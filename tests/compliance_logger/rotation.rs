@@ -197,10 +197,12 @@ fn a_processor_makes_the_old_files_and_keeps_its_state(suite: &Suite) {
 fn a_processor_that_fails_is_run_again(suite: &Suite) {
     let dir = scratch();
     let logs = dir.path().join("m");
-    let processor = "!test -e ok || { touch ok; echo half; exit 1; }; tr 0 o";
+    let processor =
+        "!test -e ok || { touch ok; echo half | tee /dev/fd/5; exit 1; }; tr 0 o; echo 2 >&5";
     let output = suite.multilog(dir.path(), &["s4096", processor, "./m"], counted(0, 21, 100));
     assert!(output.status.success());
     let said = crate::suite::text(&output.stderr);
     assert!(said.starts_with("multilog: warning: processor failed in ./m, pausing\n"), "{said}");
     assert_eq!(read(&old_files(&logs)[0]), counted(0, 21, 100).replace('0', "o"));
+    assert_eq!(read(logs.join("state")), "2\n");
 }

@@ -7,11 +7,14 @@ use std::path::Path;
 use std::process::Command;
 use std::thread::spawn;
 
-use crate::suite::{Running, Suite, counted, mode, read, scratch, system, text, until, whole_log};
+use crate::suite::{
+    Running, Suite, counted, mode, old_files, read, scratch, system, text, until, whole_log,
+};
 
 on_both! {
     a_full_disk_loses_nothing_and_the_writer_waits,
     a_full_disk_in_the_middle_of_a_line_tears_nothing,
+    a_full_disk_just_before_a_rotation_does_not_cut_the_line,
 }
 
 /// multilog where no file may grow beyond `limit` bytes.
@@ -64,4 +67,18 @@ fn a_full_disk_in_the_middle_of_a_line_tears_nothing(suite: &Suite) {
     let log = text(read(logs.join("current")).as_bytes());
     let bare: Vec<&str> = log.lines().map(|line| &line[26..]).collect();
     assert_eq!(bare.join("\n") + "\n", counted(0, 50, 100));
+}
+
+fn a_full_disk_just_before_a_rotation_does_not_cut_the_line(suite: &Suite) {
+    let dir = scratch();
+    let logs = dir.path().join("m");
+    let mut log = start_limited(suite, dir.path(), 2050, &["s4096", "./m"]);
+    log.write(counted(0, 21, 100));
+    wait_for_size(&logs.join("current"), 2050);
+    raise_limit(&log);
+    until("the first file has ended", || !old_files(&logs).is_empty());
+    log.write(counted(21, 22, 100));
+    assert!(log.finish().0.success());
+    assert_eq!(read(&old_files(&logs)[0]), counted(0, 21, 100));
+    assert_eq!(read(logs.join("current")), counted(21, 22, 100));
 }

@@ -207,6 +207,14 @@ mod tests {
     }
 
     #[test]
+    fn time_may_go_back() {
+        let text = format!("{}\n{}\n{}\n", label(62, 1), label(5, 2), label(62, 3));
+        let expected = "1-01-02 03:04:02.000000001\n0-01-02 03:04:05.000000002\n\
+                        1-01-02 03:04:02.000000003\n";
+        assert_eq!(feed(&[text.as_bytes()]), expected);
+    }
+
+    #[test]
     fn what_is_no_label_passes_unchanged() {
         let long = format!("{}0 x\n", label(61, 5));
         let capital = label(61, 5).replace("@4", "@A");
