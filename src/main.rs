@@ -42,16 +42,16 @@ fn call(entry: &Entry, words: Vec<OsString>) -> ExitCode {
         if let Some(usage) = error.downcast_ref::<Usage>() {
             return wrong(entry, usage);
         }
-        eprintln!("{name}: fatal: {error:#}");
+        complain(format_args!("{name}: fatal: {error:#}"));
         ExitCode::from(EXIT_TEMPORARY)
     })
 }
 
 fn wrong(entry: &Entry, usage: &Usage) -> ExitCode {
     if let Some(message) = &usage.0 {
-        eprintln!("{}: {message}", entry.command.name);
+        complain(format_args!("{}: {message}", entry.command.name));
     }
-    eprintln!("{}", entry.command.usage_line());
+    complain(format_args!("{}", entry.command.usage_line()));
     ExitCode::from(EXIT_USAGE)
 }
 
@@ -79,7 +79,9 @@ fn unknown(name: &OsStr) -> ExitCode {
         Some("--list") => list(),
         Some(_) | None => {
             let name = name.display();
-            eprintln!("keepup: fatal: no command is called {name}; `keepup` alone lists them");
+            complain(format_args!(
+                "keepup: fatal: no command is called {name}; `keepup` alone lists them"
+            ));
             ExitCode::from(EXIT_USAGE)
         }
     }
@@ -90,4 +92,9 @@ fn print(text: &str) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::from(EXIT_TEMPORARY),
     }
+}
+
+/// A standard error that nobody reads must not become a panic.
+fn complain(sentence: std::fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stderr(), "{sentence}");
 }

@@ -6,6 +6,7 @@
 pub mod child;
 pub mod clock;
 pub mod clock_steps;
+pub mod dir;
 pub mod entry;
 pub mod epoll;
 pub mod fifo;
@@ -14,6 +15,7 @@ pub mod limits;
 pub mod localtime;
 pub mod lock;
 pub mod place;
+pub mod poll;
 pub mod process;
 pub mod signals;
 pub mod spawn;
