@@ -38,133 +38,10 @@ use contract::{Letter, status::Wish};
 
 use crate::pacing::Pacing;
 use crate::time::{Boottime, Monotonic, Now};
+use crate::words::{Action, Actions, End, Event, Farewell, Fault, Pid, Report, Signal, View};
 
 /// How often a logger that should end is asked whether it has drained its pipe.
 pub const DRAIN_CHECK: Duration = Duration::from_millis(50);
-
-/// A process that is ours and not yet reaped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Pid(pub u32);
-
-/// The signals a supervisor sends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Signal {
-    /// SIGHUP
-    Hup,
-    /// SIGINT
-    Int,
-    /// SIGALRM
-    Alrm,
-    /// SIGTERM
-    Term,
-    /// SIGKILL
-    Kill,
-    /// SIGSTOP
-    Stop,
-    /// SIGCONT
-    Cont,
-}
-
-/// How a process ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum End {
-    /// It exited with this code.
-    Exited(u8),
-    /// This signal (its number) ended it.
-    Signalled(u8),
-    /// It never became `./run`: what was asked of it before failed.
-    NotStarted(Fault),
-}
-
-/// Why a start failed: which step of it, and what the kernel said. The shell has the words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Fault {
-    /// The step that failed.
-    pub step: Step,
-    /// The errno.
-    pub errno: i32,
-}
-
-/// The steps of a start, as far as an operator can do something about each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Step {
-    /// No process could be made.
-    Fork,
-    /// The service directory could not be entered.
-    Directory,
-    /// The pipe to or from the logger could not be opened.
-    LogPipe,
-    /// Session, limits or signals could not be set.
-    Setup,
-    /// `./run` could not be executed.
-    Exec,
-}
-
-/// What happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event {
-    /// An operator's letter.
-    Letter(Letter),
-    /// The answer to [`Action::Start`]: `./run` runs, or it could not be started.
-    Started(Result<Pid, Fault>),
-    /// The other answer to [`Action::Start`]: there is a process, and whether it becomes `./run`
-    /// will be known when it ends.
-    Forked(Pid),
-    /// A child was reaped.
-    Ended(Pid, End),
-    /// A failed start may work now: the operator changed something in the directory.
-    Mended,
-    /// Everything ends: stop, then leave.
-    Stop(Farewell),
-    /// The answer to [`Action::AskDrained`].
-    Drained(bool),
-    /// The deadline has passed.
-    Tick,
-}
-
-/// How a service is stopped for good.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Farewell {
-    /// How long it may go on by itself. A logger ends when its pipe does; a service has no time.
-    pub linger: Duration,
-    /// How long after it was asked to end it is killed.
-    pub grace: Duration,
-}
-
-/// What is to be done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    /// Start `./run`, and answer with [`Event::Started`].
-    Start,
-    /// Send a signal to our child.
-    Send(Pid, Signal),
-    /// Ask whether the pipe of this logger is empty, and answer with [`Event::Drained`].
-    AskDrained,
-    /// Tell the operator.
-    Report(Report),
-    /// The service is down and supervise is to leave. Nothing follows.
-    Leave,
-}
-
-/// What the operator is told, once per change of state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Report {
-    /// It cannot be started, for a reason not yet told.
-    CannotStart(Fault),
-    /// It could not be started before, and now runs.
-    StartsAgain,
-    /// It keeps ending quickly: the pauses grow from here on.
-    BackingOff {
-        /// How many quick deaths in a row.
-        deaths: u32,
-        /// The last of them.
-        last: End,
-        /// Until the next start.
-        pause: Duration,
-    },
-    /// It did not end in time and is killed.
-    Killed(Pid),
-}
 
 /// What is so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -175,19 +52,6 @@ enum State {
     Starting,
     /// `./run` runs.
     Up { pid: Pid, since: Monotonic },
-}
-
-/// What a status record can show.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct View {
-    /// The running process.
-    pub pid: Option<Pid>,
-    /// When `pid` last changed.
-    pub since: Boottime,
-    /// Whether it was stopped by `svc -p`.
-    pub paused: bool,
-    /// What the operator wants.
-    pub want: Wish,
 }
 
 /// Deadlines of an end that was asked for.
@@ -220,6 +84,8 @@ pub struct Service {
     left: bool,
     paused: bool,
     ending: Ending,
+    /// The operator has sent this life a signal: its end is no sign of trouble.
+    asked: bool,
     /// When the pid last changed.
     changed: Boottime,
     pacing: Pacing,
@@ -242,6 +108,7 @@ impl Service {
             left: false,
             paused: false,
             ending: NOT_ENDING,
+            asked: false,
             changed: now.boottime,
             pacing: Pacing::new(seed),
             told: None,
@@ -335,6 +202,7 @@ impl Service {
                 self.want = Wish::Down;
                 self.paused = false;
                 if let State::Up { pid, .. } = self.state {
+                    self.asked = true;
                     terminate(pid, actions);
                     let kill = self.timeout_kill.map(|timeout| now + timeout);
                     self.ending.kill = earlier(self.ending.kill, kill);
@@ -343,11 +211,11 @@ impl Service {
             Letter::Exit => self.leaving = true,
             Letter::Pause => self.pause(true, Signal::Stop, actions),
             Letter::Continue => self.pause(false, Signal::Cont, actions),
-            Letter::Hangup => self.send(Signal::Hup, actions),
-            Letter::Alarm => self.send(Signal::Alrm, actions),
-            Letter::Interrupt => self.send(Signal::Int, actions),
-            Letter::Terminate => self.send(Signal::Term, actions),
-            Letter::Kill => self.send(Signal::Kill, actions),
+            Letter::Hangup => self.ask(Signal::Hup, actions),
+            Letter::Alarm => self.ask(Signal::Alrm, actions),
+            Letter::Interrupt => self.ask(Signal::Int, actions),
+            Letter::Terminate => self.ask(Signal::Term, actions),
+            Letter::Kill => self.ask(Signal::Kill, actions),
         }
     }
 
@@ -366,6 +234,12 @@ impl Service {
         self.send(signal, actions);
     }
 
+    /// A signal that may end it.
+    fn ask(&mut self, signal: Signal, actions: &mut Actions) {
+        self.asked = true;
+        self.send(signal, actions);
+    }
+
     fn send(&self, signal: Signal, actions: &mut Actions) {
         if let Some(pid) = self.pid() {
             actions.push(Action::Send(pid, signal));
@@ -375,6 +249,7 @@ impl Service {
     fn started(&mut self, now: Now, pid: Pid, actions: &mut Actions) {
         self.state = State::Up { pid, since: now.monotonic };
         self.changed = now.boottime;
+        self.asked = false;
         // Wished down while it started. A stop that came then has its own deadlines.
         if self.want == Wish::Down && self.ending == NOT_ENDING {
             terminate(pid, actions);
@@ -384,7 +259,8 @@ impl Service {
 
     fn ended(&mut self, now: Now, started: Monotonic, how: End, actions: &mut Actions) {
         let ran = now.monotonic.since(started);
-        let not_before = started + self.pacing.ended(ran, how);
+        let spacing = if self.asked { self.pacing.forgive() } else { self.pacing.ended(ran, how) };
+        let not_before = started + spacing;
         self.told_backing_off &= self.pacing.is_backing_off();
         if self.pid().is_some() {
             self.changed = now.boottime;
@@ -480,36 +356,6 @@ impl Service {
     fn start(&mut self, actions: &mut Actions) {
         self.state = State::Starting;
         actions.push(Action::Start);
-    }
-}
-
-/// What a step asks for, in order. Of a fixed size: to stop a service needs no memory.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Actions {
-    list: [Option<Action>; ACTIONS_MAX],
-    len: usize,
-}
-
-/// A step asks for no more: TERM and CONT from a letter, the same from a deadline, one question,
-/// one kill with its report, one start or leave.
-const ACTIONS_MAX: usize = 8;
-
-impl Actions {
-    fn push(&mut self, action: Action) {
-        debug_assert!(self.len < ACTIONS_MAX, "no step asks for more");
-        if let Some(place) = self.list.get_mut(self.len) {
-            *place = Some(action);
-            self.len += 1;
-        }
-    }
-}
-
-impl IntoIterator for Actions {
-    type Item = Action;
-    type IntoIter = std::iter::Flatten<std::array::IntoIter<Option<Action>, ACTIONS_MAX>>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.list.into_iter().flatten()
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::life::End;
+use crate::words::End;
 
 /// The floor: no service is started more often than this (daemontools, `supervise.c: trystart`).
 pub const START_SPACING: Duration = Duration::from_secs(1);
@@ -57,6 +57,13 @@ impl Pacing {
         let factor = 1u32.checked_shl(doublings).unwrap_or(u32::MAX);
         let spacing = START_SPACING.saturating_mul(factor).min(SPACING_MAX);
         spacing + self.jitter(spacing / JITTER_PARTS)
+    }
+
+    /// Notes that a run was ended by the operator, who has taken the matter in hand: a fresh count,
+    /// and the floor.
+    pub fn forgive(&mut self) -> Duration {
+        self.quick_deaths = 0;
+        START_SPACING
     }
 
     /// A random part of `most`.

@@ -14,7 +14,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, RngSeed, TestError, TestRunner};
-use service::life::{Event, Farewell, Fault, Pid, Step};
+use service::words::{Event, Farewell, Fault, Pid, Step};
 
 use world::{Move, Seen, Temper, Verdict, World};
 

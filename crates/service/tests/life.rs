@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use contract::{Letter, status::Wish};
-use service::life::{
-    Action, DRAIN_CHECK, End, Event, Farewell, Fault, Pid, Report, Service, Signal, Step,
-};
+use service::life::{DRAIN_CHECK, Service};
 use service::pacing::SPACING_MAX;
+use service::words::{Action, End, Event, Farewell, Fault, Pid, Report, Signal, Step};
 use service::{Boottime, Monotonic, Now};
 
 const RUN: Pid = Pid(7);
@@ -234,6 +233,17 @@ fn a_service_that_keeps_dying_is_told_of_once_until_a_good_run() {
         matches!(again[..], [STARTS_AGAIN, Action::Report(Report::BackingOff { .. })]),
         "{again:?}"
     );
+}
+
+#[test]
+fn a_service_that_the_operator_ends_again_and_again_is_not_one_that_keeps_dying() {
+    let mut life = Life::up();
+    for second in 1..20 {
+        life.at(second * 1000 - 500, letter(b't'));
+        assert_eq!(life.at(second * 1000 - 400, Event::Ended(RUN, End::Signalled(15))), []);
+        assert_eq!(life.next(second * 1000), [Action::Start]);
+        life.at(second * 1000, Event::Started(Ok(RUN)));
+    }
 }
 
 #[test]

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use cli::Unable;
 use contract::layout;
-use service::life::{End, Fault, Report, Step};
 use service::scan::Refusal;
+use service::words::{End, Fault, Report, Step};
 
 /// So much of a script is read to find its interpreter: the kernel reads no more
 /// (`BINPRM_BUF_SIZE`).

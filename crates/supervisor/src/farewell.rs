@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use contract::{Letter, status::Wish};
 use service::Monotonic;
-use service::life::{self, Event};
 use service::scan::EntryId;
+use service::words::{self, Event};
 use sys::{child, signals};
 
 use crate::engine::{Engine, now};
@@ -90,12 +90,12 @@ impl Engine {
         }
     }
 
-    pub(crate) fn farewell_of(&self, part: Part) -> life::Farewell {
+    pub(crate) fn farewell_of(&self, part: Part) -> words::Farewell {
         let linger = match part {
             Part::Main => Duration::ZERO,
             Part::Log => LOG_LINGER,
         };
-        life::Farewell { linger, grace: self.options.grace }
+        words::Farewell { linger, grace: self.options.grace }
     }
 
     /// The supervision of one part of a pair has ended.

@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use contract::layout;
-use service::life::{self, Fault};
+use service::words::{self, Fault};
 use sys::limits::OpenFiles;
 use sys::spawn::{Failed, Identity, PipeEnd, Place, Plan, Spawner, Started, Step, Way};
 
@@ -35,7 +35,7 @@ impl Launch<'_> {
     /// The step that failed, and why.
     pub(crate) fn start(&self, spawner: &mut Spawner) -> Result<Started, Fault> {
         let dir = CString::new(self.dir.as_os_str().as_bytes())
-            .map_err(|_| Fault { step: life::Step::Directory, errno: 0 })?;
+            .map_err(|_| Fault { step: words::Step::Directory, errno: 0 })?;
         let mut steps = Vec::with_capacity(STEPS_MAX);
         steps.push(Step::Enter(&dir, self.identity));
         if let Some((pipe, end)) = self.pipe {
@@ -64,11 +64,11 @@ fn pipe_path(end: PipeEnd) -> &'static CStr {
 /// What the kernel refused, as the machine knows it.
 pub(crate) fn fault(failed: Failed) -> Fault {
     let step = match failed.at {
-        Place::Fork => life::Step::Fork,
-        Place::Enter => life::Step::Directory,
-        Place::Pipe => life::Step::LogPipe,
-        Place::Setup => life::Step::Setup,
-        Place::Exec => life::Step::Exec,
+        Place::Fork => words::Step::Fork,
+        Place::Enter => words::Step::Directory,
+        Place::Pipe => words::Step::LogPipe,
+        Place::Setup => words::Step::Setup,
+        Place::Exec => words::Step::Exec,
     };
     Fault { step, errno: failed.errno }
 }

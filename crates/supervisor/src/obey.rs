@@ -4,8 +4,8 @@ use std::path::Path;
 
 use cli::{Unable, UnableExt as _};
 use contract::layout;
-use service::life::{Action, Event, Report, Step};
 use service::scan::EntryId;
+use service::words::{Action, Event, Report, Step};
 use service::{Monotonic, Pid, Signal};
 use sys::child;
 use sys::spawn::{PipeEnd, Started};

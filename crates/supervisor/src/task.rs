@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use cli::{Unable, UnableExt as _};
 use contract::{Letter, Status, layout, status::Wish};
-use service::life::{Service, View};
 use service::scan::EntryId;
-use service::{Boottime, Monotonic, Now, Signal};
+use service::words::View;
+use service::{Boottime, Monotonic, Now, Service, Signal};
 use sys::inotify::Watch;
 use sys::spawn::{Identity, Verdict, Way};
 use tai::Stamp;

@@ -60,6 +60,8 @@ const LINE_END_AFTER: Duration = Duration::from_secs(5);
 const UMASK: u32 = 0o022;
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    // A warning that nobody reads must not end the log.
+    sys::entry::ignore_sigpipe();
     sys::dir::set_umask(UMASK);
     let signals = Signals::catch().unable("catch signals")?;
     let script = Script::parse(args.operands.iter().map(|word| word.as_bytes()));

@@ -1,6 +1,6 @@
 //! The kernel's side of the [`World`](super::World): one child, and what signals do to it.
 
-use service::life::{End, Fault, Pid, Signal};
+use service::words::{End, Fault, Pid, Signal};
 
 const SIGKILL: u8 = 9;
 const SIGTERM: u8 = 15;

@@ -7,7 +7,8 @@ mod sceptic;
 use std::time::Duration;
 
 use contract::{Letter, status::Wish};
-use service::life::{Event, Farewell, Fault, Pid, Service};
+use service::life::Service;
+use service::words::{Event, Farewell, Fault, Pid};
 use service::{Boottime, Monotonic, Now};
 
 use sceptic::{Fact, Ledger};

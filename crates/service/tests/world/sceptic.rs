@@ -7,7 +7,8 @@
 use std::time::Duration;
 
 use contract::{Letter, status::Wish};
-use service::life::{Action, End, Event, Farewell, Fault, Pid, Report, Service, Signal, View};
+use service::life::Service;
+use service::words::{Action, End, Event, Farewell, Fault, Pid, Report, Signal, View};
 use service::{Boottime, Monotonic, Now};
 
 use super::kernel::{Child, Temper};
@@ -122,6 +123,8 @@ pub(crate) struct Ledger {
     /// The earliest and the latest instant of the next start.
     window: (Monotonic, Monotonic),
     quick_deaths: u32,
+    /// The operator has sent this life a signal that may end it.
+    asked: bool,
     told: Option<Fault>,
     told_backing_off: bool,
 }
@@ -146,6 +149,7 @@ impl Ledger {
             since: now.boottime,
             window: (now.monotonic, now.monotonic),
             quick_deaths: 0,
+            asked: false,
             told: None,
             told_backing_off: false,
         }
@@ -205,6 +209,7 @@ impl Ledger {
         let now = self.now.monotonic;
         let is_down = matches!(self.fact, Fact::Down);
         let is_up = self.child().is_some();
+        self.asked |= is_up && b"dhaitk".contains(&letter.byte());
         let mut signal = |signal| owed.signals.extend(is_up.then_some(signal));
         match letter {
             Letter::Up => {
@@ -253,6 +258,7 @@ impl Ledger {
         let born = self.now.monotonic;
         self.fact = Fact::Up { child: Child::new(pid, self.newborn), born };
         self.since = self.now.boottime;
+        self.asked = false;
         // What was said for good while it started has its own times.
         if self.want == Wish::Down && !self.farewell {
             owed.terminate();
@@ -273,7 +279,7 @@ impl Ledger {
 
     fn pace(&mut self, born: Monotonic, how: End) {
         let ran = self.now.monotonic.since(born);
-        if ran >= GOOD_RUN || (ran >= FLOOR && how == End::Exited(0)) {
+        if self.asked || ran >= GOOD_RUN || (ran >= FLOOR && how == End::Exited(0)) {
             self.quick_deaths = 0;
         } else {
             self.quick_deaths += 1;
