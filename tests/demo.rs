@@ -138,6 +138,7 @@ fn what_svscan_leaves_is_ended_and_told() {
     let ended = demo.end();
     assert_eq!(ended.status.code(), Some(0), "{}", ended.err);
     assert!(out.contains("1 x sleep 601"), "{out}");
+    assert!(!out.contains("svscan service"), "svscan itself is asked first: {out}");
     assert!(out.ends_with("demo: all is stopped and removed\n"), "{out}");
 }
 

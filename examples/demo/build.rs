@@ -24,7 +24,9 @@ pub(crate) fn binaries() -> anyhow::Result<PathBuf> {
     let directory = directory_of(&own).context("this is to be run by `cargo demo`")?;
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
-    build.args(["build", "--bins", "--profile", profile(&directory)]).current_dir(sources());
+    // With the demo named too, what was compiled for it serves the programs as well.
+    build.args(["build", "--bins", "--example", "demo", "--profile", profile(&directory)]);
+    build.current_dir(sources());
     if !build.status().context("unable to run cargo")?.success() {
         bail!("cargo could not build the programs");
     }

@@ -37,7 +37,7 @@ impl<'a> Plain<'a> {
             }
         }
         for line in look.svscan.iter().skip(self.svscan_lines) {
-            writeln!(out, "svscan says: {line}")?;
+            writeln!(out, "{line}")?;
         }
         self.svscan_lines = look.svscan.len();
         for line in look.log.iter().filter(|line| line.label > self.last_label) {

@@ -10,6 +10,8 @@ use crate::place::Place;
 
 /// The rows of the smallest terminal in use, less one where the cursor rests.
 const ROWS: usize = 23;
+/// The columns of the same terminal.
+const COLUMNS: usize = 80;
 /// So many lines of the logs are always shown.
 const LOG_LINES_MIN: usize = 3;
 
@@ -66,8 +68,8 @@ fn picture(place: &Place, look: &Look, elapsed: Duration) -> Vec<String> {
     rows.push(String::new());
     let mut below = vec![String::new()];
     below.extend(hints(place));
-    let svscan = look.svscan.last().map(|said| format!("{BOLD}svscan says:{NORMAL} {said}"));
-    let taken = rows.len() + usize::from(svscan.is_some()) + below.len();
+    let svscan = look.svscan.last().map_or(Vec::new(), |said| folded(said));
+    let taken = rows.len() + svscan.len() + below.len();
     let room = ROWS.saturating_sub(taken).max(LOG_LINES_MIN);
     let newest = &look.log[look.log.len().saturating_sub(room)..];
     rows.extend(newest.iter().map(|line| line.text.clone()));
@@ -75,6 +77,22 @@ fn picture(place: &Place, look: &Look, elapsed: Duration) -> Vec<String> {
     rows.extend(svscan);
     rows.extend(below);
     rows
+}
+
+/// A sentence in bold, over as many rows as it needs.
+fn folded(sentence: &str) -> Vec<String> {
+    let mut rows = vec![String::new()];
+    for word in sentence.split_whitespace() {
+        let full = rows.last().is_some_and(|row| row.len() + 1 + word.len() > COLUMNS);
+        if full {
+            rows.push("   ".into());
+        }
+        if let Some(row) = rows.last_mut() {
+            row.push_str(if row.is_empty() { "" } else { " " });
+            row.push_str(word);
+        }
+    }
+    rows.iter().map(|row| format!("{BOLD}{row}{NORMAL}")).collect()
 }
 
 /// What to try from another terminal.

@@ -99,16 +99,19 @@ pub(crate) fn unexplained_dependencies(repository: &Repository) -> Vec<Offence> 
     offences
 }
 
-/// The names in the rows of the table under the heading "Dependencies" that give a reason.
+/// The names in the table under the heading "Dependencies": the first cell of each row whose last
+/// cell gives a reason.
 fn reasons(document: &File) -> Vec<(usize, &str)> {
     let is_heading = |line: &&Line| line.raw.starts_with('#');
     let title = |line: &Line| line.raw.trim_start_matches('#').trim() == "Dependencies";
     let mut below = document.lines.iter().skip_while(|line| !(is_heading(line) && title(line)));
     below.next();
-    let rows = below.take_while(|line| !is_heading(line));
+    let table = below.take_while(|line| !is_heading(line)).filter(|line| line.raw.starts_with('|'));
+    let rows = table.skip_while(|line| !line.raw.starts_with("|--")).skip(1);
     rows.filter_map(|line| {
-        let (name, reason) = line.raw.strip_prefix("| `")?.split_once("` |")?;
-        (reason.trim().len() > "|".len()).then_some((line.number, name))
+        let cells = line.raw.trim_matches('|').split('|').map(str::trim);
+        let reason = cells.clone().next_back().filter(|reason| !reason.is_empty());
+        reason.and(cells.clone().next()).map(|name| (line.number, name.trim_matches('`')))
     })
     .collect()
 }
@@ -200,6 +203,13 @@ mod tests {
         assert_eq!(found("nobody-knows", ""), 1);
         assert_eq!(found("reactor", "[dependencies]\nsys.workspace = true\nlibc = \"1\"\n"), 0);
         assert_eq!(found("service", "[dependencies]\ncontract = { path = \"x\" }\n"), 0);
+    }
+
+    #[test]
+    fn the_table_may_have_more_columns_and_plain_names() {
+        let table =
+            "# A\n## Dependencies\n| a | b |\n|---|---|---|\n| c | d | e |\n| `f` | g | |\n";
+        assert_eq!(reasons(&File::new(REASONS, table)), [(5, "c")]);
     }
 
     const TABLE: &str = "# A\n## Dependencies\n| name | why |\n|---|---|\n| `a` | reason |\n";

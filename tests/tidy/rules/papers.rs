@@ -141,8 +141,8 @@ mod tests {
 
     #[test]
     fn prose_with_no_title_or_two_is_seen() {
-        assert_eq!(found(titles, "a.md", "# A\n## B\n```\n# c\n```\n"), 0);
-        for text in ["## B\n", "# A\n# B\n", "", "```\n# A\n```\n"] {
+        assert_eq!(found(titles, "a.md", "# A\n## B\n```\n# c\n```\nd\n"), 0);
+        for text in ["## B\n", "# A\n# B\n", "", "```\n# A\n```\n", "# A\n```\n```\n# B\n"] {
             assert_eq!(found(titles, "a.md", text), 1, "{text}");
         }
     }

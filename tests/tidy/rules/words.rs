@@ -255,6 +255,11 @@ mod tests {
     }
 
     #[test]
+    fn letters_turn_by_thirteen_and_nothing_else_turns() {
+        assert_eq!(turned("nopq/ mz-7"), "abcd/ zm-7");
+    }
+
+    #[test]
     fn each_private_word_is_seen_in_any_file_and_either_case() {
         for word in PRIVATE.iter().map(|word| turned(word)) {
             for path in ["README.md", "tests/a.rs", "Makefile"] {
