@@ -236,7 +236,7 @@ impl Service {
 
     /// A signal that may end it.
     fn ask(&mut self, signal: Signal, actions: &mut Actions) {
-        self.asked = true;
+        self.asked = self.pid().is_some();
         self.send(signal, actions);
     }
 
@@ -249,7 +249,6 @@ impl Service {
     fn started(&mut self, now: Now, pid: Pid, actions: &mut Actions) {
         self.state = State::Up { pid, since: now.monotonic };
         self.changed = now.boottime;
-        self.asked = false;
         // Wished down while it started. A stop that came then has its own deadlines.
         if self.want == Wish::Down && self.ending == NOT_ENDING {
             terminate(pid, actions);
@@ -259,7 +258,8 @@ impl Service {
 
     fn ended(&mut self, now: Now, started: Monotonic, how: End, actions: &mut Actions) {
         let ran = now.monotonic.since(started);
-        let spacing = if self.asked { self.pacing.forgive() } else { self.pacing.ended(ran, how) };
+        let asked = std::mem::take(&mut self.asked);
+        let spacing = if asked { self.pacing.forgive() } else { self.pacing.ended(ran, how) };
         let not_before = started + spacing;
         self.told_backing_off &= self.pacing.is_backing_off();
         if self.pid().is_some() {

@@ -258,7 +258,6 @@ impl Ledger {
         let born = self.now.monotonic;
         self.fact = Fact::Up { child: Child::new(pid, self.newborn), born };
         self.since = self.now.boottime;
-        self.asked = false;
         // What was said for good while it started has its own times.
         if self.want == Wish::Down && !self.farewell {
             owed.terminate();
@@ -274,6 +273,7 @@ impl Ledger {
         (self.paused, self.term_owed) = (false, false);
         (self.ask_at, self.kill_at) = (None, None);
         self.pace(born, how);
+        self.asked = false;
         self.report_end(how, owed);
     }
 
