@@ -40,7 +40,8 @@ fn term_ends_the_wait_for_a_full_disk_and_says_what_is_lost() {
     assert_eq!(status.code(), Some(111));
     let lost = 5012 - 4096;
     let fatal = format!(
-        "multilog: fatal: unable to write to ./m/current: file too big; {lost} bytes for it are lost\n"
+        "multilog: fatal: unable to write to ./m/current: file too big; \
+         {lost} bytes for it are lost\n"
     );
     assert!(said.ends_with(&fatal), "{said}");
     // An outage for this log, a clean end for the other.

@@ -55,7 +55,8 @@ fn a_missing_interpreter_is_named() {
 fn a_carriage_return_in_the_first_line_is_seen() {
     says_once(
         |service| run_file(service, "#!/bin/sh\r\nexec sleep 1000\r\n", 0o755),
-        "file does not exist: its first line ends in a carriage return; save it with Unix line ends",
+        "file does not exist: its first line ends in a carriage return; save it with Unix line \
+         ends",
     );
 }
 

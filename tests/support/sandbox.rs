@@ -1,7 +1,7 @@
 //! A directory of its own for each test, and the processes started in it.
 //!
-//! Each process carries `KEEPUP_TEST=<id of the sandbox>` in its environment. When the sandbox goes,
-//! its daemons are ended as an operator would; what is left then is killed, and is a failure.
+//! Each process carries `KEEPUP_TEST=<id of the sandbox>` in its environment. When the sandbox
+//! goes, its daemons are ended as an operator would; what is left then is killed, and is a failure.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::OsStr;

@@ -158,7 +158,7 @@ mod tests {
         }
 
         #[test]
-        fn files_do_not_depend_on_how_much_is_written_at_once(data in logs(), most in 1usize..5000) {
+        fn files_do_not_depend_on_how_it_is_written(data in logs(), most in 1usize..5000) {
             prop_assert_eq!(files(4096, &data, most), files(4096, &data, usize::MAX));
         }
 

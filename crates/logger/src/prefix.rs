@@ -75,7 +75,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn how_a_stream_is_cut_into_blocks_does_not_show(text in "[ab\n]{0,60}", cut in 0usize..60) {
+        fn how_a_stream_is_cut_does_not_show(text in "[ab\n]{0,60}", cut in 0usize..60) {
             let (head, tail) = text.as_bytes().split_at(cut.min(text.len()));
             prop_assert_eq!(feed(&[head, tail]), feed(&[text.as_bytes()]));
         }

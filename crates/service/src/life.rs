@@ -1,9 +1,9 @@
 //! The life of one service, as a machine that touches nothing.
 //!
 //! # Wish and fact
-//! `want` is what the operator wants; only letters and the end of everything write it. `state` is what
-//! is so; only what the kernel said writes it. They meet in one function, `drive`. So "down while
-//! it starts", "up while it stops" and "exit while it is up" need no code of their own.
+//! `want` is what the operator wants; only letters and the end of everything write it. `state` is
+//! what is so; only what the kernel said writes it. They meet in one function, `drive`. So "down
+//! while it starts", "up while it stops" and "exit while it is up" need no code of their own.
 //!
 //! ```text
 //!             Start asked            Started(Ok)
@@ -14,9 +14,9 @@
 //! ```
 //!
 //! # Two phases
-//! [`Service::step`] first *absorbs* the event into the two fields, then *drives* the state one move
-//! towards what is wanted. An event never starts or stops anything by itself: whatever came in, the
-//! same rule decides, and it sees the whole truth.
+//! [`Service::step`] first *absorbs* the event into the two fields, then *drives* the state one
+//! move towards what is wanted. An event never starts or stops anything by itself: whatever came
+//! in, the same rule decides, and it sees the whole truth.
 //!
 //! # No timers, no announcements
 //! Nobody arms or cancels a timer: the loop asks [`Service::deadline`] after each step. A tick that
@@ -24,8 +24,8 @@
 //! [`Service::view`] with what it last wrote.
 //!
 //! # Races, and who wins
-//! * A letter while `Starting`: signals are dropped (there is nobody to take them); a wish is kept and
-//!   obeyed as soon as the process is known.
+//! * A letter while `Starting`: signals are dropped (there is nobody to take them); a wish is
+//!   kept and obeyed as soon as the process is known.
 //! * `u` while the service is ending from `d`: the end is awaited, then it starts again. There are
 //!   never two lives.
 //! * The end of a process that is not the service's (an orphan handed to us) changes nothing.

@@ -1,8 +1,8 @@
 //! How long after its last start a service may start again.
 //!
 //! daemontools' rule is one start a second, for ever. That floor stays; but a service that keeps
-//! dying quickly is given more and more room, with some jitter so that services that die together do
-//! not come back together. One good run brings it back to the floor.
+//! dying quickly is given more and more room, with some jitter so that services that die together
+//! do not come back together. One good run brings it back to the floor.
 
 use std::time::Duration;
 
@@ -77,7 +77,8 @@ impl Pacing {
     }
 }
 
-/// A service that does its job and ends (a `run` used as a timer) is as good as one that lives long.
+/// A service that does its job and ends (a `run` used as a timer) is as good as one that lives
+/// long.
 fn is_good(ran: Duration, how: End) -> bool {
     ran >= STABLE_RUN || (how == End::Exited(0) && ran >= START_SPACING)
 }

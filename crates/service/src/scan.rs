@@ -2,8 +2,8 @@
 //!
 //! The shell looks at names and says what it saw ([`Event::Seen`], [`Event::Gone`]); the set says
 //! what follows. A service *is* a directory (device and inode), whatever it is called: a renamed
-//! link goes on as it was, a new directory under an old name is a new service. A name that
-//! goes takes nothing with it: the service runs until it is told to leave (daemontools, `svscan.c`).
+//! link goes on as it was, a new directory under an old name is a new service. A name that goes
+//! takes nothing with it: the service runs until it is told to leave (daemontools, `svscan.c`).
 //!
 //! A link is taken at once, for it appears complete. A directory is not: `cp -r` makes it first and
 //! fills it after, so it is taken when it has not changed for [`SETTLE`]. What cannot be
@@ -292,8 +292,8 @@ impl Set {
         None
     }
 
-    /// A name stops naming the service it named, if it named one. The service itself stays, unless it
-    /// never ran.
+    /// A name stops naming the service it named, if it named one. The service itself stays, unless
+    /// it never ran.
     fn release(&mut self, name: &OsStr) {
         let Some(Named::Service(id)) = self.names.get(name).cloned() else { return };
         let Some(entry) = self.entries.get_mut(&id) else { return };

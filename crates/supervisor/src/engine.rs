@@ -1,9 +1,9 @@
 //! The main loop, and all it knows.
 //!
 //! [`Engine::run`] waits until a descriptor is readable or a deadline has come, and takes a turn:
-//! signals (ended children among them), changes of directories, letters, then what is due. Each becomes
-//! an event for one service's machine ([`Engine::feed`], in `obey`). Nothing else starts, stops or signals
-//! anything.
+//! signals (ended children among them), changes of directories, letters, then what is due. Each
+//! becomes an event for one service's machine ([`Engine::feed`], in `obey`). Nothing else starts,
+//! stops or signals anything.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;

@@ -42,7 +42,8 @@ pub(crate) fn refusal(name: &OsStr, refusal: &Refusal) -> String {
         Refusal::CannotStat(errno) => format!("unable to stat {name}: {}", words(*errno)),
         Refusal::NotADirectory => {
             format!(
-                "{name} is no service: it is not a directory; remove it, or start its name with a dot"
+                "{name} is no service: it is not a directory; remove it, or let its name begin \
+                 with a dot"
             )
         }
         Refusal::SameAs(other) => {

@@ -1,9 +1,9 @@
 //! The end of everything: services first, then their loggers, then whatever they left behind.
 //!
-//! A logger is the last reader of what its service said, so it is told to end only when nobody writes
-//! any more: the service has ended and our own description of the pipe is closed. Then it sees the end
-//! of its input and ends by itself. Should something else still hold the pipe, it gets TERM once
-//! the pipe is empty.
+//! A logger is the last reader of what its service said, so it is told to end only when nobody
+//! writes any more: the service has ended and our own description of the pipe is closed. Then it
+//! sees the end of its input and ends by itself. Should something else still hold the pipe, it gets
+//! TERM once the pipe is empty.
 
 use std::collections::HashSet;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! The files of `supervise/`: lock, control, ok, status. Their bytes are daemontools 0.76's; who may
-//! see what when is decided here.
+//! The files of `supervise/`: lock, control, ok, status. Their bytes are daemontools 0.76's; who
+//! may see what when is decided here.
 //!
 //! The order matters to those who look: the lock first, for a second supervise must touch nothing;
 //! `ok` can be opened only when `status` and `control` are there.

@@ -1,4 +1,5 @@
-//! From a machine's wishes to system calls: the only place where services are started and signalled.
+//! From a machine's wishes to system calls: the only place where services are started and
+//! signalled.
 
 use std::path::Path;
 
@@ -16,7 +17,8 @@ use crate::launch::Launch;
 use crate::pair::{self, LogPipe};
 use crate::task::{self, Part, Task, TaskId, Wanted};
 
-/// An event leads to a start, the start to its answer, and the answer to nothing that is asked again.
+/// An event leads to a start, the start to its answer, and the answer to nothing that is asked
+/// again.
 const ROUNDS_MAX: usize = 4;
 /// Descriptors kept free for control, for looking around and for the way out.
 const DESCRIPTOR_RESERVE: u64 = 32;

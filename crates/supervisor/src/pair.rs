@@ -1,8 +1,8 @@
 //! A service, its logger, and the pipe between them.
 //!
 //! The pipe is a FIFO in the logger's directory, so that it has a name by which both ends can be
-//! opened afresh. We hold a description of our own, reading and writing: the pipe, and what is in it,
-//! outlives the death of either end.
+//! opened afresh. We hold a description of our own, reading and writing: the pipe, and what is in
+//! it, outlives the death of either end.
 
 use std::fs::File;
 use std::io::Write as _;

@@ -53,7 +53,7 @@ impl Scanner {
             Err(error) => {
                 let (reason, secs) = (cli::reason(&error), POLL.as_secs());
                 engine.voice.warn(format_args!(
-                    "unable to watch the scan directory: {reason}: it is listed every {secs} s instead"
+                    "unable to watch the scan directory: {reason}: it is listed every {secs} s"
                 ));
                 None
             }

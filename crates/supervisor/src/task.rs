@@ -1,4 +1,5 @@
-//! One supervised service: its machine, its files, and how the machine's wishes become system calls.
+//! One supervised service: its machine, its files, and how the machine's wishes become system
+//! calls.
 
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
@@ -107,7 +108,8 @@ impl Task {
     pub(crate) fn letters(&self) -> Vec<Letter> {
         let mut bytes = [0; LETTERS_PER_TURN];
         let Some(files) = &self.files else { return Vec::new() };
-        // EAGAIN: somebody else was quicker. There is no other error on a FIFO of which we hold both ends.
+        // EAGAIN: somebody else was quicker. There is no other error on a FIFO of which we hold
+        // both ends.
         let len = (&files.control).read(&mut bytes).unwrap_or(0);
         bytes.iter().take(len).filter_map(|byte| Letter::from_byte(*byte)).collect()
     }

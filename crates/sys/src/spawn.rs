@@ -6,7 +6,8 @@
 //! stack of its own, while we sleep; so nothing is copied and a failed step comes back as a value.
 //! The descriptor table is shared as well (`CLONE_FILES`) and left by `close_range(UNSHARE)`, the
 //! child's first call: a plain vfork copies the whole table, which with 1000 services is most of
-//! the cost of a start. Where that call is refused (old kernel, seccomp) the table is copied after all.
+//! the cost of a start. Where that call is refused (old kernel, seccomp) the table is copied after
+//! all.
 //!
 //! *Apart* is a plain fork. We do not wait for it: whoever owns the service directory may make
 //! `open` or `execve` hang (a lease, a dead network file system), and must not stop everybody. What

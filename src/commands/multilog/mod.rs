@@ -30,8 +30,7 @@ pub(crate) static COMMAND: Command = Command {
     summary: "write a log into rotated files",
     usage: "script...",
     flags: &[],
-    about:
-        "\
+    about: "\
 The script is any number of actions, carried out in order for each line of standard input:
   t         put a TAI64N label before each line (only as the first action)
   -PATTERN  deselect lines that match; a star matches up to the next character of the pattern
@@ -43,7 +42,8 @@ The script is any number of actions, carried out in order for each line of stand
   !COMMAND  from here on, full log files go through this shell command
   ./DIR     write selected lines to DIR/current (DIR starts with a dot or a slash)
 Signals: TERM ends multilog at the next line end, ALRM ends each log file now.
-Exit codes: 0 the input has ended, 111 it could not begin, or was stopped while it could not write.",
+Exit codes: 0 the input has ended, 111 it could not begin, or could not write when
+it was stopped.",
 };
 
 /// How much is read at once: what a pipe holds.
