@@ -83,9 +83,6 @@ fn send(dir: ServiceDir<'_>, letters: &[u8]) -> Result<(), Refused> {
         None if sys::fifo::has_no_reader(&error) => Refused::NotRunning,
         None => Refused::Control(error),
     })?;
-    if letters.is_empty() {
-        return Ok(());
-    }
     control.write_all(letters).map_err(Refused::Write)
 }
 

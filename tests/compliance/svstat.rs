@@ -21,6 +21,7 @@ each_tool!(
     a_directory_one_may_not_enter_is_said_so,
     a_fifo_in_place_of_the_status_is_not_waited_for,
     names_are_printed_as_the_bytes_they_are,
+    any_number_of_directories_has_a_line_each,
     without_directories_nothing_is_printed,
     two_free_descriptors_are_enough,
 );
@@ -172,6 +173,14 @@ fn names_are_printed_as_the_bytes_they_are(sandbox: &Sandbox) {
     symlink("s", sandbox.path("").join(name)).unwrap();
     let ran = sandbox.tool("svstat", &[name]);
     assert_eq!(ran.out, b"a\xff\xfe\nb: up (pid 7) 0 seconds\n");
+}
+
+fn any_number_of_directories_has_a_line_each(sandbox: &Sandbox) {
+    const MANY: usize = 6000; // well beyond what is written at once
+    let fake = Fake::new(sandbox, "s");
+    fake.write("supervise/status", record(now() + 1_000_000, 7, 0, b'u'));
+    let ran = sandbox.tool("svstat", &vec!["s"; MANY]);
+    assert!(ran.text() == "s: up (pid 7) 0 seconds\n".repeat(MANY), "{} bytes", ran.out.len());
 }
 
 fn without_directories_nothing_is_printed(sandbox: &Sandbox) {

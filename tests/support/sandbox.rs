@@ -169,10 +169,13 @@ impl Sandbox {
         self.tool("svc", &[letters, service.name()]).is(0, "", "");
     }
 
+    /// A program in the sandbox's directory, with its mark and no signal ignored: a test that was
+    /// started by nohup or as a shell's background job has HUP or INT ignored, and so had all below.
     fn command(&self, suite: Suite, program: &OsStr) -> Command {
         let (name, value) = self.mark.split_once('=').expect("a mark is NAME=value");
-        let mut command = Command::new(program);
+        let mut command = Command::new("env");
         command
+            .args(["--default-signal".as_ref(), program])
             .current_dir(self.root.path())
             .env_clear()
             .env("PATH", format!("{}:/usr/bin:/bin", suite.bin(self.root.path()).display()))

@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn a_signal_reaches_the_process_and_nobody_once_it_is_reaped() {
-        let mut child = Command::new("sleep").arg("1000").spawn().unwrap();
+        let mut child = Command::new("sleep").arg("20").spawn().unwrap();
         let process = Process::open(child.id()).unwrap();
         process.signal(libc::SIGTERM).unwrap();
         assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGTERM));
