@@ -131,7 +131,6 @@ fn the_name_of_every_test_is_a_sentence() {
 }
 
 #[test]
-#[ignore = "until the tests of every command are here"]
 fn every_command_has_a_file_and_a_test() {
     whole(papers::unproven_commands);
 }
