@@ -92,7 +92,7 @@ mod tests {
         assert_eq!(seconds_since(secs), "up (pid 1) 0 seconds");
         assert_eq!(seconds_since(secs - 1), "up (pid 1) 1 seconds");
         assert_eq!(seconds_since(secs - (1 << 53) - 1), "up (pid 1) 9007199254740992 seconds");
-        assert_eq!(seconds_since(0), "up (pid 1) 4611686020222777344 seconds");
+        assert_eq!(seconds_since(0), "up (pid 1) 4611686020222779392 seconds");
     }
 
     proptest! {
