@@ -181,8 +181,7 @@ pub fn parse(text: &str) -> Result<Config, Mistake> {
         let line_number = index + 1;
         let line = line.split('#').next().unwrap_or_default();
         let mut words = Words { words: line.split_ascii_whitespace(), line: line_number };
-        parse_line(&mut config, &mut words)
-            .map_err(|what| Mistake { line: line_number, what })?;
+        parse_line(&mut config, &mut words).map_err(|what| Mistake { line: line_number, what })?;
     }
     Ok(config)
 }

@@ -157,10 +157,13 @@ impl Accepted {
 fn slew(offset: Span, sd: f64, interval: Span) -> Decision {
     let size = offset.abs().seconds();
     let by = Span::from_seconds(offset.seconds().clamp(-SLEW_MAX, SLEW_MAX));
+    if size > SLEW_MAX {
+        return Decision::Slew { by, time_constant: 0, more: true };
+    }
     let caution = if size > 0.0 { SLEW_CAUTION * sd / size } else { f64::INFINITY };
     let time = interval.seconds() * caution.max(SLEW_SHARE);
     let exponent = (time / SLEW_TIME_MIN).log2().round().clamp(0.0, TIME_CONSTANT_MAX);
-    Decision::Slew { by, time_constant: whole(exponent), more: size > SLEW_MAX }
+    Decision::Slew { by, time_constant: whole(exponent), more: false }
 }
 
 #[expect(

@@ -261,7 +261,8 @@ mod tests {
 
     /// An answer of a public server, with an asked-for origin: every field has its own bytes.
     const ANSWER: [u8; HEADER] = [
-        0x24, 0x02, 0x06, 0xe9, // no leap warning, version 4, mode 4; stratum 2; poll 6; 2^-23 s
+        0x24, 0x02, 0x06,
+        0xe9, // no leap warning, version 4, mode 4; stratum 2; poll 6; 2^-23 s
         0x00, 0x00, 0x01, 0x80, // root delay 384 / 65536 s
         0x00, 0x00, 0x00, 0x20, // root dispersion 32 / 65536 s
         192, 0, 2, 7, // reference id

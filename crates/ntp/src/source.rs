@@ -10,7 +10,7 @@
 //! A request stays open until its answer was believed or the next one leaves. A forged packet, or a
 //! bad answer, closes nothing: the genuine one that follows is still heard.
 
-use crate::answer::{self, Answer, Asked, Kiss, Origin, Refused, Sample};
+use crate::answer::{self, Answer, Asked, Kiss, Refused, Sample};
 use crate::bank::Frequency;
 use crate::filter::{Advice, Filter, Taken};
 use crate::select::Candidate;
@@ -244,25 +244,26 @@ impl Source {
     /// What this server has to say in a vote, if anything.
     #[must_use]
     pub fn candidate(&self, now: Raw) -> Option<Candidate> {
-        if self.reach == 0 || self.filter.count() < SAMPLES_MIN || self.fresh < FRESH_MIN {
+        if !self.has_a_say() {
             return None;
         }
         let last = self.last?;
         let age = (now - last.at).seconds().max(0.0);
-        let distance =
-            last.origin.distance() + self.filter.delay() / 2.0 + age * DRIFT_TOLERANCE;
+        let distance = last.origin.distance() + self.filter.delay() / 2.0 + age * DRIFT_TOLERANCE;
         let estimate = self.filter.estimate(now)?;
         (distance < answer::DISTANCE_MAX).then_some(Candidate { estimate, distance })
     }
 
-    /// Whether it may still have a say in the first vote, if one waits for it a little.
+    /// Whether its word counts: it answers, and enough was heard of it.
+    #[must_use]
+    pub fn has_a_say(&self) -> bool {
+        self.reach != 0 && !self.is_immature()
+    }
+
+    /// Whether it will soon have a say, if one waits for it a little.
     #[must_use]
     pub fn is_undecided(&self) -> bool {
-        match self.phase {
-            Phase::Knock => self.misses == 0,
-            Phase::Burst { .. } => self.fresh < FRESH_MIN || self.filter.count() < SAMPLES_MIN,
-            Phase::Ramp { .. } | Phase::Steady | Phase::Away => false,
-        }
+        self.phase != Phase::Away && self.misses == 0 && self.is_immature()
     }
 
     /// Whether any of the last eight requests was answered.
@@ -289,10 +290,10 @@ impl Source {
         self.trouble.as_ref()
     }
 
-    /// Where its time comes from, as its last answer said.
+    /// What it answered last.
     #[must_use]
-    pub fn origin(&self) -> Option<Origin> {
-        self.last.map(|sample| sample.origin)
+    pub fn last(&self) -> Option<&Sample> {
+        self.last.as_ref()
     }
 
     /// Its samples.
@@ -316,6 +317,10 @@ impl Source {
             Phase::Steady if self.misses > 0 => Span::from_exponent(self.polling.min),
             Phase::Steady | Phase::Away => Span::from_exponent(self.poll),
         }
+    }
+
+    fn is_immature(&self) -> bool {
+        self.fresh < FRESH_MIN || self.filter.count() < SAMPLES_MIN
     }
 
     fn take(&mut self, sample: Sample, arrived: Raw) -> Taken {

@@ -229,11 +229,9 @@ impl Stamp {
     /// The time of day it means: the one in the 136 years from 2000 on that fits.
     #[must_use]
     pub fn wall(self) -> Wall {
-        let [a, b, c, d, e, f, g, h] = self.0.to_be_bytes();
-        let seconds = u32::from_be_bytes([a, b, c, d]).wrapping_sub(ERA_START_STAMP);
-        let fraction = i64::from(u32::from_be_bytes([e, f, g, h]));
-        let nanos = (fraction * NANOS_PER_SECOND + (1 << 31)) >> 32;
-        Wall((ERA_START + i64::from(seconds)) * NANOS_PER_SECOND + nanos)
+        let seconds = (self.0 >> 32).wrapping_sub(u64::from(ERA_START_STAMP)) & 0xffff_ffff;
+        let nanos = ((self.0 & 0xffff_ffff) * 1_000_000_000 + (1 << 31)) >> 32;
+        Wall((ERA_START + seconds.cast_signed()) * NANOS_PER_SECOND + nanos.cast_signed())
     }
 }
 

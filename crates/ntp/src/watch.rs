@@ -4,10 +4,10 @@
 //! what a frequency correction and a slew can do was a step that we did not make: another program,
 //! an operator, a hypervisor, or a resume from a suspend (the oscillator stands still in one).
 
-use crate::time::{Now, Span};
+use crate::time::{Now, Raw, Span};
 
 /// How often to look, at least.
-pub const LOOK_EVERY: Span = Span::from_secs(4);
+const LOOK_EVERY: Span = Span::from_secs(4);
 
 /// A step smaller than this is not told from reading the clocks on a busy machine. It is found all
 /// the same, when a server is asked the next time.
@@ -33,6 +33,12 @@ impl Watch {
         Self { rate: if steering { OWN_RATE_MAX } else { SLEW_RATE_MAX }, last: None }
     }
 
+    /// When to look again, at the latest.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Raw> {
+        self.last.map(|last| last.raw + LOOK_EVERY)
+    }
+
     /// How far the clock was moved since the last look, if it was.
     pub fn look(&mut self, now: Now) -> Option<Span> {
         let last = self.last.replace(now)?;
@@ -52,7 +58,7 @@ impl Watch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::{Raw, Wall};
+    use crate::time::Wall;
 
     fn now(raw: f64, wall: f64) -> Now {
         Now {
