@@ -7,5 +7,8 @@ pub mod clock;
 pub mod fifo;
 pub mod localtime;
 pub mod lock;
+pub mod random;
+pub mod tether;
 pub mod timex;
 pub mod udp;
+pub mod wake;

@@ -141,9 +141,9 @@ impl Client {
             let mut of_this = self.entries.iter().filter(|entry| entry.server == id).peekable();
             if of_this.peek().is_some() {
                 if of_this.all(|entry| entry.source.is_lost()) {
-                    name.lost(now)
+                    name.lost(now);
                 } else {
-                    name.well()
+                    name.well();
                 }
             }
             if name.turn(now) {
