@@ -8,11 +8,12 @@
 //!
 //! It says what it does in single lines, and each way of doing nothing has its own: no address, no
 //! route, no answer, no use, no majority, refused, not ours to set. A line is due when a condition
-//! changes, and once an hour while it lasts; no remote can cause more (`voice`).
+//! changes, and once an hour while it lasts; no remote can cause more than a few.
 
 use core::net::SocketAddr;
 
 use crate::bank::Estimate;
+use crate::budget::Budget;
 use crate::config::Server;
 use crate::discipline::{self, Decision, Discipline};
 use crate::select::{self, Candidate, Vote};
@@ -23,7 +24,6 @@ use crate::watch::Watch;
 use condition::{Condition, Kind, Synchronised};
 use names::Place;
 use report::Standing;
-use voice::Voice;
 
 pub use types::{
     Action, Authority, Event, Level, Outcome, ServerId, Setup, SourceId, Status, Steer,
@@ -34,7 +34,6 @@ mod entries;
 mod names;
 mod report;
 mod types;
-mod voice;
 
 /// A vote waits this long for servers that have begun to answer, at the start and after a doubt: it
 /// is not the quickest liar that sets the clock.
@@ -44,12 +43,18 @@ const PATIENCE: Span = Span::from_secs(10);
 /// a second try have had their time.
 const ONCE_PATIENCE: Span = Span::from_secs(30);
 
+/// So many lines of a kind may follow each other: a start with its troubles fits.
+const LINES: u8 = 6;
+
+/// After that, one in this time: at worst 288 lines a day.
+const LINE_SPACING: Span = Span::from_secs(300);
+
 /// A configured server.
 #[derive(Debug, Clone, PartialEq)]
 struct Configured {
     server: Server,
     place: Place,
-    voice: Voice,
+    voice: Budget,
     /// Whether it was said that its name has no address.
     said: bool,
 }
@@ -63,9 +68,9 @@ struct Entry {
     label: String,
     source: Source,
     /// For how it stands.
-    voice: Voice,
+    voice: Budget,
     /// For single packets: these must not use up the words for the whole.
-    murmur: Voice,
+    murmur: Budget,
     said: Option<Standing>,
 }
 
@@ -98,7 +103,7 @@ pub struct Client {
     again: Option<Raw>,
     agreement: Option<Agreement>,
     condition: Condition,
-    voice: Voice,
+    voice: Budget,
     said: Option<(Kind, Raw)>,
     /// How setting the time once has ended, if it has.
     outcome: Option<Outcome>,
@@ -111,7 +116,7 @@ impl Client {
         let configured = setup.servers.iter().map(|server| Configured {
             server: server.clone(),
             place: Place::of(server, now.raw),
-            voice: Voice::new(),
+            voice: lines(),
             said: false,
         });
         let mut client = Self {
@@ -126,7 +131,7 @@ impl Client {
             again: None,
             agreement: None,
             condition: Condition::Starting,
-            voice: Voice::new(),
+            voice: lines(),
             said: None,
             outcome: None,
             setup,
@@ -207,12 +212,16 @@ impl Client {
 
     /// Time itself has been tampered with, or we have slept.
     fn doubt(&mut self, now: Raw, moved: Span, actions: &mut Vec<Action>) {
+        if self.configured.is_empty() {
+            return;
+        }
         for entry in &mut self.entries {
             entry.source.doubt(now);
         }
         self.patience = now + PATIENCE;
+        self.condition = Condition::Starting;
         self.said = None;
-        if self.voice.may_speak(now) {
+        if self.voice.spend(now) {
             let text = format!(
                 "the clock was moved by {:+.6} s by somebody else, or this machine has slept; \
                  asking the servers again",
@@ -257,6 +266,14 @@ impl Client {
     /// Acts upon what the servers agree on, where that is ours to do.
     fn act(&mut self, now: Now, agreed: &Estimate, distance: f64, actions: &mut Vec<Action>) {
         let offset = agreed.theta - now.theta();
+        let text = format!(
+            "agreed: offset {:+.6} s +- {:.6} s, frequency {:+.3} ppm +- {:.3} ppm",
+            offset.seconds(),
+            agreed.sd,
+            agreed.frequency.ratio * 1e6,
+            agreed.frequency.sd * 1e6
+        );
+        actions.push(Action::Say(Level::Debug, text));
         match self.setup.authority {
             Authority::Steer => self.steer(now, agreed, distance, actions),
             Authority::Observe => {
@@ -349,6 +366,11 @@ impl Client {
         let best = self.best().map_or("nobody", |entry| entry.label.as_str());
         if all > 1 { format!("{with} of {all} servers, best {best}") } else { best.to_owned() }
     }
+}
+
+/// What may be said of one matter.
+fn lines() -> Budget {
+    Budget::new(LINES, LINE_SPACING)
 }
 
 /// Without `iburst` a server needs two intervals for its third sample.

@@ -139,7 +139,7 @@ impl Filter {
         match taken {
             Taken::In => self.count += 1,
             Taken::Aside => {}
-            Taken::Anew => self.begin(sample, variance),
+            Taken::Anew => self.begin(sample),
         }
         self.aside = (taken == Taken::Aside).then_some(*sample);
         self.at = sample.at;
@@ -160,7 +160,8 @@ impl Filter {
         }
     }
 
-    fn begin(&mut self, sample: &Sample, variance: f64) {
+    /// Of a first sample no more is known than that it is off by no more than half its delay.
+    fn begin(&mut self, sample: &Sample) {
         let prior = match self.estimate(sample.at) {
             None => self.prior,
             Some(known) => Frequency {
@@ -168,7 +169,8 @@ impl Filter {
                 sd: known.frequency.sd.clamp(FREQUENCY_SD_AFTER_BREAK, FREQUENCY_MAX),
             },
         };
-        self.bank = Some(Bank::new(sample.at, sample.theta, variance, prior));
+        let error = ERROR_MIN.max(sample.delay.half().seconds());
+        self.bank = Some(Bank::new(sample.at, sample.theta, error * error / 3.0, prior));
         self.count = 1;
     }
 
@@ -245,6 +247,16 @@ mod tests {
         assert_eq!(filter.estimate(Raw::default()), None);
         assert_eq!(filter.count(), 0);
         assert!(filter.jitter().abs() < 1e-12);
+    }
+
+    /// The first exchange of all waits for caches and ARP; what it measures is half its delay off.
+    #[test]
+    fn a_slow_first_exchange_is_no_obstacle() {
+        let mut filter = Filter::new(PRIOR);
+        assert_eq!(filter.take(&sample(0.0, 100.007, 0.0144)), Taken::Anew);
+        assert_eq!(filter.take(&sample(2.0, 100.0, 0.0003)), Taken::In);
+        assert_eq!(filter.take(&sample(4.0, 100.0, 0.0003)), Taken::In);
+        assert!((theta(&filter, 4.0) - 100.0).abs() < 0.001);
     }
 
     #[test]

@@ -15,6 +15,7 @@
 
 pub mod answer;
 pub mod bank;
+mod budget;
 pub mod client;
 pub mod config;
 pub mod discipline;

@@ -12,6 +12,7 @@
 
 use crate::answer::{self, Answer, Asked, Kiss, Refused, Sample};
 use crate::bank::Frequency;
+use crate::budget::Budget;
 use crate::filter::{Advice, Filter, Taken};
 use crate::select::Candidate;
 use crate::time::{Raw, Span, Stamp};
@@ -29,8 +30,10 @@ pub const POLL_USUAL_MAX: i8 = 10;
 const BURST_INTERVAL: Span = Span::from_secs(2);
 /// How many requests follow the first answer, so that four samples stand after six seconds.
 const BURST_MORE: u8 = 3;
-/// Bursts are no more frequent than this, whatever happens around us.
-const BURST_SPACING: Span = Span::from_secs(64);
+/// So many bursts may follow each other, whatever happens around us.
+const BURSTS: u8 = 3;
+/// After that, one in this time.
+const BURST_SPACING: Span = Span::from_secs(256);
 /// Where the ramp begins: 4 s.
 const RAMP_FIRST: i8 = 2;
 /// Knocking slows down to this, about 4 minutes: kind to a server that is gone, and soon enough
@@ -125,7 +128,7 @@ pub struct Source {
     misses: u8,
     rarer: u8,
     fresh: u32,
-    last_burst: Option<Raw>,
+    bursts: Budget,
     /// What is known against the open request, should it stay without a useful answer.
     hint: Option<Trouble>,
     trouble: Option<Trouble>,
@@ -147,7 +150,7 @@ impl Source {
             misses: 0,
             rarer: 0,
             fresh: 0,
-            last_burst: None,
+            bursts: Budget::new(BURSTS, BURST_SPACING),
             hint: None,
             trouble: None,
             last: None,
@@ -371,11 +374,9 @@ impl Source {
     }
 
     fn burst(&mut self, now: Raw) {
-        let spaced = self.last_burst.is_none_or(|last| now - last >= BURST_SPACING);
-        if self.phase == Phase::Away || !spaced {
+        if self.phase == Phase::Away || !self.bursts.spend(now) {
             return;
         }
-        self.last_burst = Some(now);
         self.phase = Phase::Burst { left: BURST_MORE };
         self.due = self.due.min(now + BURST_INTERVAL);
     }

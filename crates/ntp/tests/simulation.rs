@@ -90,6 +90,28 @@ fn a_clock_moved_by_somebody_is_back_in_ten_seconds() {
 }
 
 #[test]
+fn also_when_that_happens_twice_soon_after_the_start() {
+    let mut world = plain(1, 0.01, setup(1, "iburst"));
+    for moved in [100.0, -50.0] {
+        world.run(20.0);
+        let before = world.truth;
+        world.strike(Blow::Move(moved));
+        let settled = world.settle(0.01, 60.0) - before;
+        assert!(settled < 12.0, "moved by {moved}: {settled} s\n{}", world.log());
+    }
+}
+
+#[test]
+fn after_a_foreign_step_nothing_is_said_that_was_true_before() {
+    let mut world = plain(1, 7200.0, setup(1, "iburst"));
+    world.run(30.0);
+    world.strike(Blow::Move(-7200.0));
+    world.run(60.0);
+    assert_eq!(world.lines("to allow it once"), 1, "{}", world.log());
+    assert_eq!(world.lines("synchronised to 10.0.0.1"), 1, "{}", world.log());
+}
+
+#[test]
 fn a_sleep_is_survived() {
     let mut world = plain(3, 0.01, setup(1, "iburst"));
     world.run(5000.0);

@@ -89,11 +89,16 @@ impl Condition {
         }
     }
 
+    /// Whether something goes on being tried until it is better.
+    pub(super) fn is_tried_again(&self) -> bool {
+        self.is_loss() && *self != Self::Lost(Loss::Unwelcome)
+    }
+
     pub(super) fn is_loss(&self) -> bool {
         matches!(self, Self::Lost(_))
     }
 
-    /// The line, and how grave it is. `permit` is the command that would allow a refused offset,
+    /// How things stand, in a sentence, and how grave that is. `permit` is the command that would allow a refused offset,
     /// `limit` the size beyond which it is refused.
     pub(super) fn sentence(
         &self,
@@ -102,7 +107,7 @@ impl Condition {
         limit: f64,
     ) -> (Level, String) {
         match self {
-            Self::Starting => (Level::Debug, "no answers yet".to_owned()),
+            Self::Starting => (Level::Debug, "nothing is certain yet".to_owned()),
             Self::Lost(loss) => (Level::Warning, loss.sentence()),
             Self::Split { answering, agreeing } => (
                 Level::Warning,
@@ -158,14 +163,13 @@ impl Synchronised {
 impl Loss {
     fn sentence(&self) -> String {
         match self {
-            Self::NoAddress(why) => format!("no server has an address: {why}; trying again"),
-            Self::NoRoute(why) => format!("no server can be asked: {why}; trying again"),
-            Self::NoAnswer(None) => "no server answers; trying again".to_owned(),
-            Self::NoAnswer(Some(why)) => format!("no server answers: {why}; trying again"),
-            Self::NoUse(why) => format!("no server is of use: {why}; trying again"),
+            Self::NoAddress(why) => format!("no server has an address: {why}"),
+            Self::NoRoute(why) => format!("no server can be asked: {why}"),
+            Self::NoAnswer(None) => "no server answers".to_owned(),
+            Self::NoAnswer(Some(why)) => format!("no server answers: {why}"),
+            Self::NoUse(why) => format!("no server is of use: {why}"),
             Self::Unwelcome => {
-                "every server has asked us to stay away (DENY); none is asked before a restart"
-                    .to_owned()
+                "every server has asked us to stay away (DENY), and none is asked again".to_owned()
             }
         }
     }

@@ -6,8 +6,7 @@ use crate::source::{Heard, Source};
 use crate::time::{Now, Raw};
 
 use super::names::Place;
-use super::voice::Voice;
-use super::{Action, Client, Configured, Entry, Level, ServerId, SourceId};
+use super::{Action, Client, Configured, Entry, Level, ServerId, SourceId, lines};
 
 /// The most servers that are asked at a time, all names' addresses together.
 const SOURCES_MAX: usize = 32;
@@ -93,7 +92,7 @@ impl Client {
             }
             Heard::Away => return,
         };
-        if entry.murmur.may_speak(now.raw) {
+        if entry.murmur.spend(now.raw) {
             actions.push(Action::Say(level, text));
         }
     }
@@ -170,7 +169,7 @@ impl Client {
         let source = Source::new(configured.server.polling, self.setup.frequency, now);
         let id = SourceId(self.next_id);
         self.next_id = self.next_id.wrapping_add(1);
-        let (voice, murmur) = (Voice::new(), Voice::new());
+        let (voice, murmur) = (lines(), lines());
         self.entries.push(Entry { id, server, address, label, source, voice, murmur, said: None });
     }
 }

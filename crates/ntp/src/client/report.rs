@@ -138,9 +138,12 @@ impl Client {
             None => kind != Kind::Starting,
             Some((said, at)) => said != kind || now.raw - at >= REPEAT_EVERY,
         };
-        if due && self.voice.may_speak(now.raw) {
+        if due && self.voice.spend(now.raw) {
             self.said = Some((kind, now.raw));
-            let (level, text) = self.sentence();
+            let (level, mut text) = self.sentence();
+            if self.condition.is_tried_again() {
+                text.push_str("; trying again");
+            }
             actions.push(Action::Say(level, text));
         }
     }
@@ -155,7 +158,7 @@ impl Client {
             let Some(entry) = self.entries.get_mut(index) else { continue };
             // A loss of all has its own line, which names the reason.
             let covered = lost && standing != Standing::Answering;
-            if entry.said == Some(standing) || covered || !entry.voice.may_speak(now.raw) {
+            if entry.said == Some(standing) || covered || !entry.voice.spend(now.raw) {
                 continue;
             }
             entry.said = Some(standing);
@@ -189,7 +192,7 @@ impl Client {
         for configured in &mut self.configured {
             let Place::Named(name) = &configured.place else { continue };
             let Some(failure) = &name.failure else { continue };
-            if !configured.said && configured.voice.may_speak(now) {
+            if !configured.said && configured.voice.spend(now) {
                 configured.said = true;
                 let text = format!("{} has no address: {failure}; trying again", name.host);
                 actions.push(Action::Say(Level::Warning, text));
