@@ -142,7 +142,14 @@ pub(crate) fn read(args: &Args, words: &[OsString]) -> anyhow::Result<Options> {
     let unheeded = config.not_obeyed_list().zip(path);
     let warnings = unheeded
         .map(|(list, path)| format!("{}: not supported and ignored: {list}", path.display()));
-    let servers: Vec<Server> = named.into_iter().chain(config.servers.iter().cloned()).collect();
+    let mut servers: Vec<Server> =
+        named.into_iter().chain(config.servers.iter().cloned()).collect();
+    if args.has("q") {
+        // Who wants the time once does not want to wait for it.
+        for server in &mut servers {
+            server.polling.iburst = true;
+        }
+    }
     if servers.is_empty() && serve.is_none() {
         return Err(Misconfigured("no server is named: give -p, or a configuration".into()).into());
     }

@@ -137,7 +137,7 @@ impl Filter {
             },
         };
         match taken {
-            Taken::In => self.count += 1,
+            Taken::In => self.count = self.count.saturating_add(1),
             Taken::Aside => {}
             Taken::Anew => self.begin(sample),
         }

@@ -1,5 +1,7 @@
 //! The client in a simulated world: that it finds the time, and that no story makes it do harm.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+
 mod world;
 
 use ntp::client::{Authority, Outcome, Setup};
@@ -171,6 +173,17 @@ fn after_a_foreign_step_the_quickest_liar_does_not_set_the_clock_either() {
     world.run(100.0);
     assert_eq!(world.steps.len(), 1, "{}", world.log());
     assert!(world.error().abs() < 0.001);
+}
+
+#[test]
+fn a_server_named_twice_has_one_vote() {
+    let mut peers = [Peer::new(Character::Honest); 2];
+    peers[1].character = Character::Off(3.0);
+    let mut setup = generous(2);
+    setup.servers.push(setup.servers[1].clone());
+    let mut world = World::new(1, TODAY, 0.0, 0.0, setup, &peers);
+    world.run(300.0);
+    assert_eq!(world.steers, 0, "{}", world.log());
 }
 
 #[test]

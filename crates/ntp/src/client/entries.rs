@@ -119,9 +119,7 @@ impl Client {
             });
         }
         for address in addresses {
-            if !self.entries.iter().any(|entry| entry.address == address) {
-                self.add(id, address, now);
-            }
+            self.add(id, address, now);
         }
     }
 
@@ -155,8 +153,10 @@ impl Client {
         self.configured.get(id.0)
     }
 
+    /// Whoever has two names has one vote all the same.
     fn add(&mut self, server: ServerId, address: SocketAddr, now: Raw) {
-        if self.entries.len() >= SOURCES_MAX {
+        let is_known = self.entries.iter().any(|entry| entry.address == address);
+        if is_known || self.entries.len() >= SOURCES_MAX {
             return;
         }
         let Some(configured) = self.configured(server) else { return };

@@ -15,6 +15,9 @@ use super::{Action, Client, Entry, Level, Status};
 /// So many requests in a row without an answer are worth a word.
 const LOST_AFTER: u8 = 3;
 
+/// Of a server that has never answered, so many are.
+const ABSENT_AFTER: u8 = 2;
+
 /// A condition that lasts is repeated this often.
 const REPEAT_EVERY: Span = Span::from_secs(3600);
 
@@ -85,34 +88,19 @@ impl Client {
         if self.entries.is_empty() {
             return self.no_address();
         }
-        let troubles: Option<Vec<(&Entry, &Trouble)>> = self
-            .entries
-            .iter()
-            .map(|entry| Some((entry, entry.source.trouble()?)).filter(|_| is_lost(entry)))
-            .collect();
-        let troubles = troubles?;
-        let find = |pick: fn(&Trouble) -> Option<Loss>| {
-            troubles.iter().find_map(|(_, trouble)| pick(trouble))
-        };
-        let useless = troubles.iter().find_map(|(entry, trouble)| match trouble {
+        if !self.entries.iter().all(is_lost) {
+            return None;
+        }
+        let troubles = self.entries.iter().filter_map(|e| Some((e, e.source.trouble()?)));
+        let (entry, trouble) = troubles.min_by_key(|(_, trouble)| nearness(trouble))?;
+        Some(match trouble {
             Trouble::Refused(refused) => {
-                Some(Loss::NoUse(format!("the answer of {} is refused: {refused}", entry.label)))
+                Loss::NoUse(format!("the answer of {} is refused: {refused}", entry.label))
             }
-            Trouble::Unsent(_) | Trouble::Silent(_) | Trouble::Away => None,
-        });
-        let silent = || {
-            find(|trouble| match trouble {
-                Trouble::Silent(why) => Some(Loss::NoAnswer(why.clone())),
-                Trouble::Unsent(_) | Trouble::Refused(_) | Trouble::Away => None,
-            })
-        };
-        let unsent = || {
-            find(|trouble| match trouble {
-                Trouble::Unsent(why) => Some(Loss::NoRoute(why.clone())),
-                Trouble::Silent(_) | Trouble::Refused(_) | Trouble::Away => None,
-            })
-        };
-        useless.or_else(silent).or_else(unsent).or(Some(Loss::Unwelcome))
+            Trouble::Silent(why) => Loss::NoAnswer(why.clone()),
+            Trouble::Unsent(why) => Loss::NoRoute(why.clone()),
+            Trouble::Away => Loss::Unwelcome,
+        })
     }
 
     fn no_address(&self) -> Option<Loss> {
@@ -169,13 +157,15 @@ impl Client {
 
     /// How a server stands; nothing as long as that cannot be said.
     fn standing(&self, entry: &Entry) -> Option<Standing> {
-        let missed = entry.source.misses() >= LOST_AFTER;
+        let missed = is_missed(entry);
         match entry.source.trouble() {
             Some(Trouble::Away) => Some(Standing::Away),
             Some(_) if !missed => None,
             Some(Trouble::Refused(refused)) => Some(Standing::Useless(*refused)),
             Some(Trouble::Unsent(_) | Trouble::Silent(_)) => Some(Standing::Silent),
             None if entry.source.last().is_none() => None,
+            // It is heard out again; that is no reason to take back what was said.
+            None if !entry.source.has_a_say() && entry.said == Some(Standing::Outvoted) => None,
             None => {
                 let with = self.truechimers().any(|with| with.id == entry.id);
                 let voted = entry.source.has_a_say() && self.agreement.is_some();
@@ -201,9 +191,23 @@ impl Client {
     }
 }
 
+/// Of several troubles the one is told that got farthest.
+fn nearness(trouble: &Trouble) -> u8 {
+    match trouble {
+        Trouble::Refused(_) => 0,
+        Trouble::Silent(_) => 1,
+        Trouble::Unsent(_) => 2,
+        Trouble::Away => 3,
+    }
+}
+
 fn is_lost(entry: &Entry) -> bool {
-    let source = &entry.source;
-    source.misses() >= LOST_AFTER || source.trouble() == Some(&Trouble::Away)
+    is_missed(entry) || entry.source.trouble() == Some(&Trouble::Away)
+}
+
+fn is_missed(entry: &Entry) -> bool {
+    let few = if entry.source.last().is_none() { ABSENT_AFTER } else { LOST_AFTER };
+    entry.source.misses() >= few
 }
 
 fn said_of(entry: &Entry, standing: Standing, agreed: Option<Span>, now: Now) -> (Level, String) {
