@@ -17,10 +17,13 @@ pub mod lock;
 pub mod place;
 pub mod poll;
 pub mod process;
+pub mod random;
 pub mod signals;
 pub mod spawn;
+pub mod tether;
 pub mod timex;
 pub mod udp;
+pub mod wake;
 
 /// The errno of a file that is no program the kernel knows.
 pub const ENOEXEC: i32 = libc::ENOEXEC;
