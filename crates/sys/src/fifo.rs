@@ -9,8 +9,12 @@ use std::path::Path;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
-/// For `custom_flags`: never wait for the other end.
-pub const O_NONBLOCK: i32 = libc::O_NONBLOCK;
+/// For `custom_flags`: never wait, be it for the other end, for a lease or for a terminal's carrier.
+pub const O_NONBLOCK: i32 = libc::O_NONBLOCK | libc::O_NOCTTY;
+
+/// What we open to be read or written by us alone; a link in its place was put there by somebody
+/// who means another file than we do.
+const OWN: i32 = O_NONBLOCK | libc::O_NOFOLLOW;
 
 /// Makes a FIFO of mode 0600; one that is there already is as good.
 ///
@@ -27,26 +31,24 @@ pub fn make(path: &Path) -> io::Result<()> {
 /// a reader sees no end and a writer finds somebody.
 ///
 /// # Errors
-/// open(2), and `EINVAL` where `path` is no FIFO.
+/// open(2), `ELOOP` where `path` is a link, and `EINVAL` where it is no FIFO.
 pub fn open_both(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
-        .open(path)?;
-    if file.metadata()?.file_type().is_fifo() {
-        Ok(file)
-    } else {
-        Err(io::Error::from_raw_os_error(libc::EINVAL))
-    }
+    fifo(OpenOptions::new().read(true).write(true).custom_flags(OWN).open(path)?)
 }
 
 /// Opens the reading end without waiting for a writer.
 ///
 /// # Errors
-/// open(2).
+/// As those of [`open_both`].
 pub fn open_reader(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
+    fifo(OpenOptions::new().read(true).custom_flags(OWN).open(path)?)
+}
+
+fn fifo(file: File) -> io::Result<File> {
+    if file.metadata()?.file_type().is_fifo() {
+        return Ok(file);
+    }
+    Err(io::Error::from_raw_os_error(libc::EINVAL))
 }
 
 /// Opens the writing end without waiting for a reader; writes to it never block.
