@@ -211,7 +211,7 @@ impl Engine {
         let without = self.pairs.get(&entry).is_some_and(|pair| pair.pipe.is_none());
         if self.scanner.is_some() && (lost || without && part == Part::Main) {
             let opened = self.open_logger(entry);
-            self.tell_once(entry, opened);
+            self.tell_once(entry, Part::Main, opened);
         }
     }
 
@@ -231,7 +231,7 @@ impl Engine {
         self.open_pipe(&wanted)?;
         if missing {
             let opened = self.open_task(wanted);
-            self.tell_once(entry, opened);
+            self.tell_once(entry, Part::Log, opened);
         }
         Ok(())
     }
