@@ -6,6 +6,7 @@
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
@@ -39,6 +40,11 @@ impl Locked {
         let lock = lock::acquire_now(&dir.join(layout::LOCK))
             .unable(format_args!("acquire {name}/{}", layout::LOCK))?;
         Ok(Self(lock))
+    }
+
+    /// The number of its descriptor.
+    pub(crate) fn descriptor(&self) -> u64 {
+        u64::try_from(self.0.as_raw_fd()).unwrap_or(0)
     }
 
     /// Opens control and then ok: from here on svc, svstat and svok find us.

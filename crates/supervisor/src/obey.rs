@@ -12,6 +12,7 @@ use sys::spawn::{PipeEnd, Started};
 
 use crate::engine::{Engine, Token, now};
 use crate::explain;
+use crate::files::Locked;
 use crate::launch::Launch;
 use crate::pair::{self, LogPipe};
 use crate::task::{self, Part, Task, TaskId, Wanted};
@@ -20,8 +21,6 @@ use crate::task::{self, Part, Task, TaskId, Wanted};
 const ROUNDS_MAX: usize = 4;
 /// Descriptors kept free for control, for looking around and for the way out.
 const DESCRIPTOR_RESERVE: u64 = 32;
-/// What a task may hold: lock, control, and ok where it is a FIFO of its own.
-const DESCRIPTORS_PER_TASK: u64 = 3;
 
 impl Engine {
     /// Gives an event to a service and does what it asks for.
@@ -52,18 +51,19 @@ impl Engine {
     /// # Errors
     /// It is somebody else's, its directory cannot be written, or there is no room.
     pub(crate) fn open_task(&mut self, wanted: Wanted) -> Result<(), Unable> {
-        self.check_room(&wanted.name)?;
         let id = self.new_task_id();
         let (entry, part) = (wanted.entry, wanted.part);
         let seed = u64::from(id.0) << 32 | u64::from(sys::clock::monotonic().subsec_nanos());
         let (task, lock) = Task::new(now(), wanted, seed)?;
         let (dir, name) = (task.dir.clone(), task.name.clone());
+        self.check_room(&lock, &name)?;
         self.tasks.insert(id, task);
         if let Some(pair) = self.pairs.get_mut(&entry) {
             *pair.part_mut(part) = Some(id);
         }
-        // Its first status is written before anybody can ask for it.
-        self.feed(id, Event::Tick);
+        // Its first status is there before anybody can ask for it, and its FIFOs before its process
+        // can: a ./run may well call svc.
+        self.publish(id);
         let opened = lock.open(&dir, &name).and_then(|files| {
             let added = self.reactor.add(&files.control, &Token::Control(id));
             added.unable(format_args!("watch {name}/{}", layout::CONTROL)).map(|()| files)
@@ -73,21 +73,20 @@ impl Engine {
                 if let Some(task) = self.tasks.get_mut(&id) {
                     task.files = Some(files);
                 }
+                self.feed(id, Event::Tick);
                 Ok(())
             }
             Err(error) => {
-                // Nobody could control it: it must not run.
+                // Nobody could control it: it is not started.
                 self.feed(id, Event::Stop(self.farewell_of(Part::Main)));
                 Err(error)
             }
         }
     }
 
-    fn check_room(&self, name: &str) -> Result<(), Unable> {
-        let tasks = u64::try_from(self.tasks.len()).unwrap_or(u64::MAX);
-        let pipes = u64::try_from(self.pairs.len()).unwrap_or(u64::MAX);
-        let taken = tasks.saturating_mul(DESCRIPTORS_PER_TASK).saturating_add(pipes);
-        if taken.saturating_add(DESCRIPTOR_RESERVE) < self.open_files.hard {
+    /// Descriptors are given from the lowest free number on, so the last one says how many there are.
+    fn check_room(&self, last: &Locked, name: &str) -> Result<(), Unable> {
+        if last.descriptor().saturating_add(DESCRIPTOR_RESERVE) < self.open_files.hard {
             return Ok(());
         }
         Err(std::io::Error::from_raw_os_error(sys::EMFILE)).unable(format_args!("start {name}"))
