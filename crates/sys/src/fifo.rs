@@ -59,6 +59,17 @@ pub fn open_writer(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK).open(path)
 }
 
+/// Opens the pipe behind a descriptor once more: writes to the new description never block, and the
+/// old one, which others may share, stays as it is. `None` where it is no pipe, nobody reads it, it
+/// belongs to somebody else, or there is no /proc.
+pub fn reopen_writer(fd: impl AsFd) -> Option<File> {
+    let stat = nix::sys::stat::fstat(fd.as_fd()).ok()?;
+    if stat.st_mode & libc::S_IFMT != libc::S_IFIFO {
+        return None;
+    }
+    open_writer(Path::new(&format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd()))).ok()
+}
+
 /// Whether an error of [`open_writer`] says that nobody reads: no such FIFO, or no reader.
 #[must_use]
 pub fn means_no_reader(error: &io::Error) -> bool {
