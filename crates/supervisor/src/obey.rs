@@ -1,10 +1,8 @@
 //! From a machine's wishes to system calls: the only place where services are started and signalled.
 
-use std::path::Path;
-
 use cli::{Unable, UnableExt as _};
 use contract::layout;
-use service::life::{Action, Event, Report, Step};
+use service::life::{Action, Event, Fault, Report, Step};
 use service::scan::EntryId;
 use service::{Monotonic, Pid, Signal};
 use sys::child;
@@ -43,6 +41,30 @@ impl Engine {
         self.queue(id);
         if leaves {
             self.leave(id);
+        } else if self.has_lost_its_directory(id) {
+            self.give_up(id);
+        }
+    }
+
+    /// Whether a service is down because its directory was removed, or is another one by now. Under
+    /// supervise alone that is the working directory, and stays.
+    fn has_lost_its_directory(&self, id: TaskId) -> bool {
+        let Some(task) = self.tasks.get(&id) else { return false };
+        let gone = |fault: Fault| fault.step == Step::Directory && sys::means_gone(fault.errno);
+        self.scanner.is_some()
+            && task.service.pid().is_none()
+            && task.service.fault().is_some_and(gone)
+    }
+
+    /// Nobody can reach a service whose directory is gone. Its name is looked at again, for there may
+    /// be another directory; its logger ends, for nobody writes to it any more, and lets go of what
+    /// the next logger needs.
+    fn give_up(&mut self, id: TaskId) {
+        let Some(task) = self.tasks.get(&id) else { return };
+        let (entry, part) = (task.entry, task.part);
+        self.feed(id, Event::Stop(self.farewell_of(part)));
+        if part == Part::Main {
+            self.stop_logger(entry);
         }
     }
 
@@ -174,7 +196,10 @@ impl Engine {
         match (task.service.fault(), task.watch) {
             (Some(_), None) => {
                 // Without a watch the operator's change is seen at the next try.
-                task.watch = watcher.mend(&task.dir).ok();
+                let watch = watcher.mend(&task.dir).ok();
+                // The scan directory may be a service in itself; its watch is not ours to end.
+                let scan = self.scanner.as_ref().and_then(|scanner| scanner.watch);
+                task.watch = watch.filter(|watch| Some(*watch) != scan);
                 self.watches.extend(task.watch.map(|watch| (watch, id)));
             }
             (None, Some(watch)) => {
@@ -224,7 +249,7 @@ impl Engine {
         let (name, dir) = (format!("{}/{}", pair.name, layout::LOG), pair.dir.join(layout::LOG));
         let missing = pair.log.is_none();
         if !dir.is_dir() {
-            return Ok(());
+            return Ok(self.drop_lost_pipe(entry));
         }
         let wanted = Wanted { entry, part: Part::Log, name, dir };
         self.open_pipe(&wanted)?;
@@ -235,6 +260,18 @@ impl Engine {
         Ok(())
     }
 
+    /// Without its logger's directory a service starts without the pipe, rather than not at all.
+    fn drop_lost_pipe(&mut self, entry: EntryId) {
+        let Some(pair) = self.pairs.get_mut(&entry) else { return };
+        if pair.pipe.take().is_some() {
+            let (name, log) = (&pair.name, layout::LOG);
+            self.voice.warn(format_args!(
+                "{name}/{log}: the directory was removed: what {name} says from its next start on \
+                 goes where svscan's own output goes"
+            ));
+        }
+    }
+
     fn open_pipe(&mut self, wanted: &Wanted) -> Result<(), Unable> {
         let Some(pair) = self.pairs.get_mut(&wanted.entry) else { return Ok(()) };
         if pair.pipe.as_ref().is_none_or(|pipe| !pipe.is_at(&wanted.dir)) {
@@ -243,8 +280,12 @@ impl Engine {
         Ok(())
     }
 
-    fn is_drained(&self, id: TaskId) -> bool {
-        let dir: Option<&Path> = self.tasks.get(&id).map(|task| task.dir.as_path());
-        dir.is_none_or(pair::is_drained)
+    fn is_drained(&mut self, id: TaskId) -> bool {
+        let Some(task) = self.tasks.get(&id) else { return true };
+        let pair = self.pairs.get_mut(&task.entry);
+        match pair.and_then(|pair| pair.pipe.as_ref()) {
+            Some(pipe) => pipe.is_empty(),
+            None => pair::is_drained(&task.dir),
+        }
     }
 }
