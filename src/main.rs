@@ -41,16 +41,16 @@ fn call(entry: &Entry, words: Vec<OsString>) -> ExitCode {
         if let Some(usage) = error.downcast_ref::<Usage>() {
             return wrong(entry, usage);
         }
-        eprintln!("{name}: fatal: {error:#}");
+        complain(format_args!("{name}: fatal: {error:#}"));
         ExitCode::from(EXIT_TEMPORARY)
     })
 }
 
 fn wrong(entry: &Entry, usage: &Usage) -> ExitCode {
     if let Some(message) = &usage.0 {
-        eprintln!("{}: {message}", entry.command.name);
+        complain(format_args!("{}: {message}", entry.command.name));
     }
-    eprintln!("{}", entry.command.usage_line());
+    complain(format_args!("{}", entry.command.usage_line()));
     ExitCode::from(EXIT_USAGE)
 }
 
@@ -72,8 +72,14 @@ fn unknown(name: &OsStr) -> ExitCode {
     if name == "--version" {
         return print(&format!("keepup {}\n", env!("CARGO_PKG_VERSION")));
     }
-    eprintln!("keepup: fatal: no command is called {}; `keepup` alone lists them", name.display());
+    let name = name.display();
+    complain(format_args!("keepup: fatal: no command is called {name}; `keepup` alone lists them"));
     ExitCode::from(EXIT_USAGE)
+}
+
+/// Says why on standard error. Where nobody reads it the exit code must do, and not a panic's.
+fn complain(sentence: std::fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stderr(), "{sentence}");
 }
 
 fn print(text: &str) -> ExitCode {

@@ -249,7 +249,8 @@ impl Engine {
         let (name, dir) = (format!("{}/{}", pair.name, layout::LOG), pair.dir.join(layout::LOG));
         let missing = pair.log.is_none();
         if !dir.is_dir() {
-            return Ok(self.drop_lost_pipe(entry));
+            self.drop_lost_pipe(entry);
+            return Ok(());
         }
         let wanted = Wanted { entry, part: Part::Log, name, dir };
         self.open_pipe(&wanted)?;
