@@ -61,6 +61,9 @@ pub(crate) fn untaken(error: &Unable) -> String {
     if error.error().kind() == io::ErrorKind::WouldBlock {
         return format!("{error}: another supervise runs there");
     }
+    if error.error().raw_os_error() == Some(sys::EMFILE) {
+        return format!("{error}: raise the limit (ulimit -n) and start svscan again");
+    }
     error.to_string()
 }
 

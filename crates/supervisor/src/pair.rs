@@ -29,8 +29,10 @@ pub(crate) struct Pair {
     pub(crate) log: Option<TaskId>,
     /// What lies between them.
     pub(crate) pipe: Option<LogPipe>,
-    /// Why a part of it is not supervised, as the operator was last told.
-    pub(crate) told: Option<String>,
+    /// Why the service is not supervised, as the operator was last told.
+    pub(crate) main_told: Option<String>,
+    /// Why its logger is not.
+    pub(crate) log_told: Option<String>,
 }
 
 impl Pair {
@@ -38,6 +40,13 @@ impl Pair {
         match part {
             Part::Main => &mut self.main,
             Part::Log => &mut self.log,
+        }
+    }
+
+    pub(crate) fn told_mut(&mut self, part: Part) -> &mut Option<String> {
+        match part {
+            Part::Main => &mut self.main_told,
+            Part::Log => &mut self.log_told,
         }
     }
 }

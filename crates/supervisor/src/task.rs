@@ -1,6 +1,7 @@
 //! One supervised service: its machine, its files, and how the machine's wishes become system
 //! calls.
 
+use std::fs::Metadata;
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -79,10 +80,8 @@ impl Task {
         let Wanted { entry, part, name, dir } = wanted;
         let meta = std::fs::metadata(&dir).unable(format_args!("stat {name}"))?;
         let lock = Locked::take(&dir, &name)?;
-        let identity = Identity { dev: meta.dev(), ino: meta.ino() };
-        let apart = !sys::place::is_trusted_owner(meta.uid())
-            || sys::place::is_remote(&dir).unwrap_or(true);
-        let way = if apart { Way::Apart } else { Way::Borrowed };
+        let identity = identity(&meta);
+        let way = way(&dir, &meta);
         let want = if files::is_down(&dir) { Wish::Down } else { Wish::Up };
         let service = Service::new(now, want, seed);
         let task = Self {
@@ -125,7 +124,7 @@ impl Task {
             Some(_) | None => stamp(now, view.since),
         };
         self.stamp = Some((view.since, stamp));
-        match files::write_status(&self.dir, &status(stamp, view)) {
+        match self.write_status(&status(stamp, view)) {
             Ok(()) => {
                 (self.written, self.unwritable) = (Some(view), false);
                 Ok(())
@@ -138,6 +137,15 @@ impl Task {
         }
     }
 
+    /// Writes it into our directory, not into one that has taken its place.
+    fn write_status(&self, status: &Status) -> io::Result<()> {
+        if identity(&std::fs::metadata(&self.dir)?) == self.identity {
+            files::write_status(&self.dir, status)
+        } else {
+            Err(io::Error::other("another directory has taken its place"))
+        }
+    }
+
     /// The wall clock was set: what is written says the wrong time.
     pub(crate) fn forget_written(&mut self) {
         (self.written, self.stamp) = (None, None);
@@ -146,7 +154,24 @@ impl Task {
     /// Reads what may have changed since the last start.
     pub(crate) fn refresh(&mut self) {
         self.service.set_timeout_kill(timeout_kill(&self.dir));
+        if let Ok(meta) = std::fs::metadata(&self.dir) {
+            self.way = way(&self.dir, &meta);
+        }
     }
+}
+
+fn identity(meta: &Metadata) -> Identity {
+    Identity { dev: meta.dev(), ino: meta.ino() }
+}
+
+/// Whether somebody else could keep us waiting: whoever owns the directory, or ./run (by a lease),
+/// or serves the file system.
+fn way(dir: &Path, meta: &Metadata) -> Way {
+    let trusted = |meta: &Metadata| sys::place::is_trusted_owner(meta.uid());
+    let run = std::fs::metadata(dir.join(layout::RUN));
+    let foreign = !trusted(meta) || run.is_ok_and(|run| !trusted(&run));
+    let apart = foreign || sys::place::is_remote(dir).unwrap_or(true);
+    if apart { Way::Apart } else { Way::Borrowed }
 }
 
 /// The stamp of an instant, counted back from now: right by the wall clock as it stands, whatever

@@ -29,3 +29,9 @@ pub mod wake;
 pub const ENOEXEC: i32 = libc::ENOEXEC;
 /// The errno of a process that has too many open files.
 pub const EMFILE: i32 = libc::EMFILE;
+
+/// Whether the errno says that a directory is not there, or is another one by now.
+#[must_use]
+pub const fn means_gone(errno: i32) -> bool {
+    matches!(errno, libc::ENOENT | libc::ENOTDIR | libc::ESTALE)
+}
