@@ -21,7 +21,6 @@ struct Demo {
 /// What a demo said, and how it ended.
 struct Ended {
     status: ExitStatus,
-    out: String,
     err: String,
 }
 
@@ -75,7 +74,7 @@ impl Demo {
         assert_eq!(left, [], "{out}\n{err}");
         let files: Vec<_> = fs::read_dir(self.temporary.path()).expect("it is there").collect();
         assert!(files.is_empty(), "{files:?}");
-        Ended { status, out, err }
+        Ended { status, err }
     }
 }
 

@@ -201,9 +201,7 @@ fn timeout_kill(dir: &Path) -> Option<Duration> {
 const SETTING_MAX: u64 = 256;
 
 fn read_small(path: &Path) -> io::Result<String> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let mut options = std::fs::File::options();
-    let file = options.read(true).custom_flags(sys::fifo::O_NONBLOCK).open(path)?;
+    let file = sys::fifo::open_whatever(path)?;
     if !file.metadata()?.is_file() {
         return Err(io::ErrorKind::InvalidInput.into());
     }

@@ -36,6 +36,14 @@ pub fn open_both(path: &Path) -> io::Result<File> {
     fifo(OpenOptions::new().read(true).write(true).custom_flags(OWN).open(path)?)
 }
 
+/// Opens a file for reading that may turn out to be anything: a FIFO is not waited for.
+///
+/// # Errors
+/// open(2).
+pub fn open_whatever(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
+}
+
 /// Opens the reading end without waiting for a writer.
 ///
 /// # Errors
