@@ -351,6 +351,8 @@ mod tests {
         ] {
             assert_eq!(with_tail(4, &field(length, 28)), Err(Malformed::Extension), "{why}");
         }
+        let short = [field(12, 12), field(28, 28)].concat();
+        assert_eq!(with_tail(4, &short), Err(Malformed::Extension));
         assert_eq!(with_tail(4, &field(16, 28)), Err(Malformed::Extension), "12 bytes are left");
         assert_eq!(with_tail(4, &[0; 8]), Err(Malformed::Extension));
     }

@@ -219,6 +219,7 @@ fn deny_is_obeyed_by_staying_away() {
     pair.ask();
     let kiss = Header { stratum: 0, reference_id: *b"DENY", ..pair.answer() };
     assert_eq!(pair.hear(kiss), Heard::Away);
+    assert_eq!(pair.hear(pair.answer()), Heard::Foreign(Refused::Origin), "that was its answer");
     assert_eq!(pair.source.deadline(), None);
     assert!(!pair.source.turn(pair.now + Span::from_secs(1_000_000)));
     assert_eq!(pair.source.candidate(pair.now), None);
