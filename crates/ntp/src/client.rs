@@ -282,7 +282,7 @@ impl Client {
             }
             Authority::Powerless => {
                 self.synchronised(offset, agreed);
-                let why = "this process may not set the clock".to_owned();
+                let why = "permission denied".to_owned();
                 self.finish(Outcome::Failed(why));
             }
         }

@@ -403,7 +403,7 @@ fn once_is_over_as_soon_as_the_clock_is_set() {
 fn once_fails_with_the_reason() {
     for (character, authority, reason) in [
         (Character::Silent, Authority::Steer, "no server answers"),
-        (Character::Honest, Authority::Powerless, "may not set the clock"),
+        (Character::Honest, Authority::Powerless, "permission denied"),
         (Character::Off(5000.0), Authority::Steer, "to allow it once"),
     ] {
         let peers = [Peer::new(character)];
