@@ -1,9 +1,10 @@
 //! One server's samples, and what they say of its clock.
 //!
-//! A sample is as good as its exchange was quick. What delays a packet is queues, and they only add:
-//! the least delay seen lately is the path, what is above it is queueing, and if that is exponential
-//! each way, the sample's error is spread evenly over plus and minus half of the excess. So each
-//! sample is weighed by its own excess, none is thrown away, and [`crate::bank`] does the rest.
+//! A sample is as good as its exchange was quick. What delays a packet is queues, and they only
+//! add: the least delay seen lately is the path, what is above it is queueing, and if that is
+//! exponential each way, the sample's error is spread evenly over plus and minus half of the
+//! excess. So each sample is weighed by its own excess, none is thrown away, and [`crate::bank`]
+//! does the rest.
 //!
 //! Samples live on the oscillator's scale. A step of our clock, by whomever, is not seen here. What
 //! is seen is the server's time breaking away, or our oscillator having stood still in a suspend:

@@ -1,4 +1,5 @@
-//! A packet's bytes: the 48 of the header, and what may follow it (RFC 5905, section 7.3; RFC 7822).
+//! A packet's bytes: the 48 of the header, and what may follow it (RFC 5905, section 7.3; RFC
+//! 7822).
 //!
 //! Whether an answer is to be believed is decided elsewhere ([`crate::answer`]); here only what
 //! cannot be read is refused.
