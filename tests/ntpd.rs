@@ -1,8 +1,8 @@
 //! The program ntpd, over the loopback interface.
 //!
-//! Whoever runs these tests may be root and own the clock. So each ntpd here is told `--observe`, or
-//! serves the local clock without asking anybody; nothing here may ever set a clock. What ntpd does to
-//! a clock is tested in a simulated world (`crates/ntp/tests`).
+//! Whoever runs these tests may be root and own the clock. So each ntpd here is told `--observe`,
+//! or serves the local clock without asking anybody; nothing here may ever set a clock. What ntpd
+//! does to a clock is tested in a simulated world (`crates/ntp/tests`).
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 

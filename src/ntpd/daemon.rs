@@ -1,8 +1,9 @@
 //! The loop: one thread, one poll(2), no descriptors in it but sockets.
 //!
-//! Each turn does what the client asked for, looks at the signals, waits until the client's deadline or
-//! the next datagram, and tells the client what happened. Steering is a value that exists only where
-//! the clock is ours to set: with `--observe` it is never made, and there is nothing that could write.
+//! Each turn does what the client asked for, looks at the signals, waits until the client's
+//! deadline or the next datagram, and tells the client what happened. Steering is a value that
+//! exists only where the clock is ours to set: with `--observe` it is never made, and there is
+//! nothing that could write.
 
 use std::collections::VecDeque;
 use std::process::ExitCode;

@@ -121,18 +121,7 @@ pub(crate) fn read(args: &Args, words: &[OsString]) -> anyhow::Result<Options> {
         return Err(Usage::because(format!("no such argument: {}", operand.display())).into());
     }
     let serve = serve(args)?;
-    let mut notes = Vec::new();
-    let mut named = Vec::new();
-    for name in args.values("p") {
-        let name = name.to_string_lossy();
-        if name.contains('/') {
-            notes.push(format!(
-                "-p {name} is ignored: there is no pid file, supervise knows the pid"
-            ));
-        } else {
-            named.push(Server { name: name.into_owned(), pool: false, polling: quick() });
-        }
-    }
+    let (named, notes) = named_servers(args);
     let path = match args.value("c") {
         Some(path) => Some(Path::new(path)),
         None if named.is_empty() && serve.is_none() => Some(Path::new(CONFIG_FILE)),
@@ -174,6 +163,16 @@ pub(crate) fn read(args: &Args, words: &[OsString]) -> anyhow::Result<Options> {
         notes,
         warnings: warnings.into_iter().collect(),
     })
+}
+
+/// The servers of `-p`, and what there is to say of those that are none.
+fn named_servers(args: &Args) -> (Vec<Server>, Vec<String>) {
+    let names = args.values("p").into_iter().map(|name| name.to_string_lossy());
+    let (files, names): (Vec<_>, Vec<_>) = names.partition(|name| name.contains('/'));
+    let note = "is ignored: there is no pid file, supervise knows the pid";
+    let server = |name: &str| Server { name: name.to_owned(), pool: false, polling: quick() };
+    let servers = names.iter().map(|name| server(name)).collect();
+    (servers, files.iter().map(|file| format!("-p {file} {note}")).collect())
 }
 
 /// A server of the command line is asked quickly at first.

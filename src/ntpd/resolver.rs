@@ -1,10 +1,11 @@
 //! Names to addresses, without ever waiting.
 //!
 //! The C library's resolver blocks, for half a minute where no server answers, and ntpd has one
-//! thread, which has a clock to keep. So each name is given to a process of our own: this very program
-//! (`/proc/self/exe`, so an upgrade of the file changes nothing) with a hidden first argument. It
-//! writes what it found to a pipe and ends. Its end is looked for at short intervals while it runs,
-//! for its pipe must not stand among the sockets that are waited for (see `sys::udp`).
+//! thread, which has a clock to keep. So each name is given to a process of our own: this very
+//! program (`/proc/self/exe`, so an upgrade of the file changes nothing) with a hidden first
+//! argument. It writes what it found to a pipe and ends. Its end is looked for at short intervals
+//! while it runs, for its pipe must not stand among the sockets that are waited for (see
+//! `sys::udp`).
 
 use std::ffi::{OsStr, OsString};
 use std::io::{Read as _, Write as _};

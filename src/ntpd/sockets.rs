@@ -1,8 +1,8 @@
 //! The sockets: one per server that is asked, one for those who ask us.
 //!
-//! A request leaves from a fresh socket, so from a port that nobody can guess, and that is connected:
-//! the kernel drops what comes from elsewhere, and tells us when nobody listens there. The socket
-//! of the last request is closed by the next one.
+//! A request leaves from a fresh socket, so from a port that nobody can guess, and that is
+//! connected: the kernel drops what comes from elsewhere, and tells us when nobody listens there.
+//! The socket of the last request is closed by the next one.
 
 use std::collections::BTreeMap;
 use std::io;

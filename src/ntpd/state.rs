@@ -1,8 +1,8 @@
 //! What outlives us: the drift file, and that this boot's first offset is over.
 //!
-//! The drift file holds one number, the frequency in parts per million, as ntpd's does. Beside it lies
-//! `FILE.first`, with the boot in which `-g` was used up: a restart by a supervisor must not make
-//! the *next* offset the first one again.
+//! The drift file holds one number, the frequency in parts per million, as ntpd's does. Beside it
+//! lies `FILE.first`, with the boot in which `-g` was used up: a restart by a supervisor must not
+//! make the *next* offset the first one again.
 
 use std::fs;
 use std::io::{self, Write as _};

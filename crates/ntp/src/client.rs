@@ -2,9 +2,10 @@
 //!
 //! The shell says what happened and when ([`Event`]) and does what it is told ([`Action`]);
 //! [`Client::step`] first *absorbs* the event, then *drives* everything that is due. When to call
-//! it again should nothing happen is read off the state ([`Client::deadline`]), and so is what there
-//! is to tell others ([`Client::status`]). It touches no clock, no network, no name service; and it
-//! has no way to end itself: the only end is [`Action::Done`], where the time was to be set once.
+//! it again should nothing happen is read off the state ([`Client::deadline`]), and so is what
+//! there is to tell others ([`Client::status`]). It touches no clock, no network, no name service;
+//! and it has no way to end itself: the only end is [`Action::Done`], where the time was to be set
+//! once.
 //!
 //! It says what it does in single lines, and each way of doing nothing has its own: no address, no
 //! route, no answer, no use, no majority, refused, not ours to set. A line is due when a condition
@@ -282,7 +283,7 @@ impl Client {
             }
             Authority::Powerless => {
                 self.synchronised(offset, agreed);
-                let why = "this process may not set the clock".to_owned();
+                let why = "permission denied".to_owned();
                 self.finish(Outcome::Failed(why));
             }
         }

@@ -341,8 +341,9 @@ mod tests {
         assert_eq!(config.servers.len(), 1);
         assert_eq!(
             config.not_obeyed_list().unwrap(),
-            "leapfile (line 2), tos (line 3), prefer (line 4), version (line 4), restrict (line 5), \
-             restrict (line 6), server 127.127.1.0 (line 7), tinker huffpuff (line 8)"
+            "leapfile (line 2), tos (line 3), prefer (line 4), version (line 4), \
+             restrict (line 5), restrict (line 6), server 127.127.1.0 (line 7), \
+             tinker huffpuff (line 8)"
         );
     }
 
@@ -385,7 +386,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_read_or_refused(text in "(server|pool|tinker|restrict|[ a-z0-9.#\n-]){0,60}") {
+        fn any_text_is_read_or_refused(
+            text in "(server|pool|tinker|restrict|[ a-z0-9.#\n-]){0,60}",
+        ) {
             let _ = parse(&text);
         }
     }

@@ -1,4 +1,5 @@
-//! A packet's bytes: the 48 of the header, and what may follow it (RFC 5905, section 7.3; RFC 7822).
+//! A packet's bytes: the 48 of the header, and what may follow it (RFC 5905, section 7.3; RFC
+//! 7822).
 //!
 //! Whether an answer is to be believed is decided elsewhere ([`crate::answer`]); here only what
 //! cannot be read is refused.
@@ -351,6 +352,8 @@ mod tests {
         ] {
             assert_eq!(with_tail(4, &field(length, 28)), Err(Malformed::Extension), "{why}");
         }
+        let short = [field(12, 12), field(28, 28)].concat();
+        assert_eq!(with_tail(4, &short), Err(Malformed::Extension));
         assert_eq!(with_tail(4, &field(16, 28)), Err(Malformed::Extension), "12 bytes are left");
         assert_eq!(with_tail(4, &[0; 8]), Err(Malformed::Extension));
     }

@@ -85,8 +85,8 @@ fn interval(candidate: &Candidate, reference: Span) -> Interval {
     Interval { low: middle - reach, high: middle + reach }
 }
 
-/// The point that the most intervals hold, and how many do. One of their lower ends is such a point.
-/// Of several, the one whose intervals are the narrowest: to be vague must not win a tie.
+/// The point that the most intervals hold, and how many do. One of their lower ends is such a
+/// point. Of several, the one whose intervals are the narrowest: to be vague must not win a tie.
 fn meeting_point(intervals: &[Interval]) -> (usize, f64) {
     let at = |point: f64| {
         let holding = || intervals.iter().filter(move |interval| interval.holds(point));
@@ -203,10 +203,10 @@ mod tests {
     }
 
     #[test]
-    fn vagueness_does_not_win_a_tie() {
-        // All three hold 0.05; only the vague one and each of the others hold their own ends.
-        let agreed = agreed(&[says(0.0, 1e-5, 0.05), says(0.1, 1e-5, 0.06), says(0.3, 1e-5, 1.0)]);
-        assert_eq!(agreed.truechimers, [true, true, true]);
+    fn of_two_majorities_that_a_vague_server_makes_the_narrower_is_believed() {
+        let vague = says(1.5, 1e-6, 1.2);
+        let agreed = agreed(&[says(0.2, 1e-6, 0.2), says(2.5, 1e-6, 0.6), vague]);
+        assert_eq!(agreed.truechimers, [true, false, true]);
     }
 
     proptest! {

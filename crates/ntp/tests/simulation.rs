@@ -255,7 +255,74 @@ fn a_pools_dead_members_are_replaced() {
     world.resolved = vec!["10.0.0.3".parse().unwrap(), "10.0.0.4".parse().unwrap()];
     world.run(3000.0);
     assert_eq!(world.lines("10.0.0.3) answers:"), 1, "{}", world.log());
+    assert_eq!(world.forgotten, 2);
     assert!(world.error().abs() < 0.001);
+}
+
+#[test]
+fn of_several_servers_the_nearest_is_named() {
+    for nearest in 0..3 {
+        let mut peers = [Peer { path: 0.02, ..Peer::new(Character::Honest) }; 3];
+        peers[nearest].path = 0.001;
+        let mut world = World::new(1, TODAY, 0.0, 0.0, setup(3, "iburst"), &peers);
+        world.run(100.0);
+        let line = format!("synchronised to 3 of 3 servers, best 10.0.0.{}:", nearest + 1);
+        assert_eq!(world.lines(&line), 1, "{}", world.log());
+    }
+}
+
+/// Servers that come and go in step with us are worth a few lines and then one in five minutes.
+#[test]
+fn nobody_can_make_it_chatter() {
+    let peers = [Peer::new(Character::Honest); 3];
+    let options = "iburst minpoll 3 maxpoll 3";
+    let mut world = World::new(1, TODAY, 0.0, 0.0, setup(3, options), &peers);
+    let day = 86_400.0;
+    while world.truth < day {
+        world.run(100.0);
+        world.strike(Blow::Change(0, Character::Silent));
+        world.run(100.0);
+        world.strike(Blow::Change(0, Character::Off(3.0)));
+        world.run(200.0);
+        world.strike(Blow::Change(0, Character::Honest));
+    }
+    let said = world.lines("10.0.0.1 ");
+    assert!((100..300).contains(&said), "of one server {said} lines a day");
+    let before = world.lines("synchronised to");
+    while world.truth < 2.0 * day {
+        for character in [Character::Silent, Character::Honest] {
+            world.run(200.0);
+            for index in 0..3 {
+                world.strike(Blow::Change(index, character));
+            }
+        }
+    }
+    let said = world.lines("no server answers") + world.lines("synchronised to") - before;
+    assert!((100..300).contains(&said), "of all together {said} lines a day");
+}
+
+#[test]
+fn others_are_told_the_time_as_it_is_known_and_not_as_the_clock_shows_it() {
+    let mut world = plain(1, 5.0, Setup { authority: Authority::Observe, ..setup(1, "iburst") });
+    assert_eq!(world.client.status(world.now()).reference.stratum, 0);
+    world.run(300.0);
+    let told = world.client.status(world.now()).reference;
+    assert_eq!((told.stratum, told.reference_id), (3, [10, 0, 0, 1]));
+    assert!((told.correction.seconds() + world.error()).abs() < 0.001, "{told:?}");
+    assert!((0.002..0.01).contains(&told.root_delay), "{told:?}");
+    assert!((0.002..0.01).contains(&told.root_dispersion), "{told:?}");
+    // A day without an answer later it is told how uncertain that has become.
+    world.strike(Blow::Change(0, Character::Silent));
+    world.run(86_400.0);
+    assert_eq!(world.client.status(world.now()).reference.stratum, 0);
+}
+
+#[test]
+fn who_refuses_an_offset_serves_no_time() {
+    let mut world = plain(1, 5000.0, setup(1, "iburst"));
+    world.run(300.0);
+    assert_eq!(world.client.status(world.now()).reference.stratum, 0);
+    assert!(!world.client.status(world.now()).has_accepted);
 }
 
 #[test]
@@ -336,7 +403,7 @@ fn once_is_over_as_soon_as_the_clock_is_set() {
 fn once_fails_with_the_reason() {
     for (character, authority, reason) in [
         (Character::Silent, Authority::Steer, "no server answers"),
-        (Character::Honest, Authority::Powerless, "may not set the clock"),
+        (Character::Honest, Authority::Powerless, "permission denied"),
         (Character::Off(5000.0), Authority::Steer, "to allow it once"),
     ] {
         let peers = [Peer::new(character)];

@@ -1,8 +1,8 @@
 //! Steering the system clock: adjtimex(2).
 //!
 //! Reading is free for everybody and changes nothing ([`frequency`]). All that changes the clock is
-//! a method of [`Steering`], and there is no `Steering` without [`Steering::acquire`]: a program that
-//! never calls that cannot touch the clock.
+//! a method of [`Steering`], and there is no `Steering` without [`Steering::acquire`]: a program
+//! that never calls that cannot touch the clock.
 //!
 //! Nothing here leaves a clock running fast when its program is killed. A slew is given to the
 //! kernel's phase-locked loop, which takes a fixed part of what is left each second and so comes
@@ -42,8 +42,9 @@ pub struct Steering {
 }
 
 impl Steering {
-    /// Takes the clock, if we may: it is asked to run at the frequency it already runs at. Then it is
-    /// brought to rest: no slew left over, no leap second announced, the tick as the kernel made it.
+    /// Takes the clock, if we may: it is asked to run at the frequency it already runs at. Then it
+    /// is brought to rest: no slew left over, no leap second announced, the tick as the kernel made
+    /// it.
     ///
     /// # Errors
     /// `EPERM` without `CAP_SYS_TIME`, and all of adjtimex(2).

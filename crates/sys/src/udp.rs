@@ -1,9 +1,9 @@
 //! UDP sockets with the kernel's time of arrival, and poll(2) to wait for them.
 //!
 //! The calls are chosen with care: clknetsim, the simulator in which time services are compared,
-//! stands in for the C library's `socket(family, SOCK_DGRAM, 0)` without flags, `fcntl`, `send`, `sendto`,
-//! `recvmsg` with one buffer, and `poll`; and hands out one datagram per poll. The standard library's
-//! own sockets set flags in `socket` and are refused there.
+//! stands in for the C library's `socket(family, SOCK_DGRAM, 0)` without flags, `fcntl`, `send`,
+//! `sendto`, `recvmsg` with one buffer, and `poll`; and hands out one datagram per poll. The
+//! standard library's own sockets set flags in `socket` and are refused there.
 
 use std::io;
 use std::mem::{self, MaybeUninit};
@@ -56,7 +56,8 @@ impl Socket {
         let this = Self::open(&address)?;
         let (storage, length) = to_c(&address);
         let pointer = (&raw const storage).cast();
-        // SAFETY: the pointer and the length are those of an address of this family, which lives on.
+        // SAFETY: the pointer and the length are those of an address of this family, which lives
+        // on.
         Errno::result(unsafe { libc::bind(this.socket.as_raw_fd(), pointer, length) })?;
         Ok(this)
     }

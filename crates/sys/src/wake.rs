@@ -1,11 +1,12 @@
 //! Signals that a poll(2) loop cannot miss.
 //!
-//! A signal handler sets a flag, and the signal ends a poll that is under way. But a signal that comes
-//! after the loop has looked at the flag and before it is in poll ends nothing, and poll would sleep
-//! on. ppoll, a signalfd or a pipe would close that gap; none of them works in the simulator that
-//! time services are judged in, which knows poll and sockets only. So the handler also asks for an
-//! alarm in a second, and the alarm's handler for another, until the loop has taken the flag: a
-//! wakeup that was missed is repeated. alarm(2) is async-signal-safe, and nobody else here uses it.
+//! A signal handler sets a flag, and the signal ends a poll that is under way. But a signal that
+//! comes after the loop has looked at the flag and before it is in poll ends nothing, and poll
+//! would sleep on. ppoll, a signalfd or a pipe would close that gap; none of them works in the
+//! simulator that time services are judged in, which knows poll and sockets only. So the handler
+//! also asks for an alarm in a second, and the alarm's handler for another, until the loop has
+//! taken the flag: a wakeup that was missed is repeated. alarm(2) is async-signal-safe, and nobody
+//! else here uses it.
 //!
 //! For programs of one thread that start nothing which relies on an inherited alarm (execve keeps a
 //! pending one; a child made by fork has none).

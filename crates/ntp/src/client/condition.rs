@@ -98,8 +98,8 @@ impl Condition {
         matches!(self, Self::Lost(_))
     }
 
-    /// How things stand, in a sentence, and how grave that is. `permit` is the command that would allow a refused offset,
-    /// `limit` the size beyond which it is refused.
+    /// How things stand, in a sentence, and how grave that is. `permit` is the command that would
+    /// allow a refused offset, `limit` the size beyond which it is refused.
     pub(super) fn sentence(
         &self,
         authority: Authority,

@@ -2,8 +2,8 @@
 //! and again where need be.
 //!
 //! A name that cannot be resolved is tried for as long as we run: at boot the network is often not
-//! there yet. A name whose servers are all lost is resolved again, so that a pool's dead members are
-//! replaced and a server that has moved is found.
+//! there yet. A name whose servers are all lost is resolved again, so that a pool's dead members
+//! are replaced and a server that has moved is found.
 
 use core::net::{IpAddr, SocketAddr};
 

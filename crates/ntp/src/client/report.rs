@@ -253,8 +253,8 @@ fn silence(entry: &Entry) -> String {
     }
 }
 
-/// Where our time is from, for those who must not have it from us in turn. Of an address of 16 bytes
-/// it is the exclusive or of its four words; RFC 5905 takes MD5, and any four bytes will do.
+/// Where our time is from, for those who must not have it from us in turn. Of an address of 16
+/// bytes it is the exclusive or of its four words; RFC 5905 takes MD5, and any four bytes will do.
 fn reference_id(address: IpAddr) -> [u8; 4] {
     match address {
         IpAddr::V4(address) => address.octets(),

@@ -103,13 +103,15 @@ pub(crate) struct World {
     may_steer: bool,
     pub(crate) steers: usize,
     pub(crate) requests: usize,
+    pub(crate) forgotten: usize,
 }
 
 /// The setup of the most usual client: it steers, of servers `10.0.0.1` and so on.
 pub(crate) fn setup(servers: usize, options: &str) -> Setup {
-    let lines: String = (1..=servers).map(|n| format!("server 10.0.0.{n} {options}\n")).collect();
+    let lines: Vec<String> =
+        (1..=servers).map(|n| format!("server 10.0.0.{n} {options}")).collect();
     Setup {
-        servers: ntp::config::parse(&lines).unwrap().servers,
+        servers: ntp::config::parse(&lines.join("\n")).unwrap().servers,
         policy: ntp::discipline::Policy::default(),
         authority: ntp::client::Authority::Steer,
         once: false,
@@ -120,12 +122,12 @@ pub(crate) fn setup(servers: usize, options: &str) -> Setup {
 
 impl World {
     /// A world that begins at `start` with a clock that is `offset` seconds ahead of true time and
-    /// an oscillator that is `speed` fast.
+    /// an oscillator that is `fast`, as a ratio.
     pub(crate) fn new(
         seed: u64,
         start: i64,
         offset: f64,
-        speed: f64,
+        fast: f64,
         setup: Setup,
         peers: &[Peer],
     ) -> Self {
@@ -137,7 +139,7 @@ impl World {
             truth: 0.0,
             start,
             raw: 100.0,
-            speed,
+            speed: fast,
             wander: 0.0,
             ahead: offset - 100.0,
             kernel_frequency: 0.0,
@@ -154,6 +156,7 @@ impl World {
             may_steer,
             steers: 0,
             requests: 0,
+            forgotten: 0,
         }
     }
 
@@ -224,7 +227,7 @@ impl World {
         self.said.iter().map(line).collect()
     }
 
-    fn now(&self) -> Now {
+    pub(crate) fn now(&self) -> Now {
         now_of(self.start, self.raw, self.ahead)
     }
 
@@ -281,7 +284,10 @@ impl World {
                     };
                     self.client.step(self.now(), event)
                 }
-                Action::Forget(_) => Vec::new(),
+                Action::Forget(_) => {
+                    self.forgotten += 1;
+                    Vec::new()
+                }
                 Action::Steer(steer) => self.steer(steer),
                 Action::Say(level, text) => {
                     self.said.push((self.truth, level, text));
@@ -364,7 +370,7 @@ impl World {
                 fly(Header { leap: Leap::Unsynchronised, stratum: 0, ..good }, arrives);
             }
             Character::Kiss(reference_id) => {
-                fly(Header { stratum: 0, reference_id, ..good }, arrives)
+                fly(Header { stratum: 0, reference_id, ..good }, arrives);
             }
             Character::Honest | Character::Off(_) => fly(good, arrives),
             Character::Besieged => {
