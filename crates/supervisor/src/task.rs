@@ -289,6 +289,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(layout::TIMEOUT_KILL);
         sys::fifo::make(&path).unwrap();
+        let fifo = sys::fifo::open_both(&path).unwrap();
+        io::Write::write_all(&mut &fifo, b"1500").unwrap();
         assert_eq!(timeout_kill(dir.path()), None);
         fs::remove_file(&path).unwrap();
         std::os::unix::fs::symlink("/dev/zero", &path).unwrap();

@@ -73,6 +73,7 @@ fn ok_is_another_name_of_control_and_costs_nothing() {
     drop(files);
     assert!(fifo::means_no_reader(&fifo::open_writer(&ok).unwrap_err()));
     assert!(supervised(&dir)._ok.is_none(), "and again");
+    assert!(!dir.join(layout::OK_NEW).exists());
 }
 
 #[test]
