@@ -171,3 +171,6 @@ fn round(pause: Duration) -> String {
 fn words(errno: i32) -> String {
     cli::reason(&io::Error::from_raw_os_error(errno)).into_owned()
 }
+
+#[cfg(test)]
+mod tests;

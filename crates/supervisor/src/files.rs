@@ -127,3 +127,6 @@ fn is_same(path: &Path, file: &File) -> bool {
     let (Ok(a), Ok(b)) = (fs::symlink_metadata(path), file.metadata()) else { return false };
     (a.dev(), a.ino()) == (b.dev(), b.ino())
 }
+
+#[cfg(test)]
+mod tests;

@@ -222,3 +222,109 @@ pub(crate) fn number(signal: Signal) -> i32 {
         Signal::Cont => sys::signals::CONT,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use service::Boottime;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn task(dir: &TempDir) -> Task {
+        let dir = dir.path().join("a");
+        fs::create_dir(&dir).unwrap();
+        let wanted = Wanted { entry: EntryId(0), part: Part::Main, name: "a".into(), dir };
+        Task::new(now(), wanted, 0).unwrap().0
+    }
+
+    fn now() -> Now {
+        let since = Duration::from_secs(1000);
+        Now { monotonic: Monotonic(since), boottime: Boottime(since) }
+    }
+
+    #[test]
+    fn a_status_is_written_when_it_has_changed() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut task = task(&dir);
+        let path = dir.path().join("a").join(layout::STATUS);
+        task.publish(now()).unwrap();
+        let status = Status::decode(&fs::read(&path).unwrap()).unwrap();
+        assert_eq!((status.pid, status.want), (0, Wish::Up));
+        fs::remove_file(&path).unwrap();
+        task.publish(now()).unwrap();
+        assert!(!path.exists(), "nothing has changed");
+        task.forget_written();
+        task.publish(now()).unwrap();
+        assert!(path.exists());
+    }
+
+    #[test]
+    fn a_status_is_not_written_into_a_directory_that_took_its_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut task = task(&dir);
+        let (old, new) = (dir.path().join("old"), dir.path().join("a"));
+        fs::rename(&new, old).unwrap();
+        fs::create_dir_all(new.join(layout::SUPERVISE)).unwrap();
+        let told = task.publish(now()).unwrap_err().to_string();
+        assert_eq!(
+            told,
+            "unable to write a/supervise/status: another directory has taken its place"
+        );
+        assert_eq!(fs::read_dir(new.join(layout::SUPERVISE)).unwrap().count(), 0);
+        assert!(task.publish(now()).is_ok(), "told once");
+    }
+
+    #[test]
+    fn timeout_kill_is_milliseconds_or_a_duration() {
+        let dir = tempfile::tempdir().unwrap();
+        let read = |text: &str| {
+            fs::write(dir.path().join(layout::TIMEOUT_KILL), text).unwrap();
+            timeout_kill(dir.path())
+        };
+        assert_eq!(timeout_kill(dir.path()), None, "no file");
+        assert_eq!(read("1500\n"), Some(Duration::from_millis(1500)));
+        assert_eq!(read(" 2m 30s \n"), Some(Duration::from_secs(150)));
+        for text in ["", "0", "0s", "soon", "-1"] {
+            assert_eq!(read(text), None, "{text:?}: never");
+        }
+    }
+
+    #[test]
+    fn a_setting_that_is_no_file_or_a_book_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(layout::TIMEOUT_KILL);
+        sys::fifo::make(&path).unwrap();
+        let fifo = sys::fifo::open_both(&path).unwrap();
+        io::Write::write_all(&mut &fifo, b"1500").unwrap();
+        assert_eq!(timeout_kill(dir.path()), None);
+        fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
+        assert_eq!(timeout_kill(dir.path()), None);
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "9".repeat(1_000_000)).unwrap();
+        assert_eq!(timeout_kill(dir.path()), None);
+    }
+
+    #[test]
+    fn who_owns_the_directory_or_run_decides_how_it_is_started() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut task = task(&dir);
+        assert_eq!(task.way, Way::Borrowed);
+        let run = dir.path().join("a/run");
+        fs::write(&run, "").unwrap();
+        if std::os::unix::fs::chown(&run, Some(65_534), None).is_err() {
+            eprintln!("SKIPPED: only root can give a file away");
+            return;
+        }
+        task.refresh();
+        assert_eq!(task.way, Way::Apart);
+        std::os::unix::fs::chown(&run, Some(0), None).unwrap();
+        task.refresh();
+        assert_eq!(task.way, Way::Borrowed);
+        std::os::unix::fs::chown(dir.path().join("a"), Some(65_534), None).unwrap();
+        task.refresh();
+        assert_eq!(task.way, Way::Apart);
+    }
+}

@@ -68,8 +68,8 @@ pub fn open_writer(path: &Path) -> io::Result<File> {
 }
 
 /// Opens the pipe behind a descriptor once more: writes to the new description never block, and the
-/// old one, which others may share, stays as it is. `None` where it is no pipe, nobody reads it, it
-/// belongs to somebody else, or there is no /proc.
+/// old one, which others may share, stays as it is. `None` where it is no pipe, it is a named one that
+/// nobody reads, it belongs to somebody else, or there is no /proc.
 pub fn reopen_writer(fd: impl AsFd) -> Option<File> {
     let stat = nix::sys::stat::fstat(fd.as_fd()).ok()?;
     if stat.st_mode & libc::S_IFMT != libc::S_IFIFO {

@@ -24,28 +24,3 @@ pub fn acquire_now(path: &Path) -> io::Result<File> {
         Err(TryLockError::Error(error)) => Err(error),
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_lock_is_held_once_and_freed_with_its_file() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("lock");
-        let held = acquire_now(&path).unwrap();
-        let refused = acquire_now(&path).unwrap_err();
-        assert_eq!(refused.raw_os_error(), Some(libc::EAGAIN));
-        drop(held);
-        acquire_now(&path).unwrap();
-    }
-
-    #[test]
-    fn a_link_is_not_followed() {
-        let dir = tempfile::tempdir().unwrap();
-        let (path, foreign) = (dir.path().join("lock"), dir.path().join("foreign"));
-        std::os::unix::fs::symlink(&foreign, &path).unwrap();
-        assert_eq!(acquire_now(&path).unwrap_err().raw_os_error(), Some(libc::ELOOP));
-        assert!(!foreign.exists());
-    }
-}

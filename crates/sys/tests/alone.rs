@@ -1,6 +1,7 @@
 //! Signals, ended children and limits belong to a process, not to a thread: the test harness's other
 //! threads would take them. So this test is a process with one thread, and its tests follow one
 //! another.
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -62,7 +63,6 @@ fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 /// Starts a shell script whose end is left to be reaped.
-#[expect(clippy::zombie_processes, reason = "to reap it is what is tested")]
 fn shell(script: &str) -> u32 {
     Command::new("/bin/sh").args(["-c", script]).stdin(Stdio::null()).spawn().unwrap().id()
 }

@@ -1,4 +1,5 @@
 //! What a child does on its way to its program, on a real kernel and both ways.
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod bench;
 
