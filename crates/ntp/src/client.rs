@@ -303,7 +303,7 @@ impl Client {
                 return self.finish(Outcome::Failed(self.sentence().1));
             }
             Decision::Step(by) => {
-                self.watch.expect(by);
+                self.watch.foresee(by);
                 let text = format!("clock stepped by {:+.6} s to agree with {of}", by.seconds());
                 actions.push(Action::Say(Level::Info, text));
                 self.synchronised(Span::ZERO, agreed);

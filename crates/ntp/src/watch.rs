@@ -48,7 +48,7 @@ impl Watch {
     }
 
     /// We are about to move it by this much ourselves.
-    pub fn expect(&mut self, by: Span) {
+    pub fn foresee(&mut self, by: Span) {
         if let Some(last) = &mut self.last {
             last.wall = last.wall + by;
         }
@@ -89,7 +89,7 @@ mod tests {
     fn our_own_steps_are_expected() {
         let mut watch = Watch::new(true);
         watch.look(now(0.0, 100.0));
-        watch.expect(Span::from_secs(2000));
+        watch.foresee(Span::from_secs(2000));
         assert_eq!(watch.look(now(4.0, 2104.0)), None);
     }
 
@@ -97,7 +97,7 @@ mod tests {
     fn an_expected_step_that_did_not_happen_is_seen() {
         let mut watch = Watch::new(true);
         watch.look(now(0.0, 100.0));
-        watch.expect(Span::from_secs(10));
+        watch.foresee(Span::from_secs(10));
         assert_eq!(watch.look(now(4.0, 104.0)), Some(Span::from_secs(-10)));
     }
 }

@@ -152,7 +152,7 @@ impl Engine {
                 if child::any_left() {
                     let reason = cli::reason(&error);
                     self.voice.warn(format_args!(
-                        "unable to list the processes that services left behind: {reason}; leaving them"
+                        "unable to list what services left behind: {reason}; leaving it"
                     ));
                 }
                 Vec::new()

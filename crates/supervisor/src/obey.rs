@@ -58,9 +58,9 @@ impl Engine {
             && task.service.fault().is_some_and(gone)
     }
 
-    /// Nobody can reach a service whose directory is gone. Its name is looked at again, for there may
-    /// be another directory; its logger ends, for nobody writes to it any more, and lets go of what
-    /// the next logger needs.
+    /// Nobody can reach a service whose directory is gone. Its name is looked at again, for there
+    /// may be another directory; its logger ends, for nobody writes to it any more, and lets go of
+    /// what the next logger needs.
     fn give_up(&mut self, id: TaskId) {
         let Some(task) = self.tasks.get(&id) else { return };
         let (entry, part) = (task.entry, task.part);
@@ -108,7 +108,8 @@ impl Engine {
         }
     }
 
-    /// Descriptors are given from the lowest free number on, so the last one says how many there are.
+    /// Descriptors are given from the lowest free number on, so the last one says how many there
+    /// are.
     fn check_room(&self, last: &Locked, name: &str) -> Result<(), Unable> {
         if last.descriptor().saturating_add(DESCRIPTOR_RESERVE) < self.open_files.hard {
             return Ok(());

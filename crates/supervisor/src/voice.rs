@@ -16,8 +16,8 @@ const LINE_MAX: usize = 4096;
 #[derive(Debug)]
 pub(crate) struct Voice {
     program: &'static str,
-    /// A description of our own, where standard error is a pipe: services write to the same one, and
-    /// between a look and our write they may have filled it.
+    /// A description of our own, where standard error is a pipe: services write to the same one,
+    /// and between a look and our write they may have filled it.
     pipe: Option<File>,
     unsaid: u64,
 }

@@ -9,7 +9,8 @@ use std::path::Path;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
-/// For `custom_flags`: never wait, be it for the other end, for a lease or for a terminal's carrier.
+/// For `custom_flags`: never wait, be it for the other end, for a lease or for a terminal's
+/// carrier.
 pub const O_NONBLOCK: i32 = libc::O_NONBLOCK | libc::O_NOCTTY;
 
 /// What we open to be read or written by us alone; a link in its place was put there by somebody
@@ -68,8 +69,8 @@ pub fn open_writer(path: &Path) -> io::Result<File> {
 }
 
 /// Opens the pipe behind a descriptor once more: writes to the new description never block, and the
-/// old one, which others may share, stays as it is. `None` where it is no pipe, it is a named one that
-/// nobody reads, it belongs to somebody else, or there is no /proc.
+/// old one, which others may share, stays as it is. `None` where it is no pipe, it is a named one
+/// that nobody reads, it belongs to somebody else, or there is no /proc.
 pub fn reopen_writer(fd: impl AsFd) -> Option<File> {
     let stat = nix::sys::stat::fstat(fd.as_fd()).ok()?;
     if stat.st_mode & libc::S_IFMT != libc::S_IFIFO {

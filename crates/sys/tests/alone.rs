@@ -1,6 +1,6 @@
-//! Signals, ended children and limits belong to a process, not to a thread: the test harness's other
-//! threads would take them. So this test is a process with one thread, and its tests follow one
-//! another.
+//! Signals, ended children and limits belong to a process, not to a thread: the test harness's
+//! other threads would take them. So this test is a process with one thread, and its tests follow
+//! one another.
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use std::collections::BTreeMap;

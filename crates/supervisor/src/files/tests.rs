@@ -12,8 +12,8 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// A service directory, and the turn to use it: a child that one test forks holds copies of the locks
-/// of another until it executes.
+/// A service directory, and the turn to use it: a child that one test forks holds copies of the
+/// locks of another until it executes.
 fn service() -> ((MutexGuard<'static, ()>, TempDir), PathBuf) {
     static TURN: Mutex<()> = Mutex::new(());
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
