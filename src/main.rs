@@ -13,6 +13,7 @@ use cli::{EXIT_TEMPORARY, EXIT_USAGE, Stop, Usage};
 use commands::Entry;
 
 fn main() -> ExitCode {
+    sys::entry::restore_sigpipe();
     let mut words = std::env::args_os();
     let called = words.next().unwrap_or_default();
     let name = Path::new(&called).file_name().unwrap_or(OsStr::new("keepup"));
@@ -41,16 +42,16 @@ fn call(entry: &Entry, words: Vec<OsString>) -> ExitCode {
         if let Some(usage) = error.downcast_ref::<Usage>() {
             return wrong(entry, usage);
         }
-        eprintln!("{name}: fatal: {error:#}");
+        complain(format_args!("{name}: fatal: {error:#}"));
         ExitCode::from(EXIT_TEMPORARY)
     })
 }
 
 fn wrong(entry: &Entry, usage: &Usage) -> ExitCode {
     if let Some(message) = &usage.0 {
-        eprintln!("{}: {message}", entry.command.name);
+        complain(format_args!("{}: {message}", entry.command.name));
     }
-    eprintln!("{}", entry.command.usage_line());
+    complain(format_args!("{}", entry.command.usage_line()));
     ExitCode::from(EXIT_USAGE)
 }
 
@@ -65,15 +66,25 @@ fn index() -> ExitCode {
     print(&text)
 }
 
+/// The names of the commands, one on each line: `make install` makes a link of each.
+fn list() -> ExitCode {
+    let line = |entry: &Entry| format!("{}\n", entry.command.name);
+    print(&commands::ALL.iter().map(line).collect::<String>())
+}
+
 fn unknown(name: &OsStr) -> ExitCode {
-    if name == "--help" {
-        return index();
+    match name.to_str() {
+        Some("--help") => index(),
+        Some("--version") => print(&format!("keepup {}\n", env!("CARGO_PKG_VERSION"))),
+        Some("--list") => list(),
+        Some(_) | None => {
+            let name = name.display();
+            complain(format_args!(
+                "keepup: fatal: no command is called {name}; `keepup` alone lists them"
+            ));
+            ExitCode::from(EXIT_USAGE)
+        }
     }
-    if name == "--version" {
-        return print(&format!("keepup {}\n", env!("CARGO_PKG_VERSION")));
-    }
-    eprintln!("keepup: fatal: no command is called {}; `keepup` alone lists them", name.display());
-    ExitCode::from(EXIT_USAGE)
 }
 
 fn print(text: &str) -> ExitCode {
@@ -81,4 +92,9 @@ fn print(text: &str) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::from(EXIT_TEMPORARY),
     }
+}
+
+/// A standard error that nobody reads must not become a panic.
+fn complain(sentence: std::fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stderr(), "{sentence}");
 }

@@ -2,7 +2,7 @@
 
 use std::panic::catch_unwind;
 
-use crate::support::{Needs, Pair, Sandbox, Suite, is_alive, run};
+use crate::support::{Pair, Sandbox, Suite, is_alive, run};
 
 const OURS: Pair = Pair { tools: Suite::Ours, daemon: Suite::Ours };
 
@@ -46,12 +46,12 @@ fn what_a_failing_test_leaves_is_killed_and_the_failure_is_its_own() {
 
 #[test]
 fn a_test_marked_as_failing_must_fail() {
-    run(OURS, Needs::Tools, |sandbox| {
+    run(OURS, |sandbox| {
         sandbox.expect_failure_on_ours("an example");
         panic!("as expected");
     });
     let outcome = catch_unwind(|| {
-        run(OURS, Needs::Tools, |sandbox| sandbox.expect_failure_on_ours("an example"));
+        run(OURS, |sandbox| sandbox.expect_failure_on_ours("an example"));
     });
     assert_eq!(panic_text(outcome), "this passes; take the mark away: an example");
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use crate::support::{
-    Sandbox, Service, each_suite, fork_ticks, parent, ticks_per_second, uptime_ticks,
+    REST, Sandbox, Service, each_suite, fork_ticks, parent, ticks_per_second, uptime_ticks,
 };
 
 each_suite!(
@@ -57,8 +57,12 @@ fn run_has_no_signal_blocked_and_none_ignored_by_supervise(sandbox: &Sandbox) {
 
 fn run_has_the_descriptors_of_supervise_and_no_others(sandbox: &Sandbox) {
     const LIST: &str = "ls /proc/self/fd";
-    let service = up_with(sandbox, &format!("{LIST} >list"));
-    assert_eq!(service.read("list"), sandbox.shell(LIST).text());
+    let service = sandbox.running("s", &format!("{LIST} >list.new\nmv list.new list\n{REST}"));
+    sandbox.daemon_by_shell("exec 9</dev/null; exec supervise s");
+    sandbox.wait_until("run has looked around", || service.has("list"));
+    let ours = sandbox.shell(&format!("exec 9</dev/null; {LIST}")).text();
+    sandbox.expect_failure_on_ours("descriptors above 2 are closed");
+    assert_eq!(service.read("list"), ours);
 }
 
 fn run_has_the_environment_of_supervise(sandbox: &Sandbox) {
@@ -119,7 +123,7 @@ fn a_run_that_cannot_be_executed_is_said_so_and_tried_again(sandbox: &Sandbox) {
     let service = sandbox.service("s");
     let daemon = sandbox.supervise(&service);
     let says = |reason: &str| {
-        let sentence = format!("unable to start s/run: {reason}\n");
+        let sentence = format!("unable to start s/run: {reason}");
         sandbox.wait_until(&sentence, || sandbox.said(daemon).contains(&sentence));
     };
     says("file does not exist");

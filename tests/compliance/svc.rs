@@ -6,9 +6,9 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{OpenOptionsExt as _, symlink};
 use std::process::Stdio;
 
-use crate::support::{Fake, Sandbox, code_of, each_tool, is_root, only_ours};
+use crate::support::{Fake, Sandbox, code_of, each_suite, is_root, only_ours};
 
-each_tool!(
+each_suite!(
     letters_are_sent_once_in_the_order_of_first_appearance,
     without_letters_the_control_is_tried_and_nothing_is_sent,
     without_directories_there_is_nothing_to_do,

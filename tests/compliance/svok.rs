@@ -3,9 +3,9 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use crate::support::{Fake, Sandbox, each_tool, is_root};
+use crate::support::{Fake, Sandbox, each_suite, is_root};
 
-each_tool!(
+each_suite!(
     a_reader_of_ok_is_a_supervise,
     no_reader_and_no_fifo_is_100_in_silence,
     a_directory_that_is_none_is_111,

@@ -10,9 +10,9 @@ use std::os::unix::net::UnixDatagram;
 use std::process::Stdio;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::support::{Fake, Pair, Sandbox, Suite, code_of, each_tool, is_root, only_ours};
+use crate::support::{Fake, Pair, Sandbox, Suite, code_of, each_suite, is_root, only_ours};
 
-each_tool!(
+each_suite!(
     each_state_has_its_words,
     seconds_are_counted_from_the_stamp,
     a_stamp_from_before_all_time_is_many_seconds,
@@ -198,7 +198,7 @@ fn two_free_descriptors_are_enough(sandbox: &Sandbox) {
 fn any_bytes_are_read_as_theirs_reads_them(sandbox: &Sandbox) {
     const SERVICES: usize = 300;
     let theirs = Pair { tools: Suite::Theirs, daemon: Suite::Theirs };
-    if let Some(why) = theirs.missing(crate::support::Needs::Tools) {
+    if let Some(why) = theirs.missing() {
         return crate::support::skipped(why);
     }
     let mut random = Random(0x6b03_46ad);

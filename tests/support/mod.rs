@@ -58,8 +58,8 @@ thread_local! {
 }
 
 /// Runs `test` in a sandbox of its own, unless `pair` cannot be tested here.
-pub(crate) fn run(pair: Pair, needs: suite::Needs, test: fn(&Sandbox)) {
-    if let Some(why) = pair.missing(needs) {
+pub(crate) fn run(pair: Pair, test: fn(&Sandbox)) {
+    if let Some(why) = pair.missing() {
         return skipped(why);
     }
     EXPECTED.set(None);
@@ -82,42 +82,35 @@ pub(crate) fn skipped(why: &'static str) {
     }
 }
 
-/// Tests of tools in made-up directories: no daemon is needed.
-macro_rules! each_tool {
-    ($($test:ident),+ $(,)?) => { $crate::support::tests! { Tools; $($test),+;
-        theirs: Theirs Theirs, ours: Ours Ours,
-    } };
-}
-
 /// Tests of one suite against itself.
 macro_rules! each_suite {
-    ($($test:ident),+ $(,)?) => { $crate::support::tests! { Daemons; $($test),+;
+    ($($test:ident),+ $(,)?) => { $crate::support::tests! { $($test),+;
         theirs: Theirs Theirs, ours: Ours Ours,
     } };
 }
 
 /// Tests of every tool against every daemon.
 macro_rules! each_pair {
-    ($($test:ident),+ $(,)?) => { $crate::support::tests! { Daemons; $($test),+;
+    ($($test:ident),+ $(,)?) => { $crate::support::tests! { $($test),+;
         theirs: Theirs Theirs, ours: Ours Ours, our_tools: Ours Theirs, our_daemon: Theirs Ours,
     } };
 }
 
 /// Tests of our tools where ours means to be better than the original: `docs/differences.md`.
 macro_rules! only_ours {
-    ($($test:ident),+ $(,)?) => { $crate::support::tests! { Tools; $($test),+;
+    ($($test:ident),+ $(,)?) => { $crate::support::tests! { $($test),+;
         only_ours: Ours Ours,
     } };
 }
 
 macro_rules! tests {
-    ($needs:ident; $($test:ident),+; $($name:ident: $tools:ident $daemon:ident,)+) => {
-        $crate::support::tests! { @each $needs; [$($test),+]; $($name: $tools $daemon,)+ }
+    ($($test:ident),+; $($name:ident: $tools:ident $daemon:ident,)+) => {
+        $crate::support::tests! { @each [$($test),+]; $($name: $tools $daemon,)+ }
     };
-    (@each $needs:ident; $tests:tt; $($name:ident: $tools:ident $daemon:ident,)+) => {
-        $($crate::support::tests! { @one $needs; $tests; $name: $tools $daemon })+
+    (@each $tests:tt; $($name:ident: $tools:ident $daemon:ident,)+) => {
+        $($crate::support::tests! { @one $tests; $name: $tools $daemon })+
     };
-    (@one $needs:ident; [$($test:ident),+]; $name:ident: $tools:ident $daemon:ident) => {
+    (@one [$($test:ident),+]; $name:ident: $tools:ident $daemon:ident) => {
         mod $name {
             $(#[test]
             fn $test() {
@@ -125,11 +118,10 @@ macro_rules! tests {
                     tools: $crate::support::Suite::$tools,
                     daemon: $crate::support::Suite::$daemon,
                 };
-                $crate::support::run(pair, $crate::support::Needs::$needs, super::$test);
+                $crate::support::run(pair, super::$test);
             })+
         }
     };
 }
 
-pub(crate) use suite::Needs;
-pub(crate) use {each_pair, each_suite, each_tool, only_ours, tests};
+pub(crate) use {each_pair, each_suite, only_ours, tests};

@@ -1,7 +1,7 @@
 //! A directory of its own for each test, and the processes started in it.
 //!
-//! Each process carries `KEEPUP_TEST=<id of the sandbox>` in its environment. When the sandbox goes,
-//! its daemons are ended as an operator would; what is left then is killed, and is a failure.
+//! Each process carries `KEEPUP_TEST=<id of the sandbox>` in its environment. When the sandbox
+//! goes, its daemons are ended as an operator would; what is left then is killed, and is a failure.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::OsStr;
@@ -170,7 +170,7 @@ impl Sandbox {
     }
 
     /// A program in the sandbox's directory, with its mark and no signal ignored: a test that was
-    /// started by nohup or as a shell's background job has HUP or INT ignored, and so had all below.
+    /// started by nohup or as a shell's background job has HUP or INT ignored, and so all below it.
     fn command(&self, suite: Suite, program: &OsStr) -> Command {
         let (name, value) = self.mark.split_once('=').expect("a mark is NAME=value");
         let mut command = Command::new("env");

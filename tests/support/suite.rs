@@ -2,9 +2,6 @@
 
 use std::path::Path;
 
-/// Whether `keepup supervise` and `keepup svscan` are more than stubs.
-const OURS_HAS_DAEMONS: bool = false;
-
 /// Where Debian's package puts the programs.
 const THEIR_BIN: &str = "/usr/bin";
 
@@ -39,25 +36,13 @@ pub(crate) struct Pair {
     pub(crate) daemon: Suite,
 }
 
-/// What a test runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Needs {
-    /// Tools only.
-    Tools,
-    /// Tools and daemons.
-    Daemons,
-}
-
 impl Pair {
     pub(crate) fn involves(self, suite: Suite) -> bool {
         self.tools == suite || self.daemon == suite
     }
 
     /// Why this pair cannot be tested here.
-    pub(crate) fn missing(self, needs: Needs) -> Option<&'static str> {
-        if needs == Needs::Daemons && self.daemon == Suite::Ours && !OURS_HAS_DAEMONS {
-            return Some("keepup has no supervise and no svscan yet");
-        }
+    pub(crate) fn missing(self) -> Option<&'static str> {
         if self.involves(Suite::Theirs) && !theirs_is_installed() {
             return Some("daemontools is not installed (apt-get install daemontools)");
         }

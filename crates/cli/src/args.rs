@@ -1,7 +1,11 @@
 //! The command line, read against a command's flag table.
 //!
 //! The manners are those of djb's `sgetopt.c`: options stop at the first operand or at `--`, short
-//! flags cluster (`-dx`), a value is joined or follows. Their order is kept: `svc -dx` is a sequence.
+//! flags cluster (`-dx`), a value is joined or follows. Their order is kept: `svc -dx` is a
+//! sequence.
+//!
+//! A command without flags reads none, as of old: all its words are operands
+//! (`multilog '-*' ./log`).
 
 use std::ffi::OsString;
 
@@ -54,6 +58,9 @@ pub fn parse<I>(command: &'static Command, words: I) -> Result<Args, Stop>
 where
     I: IntoIterator<Item = OsString>,
 {
+    if command.flags.is_empty() {
+        return operands(command, words.into_iter().collect());
+    }
     let mut parser = lexopt::Parser::from_args(words);
     let mut args = Args::default();
     while let Some(word) = parser.next().map_err(|error| Stop::wrong(error.to_string()))? {
@@ -74,6 +81,16 @@ where
         }
     }
     Ok(args)
+}
+
+/// The words of a command without flags; `--help` and `--version` are understood where they are
+/// the only one.
+fn operands(command: &Command, operands: Vec<OsString>) -> Result<Args, Stop> {
+    match operands.as_slice() {
+        [only] if only == "--help" => Err(Stop::Help(command.help())),
+        [only] if only == "--version" => Err(Stop::Version),
+        _ => Ok(Args { flags: Vec::new(), operands }),
+    }
 }
 
 fn given(flag: &'static Flag, name: &str, parser: &mut lexopt::Parser) -> Result<Given, Stop> {

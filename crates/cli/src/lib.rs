@@ -3,7 +3,7 @@
 //!
 //! A command is described by a [`Command`] and run with the [`Args`] that [`parse`] made of its
 //! command line. Its errors are one sentence, `prog: fatal: unable to VERB OBJECT: REASON`, as
-//! daemontools' are ([`Unable`], [`reason`]).
+//! daemontools' are ([`Unable`], [`reason()`]).
 
 mod args;
 mod error;

@@ -43,6 +43,16 @@ fn options_stop_at_the_first_operand_and_at_two_dashes() {
     assert_eq!(read(&["-a", "--", "-b"]).unwrap().operands, ["-b"]);
 }
 
+static FLAGLESS: Command = Command { flags: &[], ..SAMPLE };
+
+#[test]
+fn a_command_without_flags_reads_none() {
+    let read = |words: &[&str]| parse(&FLAGLESS, words.iter().map(OsString::from));
+    assert_eq!(read(&["-*", "--", "+x", "--help"]).unwrap().operands, ["-*", "--", "+x", "--help"]);
+    assert_eq!(read(&["--version"]), Err(Stop::Version));
+    assert!(matches!(read(&["--help"]), Err(Stop::Help(_))));
+}
+
 #[test]
 fn what_is_wrong_is_said_in_the_words_of_getopt() {
     assert_eq!(read(&["-z"]), Err(Stop::wrong("illegal option -- z".into())));

@@ -1,1 +1,27 @@
-//! stub
+//! The logger's decisions: what multilog's script means, which lines go where, when a log file is
+//! full, what to do with the files of a log directory. `tai64n` and `tai64nlocal` live here too.
+//!
+//! Pure: nothing here reads, writes or asks for the time. `src/commands/multilog/` does what is
+//! decided here: it feeds a [`Sieve`] with what it read, cuts what comes out with a [`Fill`], and
+//! performs the [`Step`]s of a rotation.
+
+mod directory;
+mod fill;
+mod local;
+mod prefix;
+mod script;
+mod select;
+mod sieve;
+mod stamp;
+
+pub use directory::{
+    CURRENT, Code, LOCK, NEWSTATE, Oldest, PREVIOUS, PROCESSED, Progress, STATE, Step, WHOLE,
+    recovery, rotation,
+};
+pub use fill::{Fill, Piece};
+pub use local::{Civil, Localizer};
+pub use prefix::Prefixer;
+pub use script::{Action, LogSpec, Script};
+pub use select::{MATCHED_MAX, Pattern};
+pub use sieve::{Outputs, STATUS_LEN, Sieve};
+pub use stamp::{Labels, PREFIX_LEN, Prefix};

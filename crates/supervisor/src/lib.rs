@@ -1,1 +1,67 @@
-//! stub
+//! The shell around [`service`]'s machines: one process, one loop, one supervise task per service.
+//!
+//! ```text
+//!  scan directory ── inotify ─┐                         ┌─> start ./run      (launch)
+//!  supervise/control ─ FIFO ──┤                         ├─> send a signal
+//!  SIGCHLD, SIGTERM ─ signalfd┼─> Engine::turn ─> step ─┼─> supervise/status (files)
+//!  the clock was set ─ timerfd┤   (engine)    (service) ├─> say a sentence   (voice, explain)
+//!  a deadline has come ───────┘                         └─> stop, sweep      (farewell)
+//! ```
+//!
+//! Where to start reading: `Engine::run` in `engine` is the main loop; `Engine::feed` in `obey` is
+//! where a machine's wishes become system calls. [`svscan`] and [`supervise`] are the two ways in.
+
+mod engine;
+mod explain;
+mod farewell;
+mod files;
+mod launch;
+mod obey;
+mod pair;
+mod scanner;
+mod task;
+mod voice;
+
+use std::path::Path;
+use std::time::Duration;
+
+use cli::{Unable, UnableExt as _};
+
+use engine::Engine;
+use scanner::Scanner;
+use voice::Voice;
+
+/// How long a service may take to end when everything is stopped, unless told otherwise: as long
+/// as systemd gives, for a database that writes out its memory.
+pub const STOP_GRACE: Duration = Duration::from_secs(90);
+
+/// What svscan can be told.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// How long a service may take to end before it is killed when everything is stopped.
+    pub grace: Duration,
+}
+
+/// Keeps every service of the scan directory `dir` running, until it is told to stop.
+///
+/// # Errors
+/// What makes it impossible to begin: no such directory, no descriptors.
+pub fn svscan(dir: &Path, options: Options) -> Result<(), Unable> {
+    std::env::set_current_dir(dir).unable(format_args!("chdir to {}", dir.display()))?;
+    let mut engine = Engine::new(Voice::new("svscan"), options)?;
+    engine.become_reaper();
+    let scanner = Scanner::new(&mut engine);
+    engine.scan(scanner);
+    engine.run()
+}
+
+/// Keeps the service of the directory `dir` running, until it is told to leave.
+///
+/// # Errors
+/// What makes it impossible to begin: no such directory, another supervise has the lock.
+pub fn supervise(dir: &Path, options: Options) -> Result<(), Unable> {
+    std::env::set_current_dir(dir).unable(format_args!("chdir to {}", dir.display()))?;
+    let mut engine = Engine::new(Voice::new("supervise"), options)?;
+    engine.supervise_alone(&dir.display().to_string())?;
+    engine.run()
+}

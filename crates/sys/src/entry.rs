@@ -1,4 +1,42 @@
 //! What Rust's start-up changes, and how it was before.
+//!
+//! Before `main`, the standard library ignores SIGPIPE and opens `/dev/null` in place of a closed
+//! descriptor 0, 1 or 2. Both would leak through every program we execute: a service whose
+//! `grep -q` ends early would see its writer fail instead of end. So what was is read before that
+//! start-up, from `.init_array`, and [`restore_sigpipe`] puts it back.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+static SIGPIPE_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
+
+#[used]
+// SAFETY: the section holds functions to be called before main; `record` is one and needs nothing
+// that main sets up.
+#[unsafe(link_section = ".init_array")]
+static RECORD: extern "C" fn() = record;
+
+extern "C" fn record() {
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: a null new action asks only; the old one is written to `action`.
+    let asked = unsafe { libc::sigaction(libc::SIGPIPE, std::ptr::null(), action.as_mut_ptr()) };
+    if asked == 0 {
+        // SAFETY: the call above has filled it in; all zeroes are a valid value as well.
+        let action = unsafe { action.assume_init() };
+        SIGPIPE_WAS_IGNORED.store(action.sa_sigaction == libc::SIG_IGN, Ordering::Relaxed);
+    }
+}
+
+/// How SIGPIPE was disposed of when this process was executed.
+#[must_use]
+pub fn sigpipe_was_ignored() -> bool {
+    SIGPIPE_WAS_IGNORED.load(Ordering::Relaxed)
+}
+
+/// Disposes of SIGPIPE as when this process was executed. The first call of every `main`.
+pub fn restore_sigpipe() {
+    let was = if sigpipe_was_ignored() { libc::SIG_IGN } else { libc::SIG_DFL };
+    set_sigpipe(was);
+}
 
 /// A broken pipe is an error to be seen, not the end of us.
 pub fn ignore_sigpipe() {

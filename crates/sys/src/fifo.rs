@@ -2,8 +2,44 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
 use std::path::Path;
+
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+
+/// For `custom_flags`: never wait for the other end.
+pub const O_NONBLOCK: i32 = libc::O_NONBLOCK;
+
+/// Makes a FIFO of mode 0600; one that is there already is as good.
+///
+/// # Errors
+/// mkfifo(3), but for EEXIST.
+pub fn make(path: &Path) -> io::Result<()> {
+    match mkfifo(path, Mode::S_IRUSR | Mode::S_IWUSR) {
+        Ok(()) | Err(nix::Error::EEXIST) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Opens both ends at once, never waiting: there is always a reader and always a writer, so that
+/// a reader sees no end and a writer finds somebody.
+///
+/// # Errors
+/// open(2), and `EINVAL` where `path` is no FIFO.
+pub fn open_both(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open(path)?;
+    if file.metadata()?.file_type().is_fifo() {
+        Ok(file)
+    } else {
+        Err(io::Error::from_raw_os_error(libc::EINVAL))
+    }
+}
 
 /// Opens the reading end without waiting for a writer.
 ///
@@ -31,4 +67,29 @@ pub fn means_no_reader(error: &io::Error) -> bool {
 #[must_use]
 pub fn has_no_reader(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::ENXIO)
+}
+
+/// How many bytes wait in the pipe.
+///
+/// # Errors
+/// ioctl(2).
+pub fn waiting(pipe: &File) -> io::Result<usize> {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: FIONREAD writes one int, to `bytes`.
+    let asked = unsafe { libc::ioctl(pipe.as_raw_fd(), libc::FIONREAD, &raw mut bytes) };
+    if asked < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(usize::try_from(bytes).unwrap_or(0))
+    }
+}
+
+/// Whether a write of up to `PIPE_BUF` bytes to `fd` would not wait now.
+#[must_use]
+pub fn is_writable(fd: impl AsFd) -> bool {
+    let raw = fd.as_fd().as_raw_fd();
+    let mut poll = libc::pollfd { fd: raw, events: libc::POLLOUT, revents: 0 };
+    // SAFETY: one pollfd of ours; a timeout of 0 does not wait.
+    let ready = unsafe { libc::poll(&raw mut poll, 1, 0) };
+    ready > 0 && poll.revents & libc::POLLOUT != 0
 }

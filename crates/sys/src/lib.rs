@@ -3,11 +3,26 @@
 //! One file per concern; each unsafe block says why it holds. Everything else in the workspace
 //! forbids unsafe code and comes here for what the standard library does not offer.
 
+pub mod child;
 pub mod clock;
+pub mod clock_steps;
+pub mod dir;
 pub mod entry;
+pub mod epoll;
 pub mod fifo;
+pub mod inotify;
+pub mod limits;
 pub mod localtime;
 pub mod lock;
+pub mod place;
+pub mod poll;
 pub mod process;
+pub mod signals;
+pub mod spawn;
 pub mod timex;
 pub mod udp;
+
+/// The errno of a file that is no program the kernel knows.
+pub const ENOEXEC: i32 = libc::ENOEXEC;
+/// The errno of a process that has too many open files.
+pub const EMFILE: i32 = libc::EMFILE;

@@ -1,0 +1,279 @@
+//! `tai64nlocal`: labels at the start of lines become local time.
+
+use memchr::memchr;
+use tai::{LABEL_LEN, Stamp, UNIX_EPOCH};
+
+/// A local date and time; the nanoseconds are the label's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Civil {
+    /// The year.
+    pub year: u64,
+    /// 1 to 12.
+    pub month: u8,
+    /// 1 to 31.
+    pub day: u8,
+    /// 0 to 23.
+    pub hour: u8,
+    /// 0 to 59.
+    pub minute: u8,
+    /// 0 to 60.
+    pub second: u8,
+}
+
+/// Replaces labels in a stream that comes in blocks. A label is `@` and exactly 24 lower-case hex
+/// digits at the start of a line; everything else goes through unchanged.
+#[derive(Debug, Default)]
+pub struct Localizer {
+    within_line: bool,
+    /// The start of a line that may yet become a label; less than a label and one byte.
+    held: Vec<u8>,
+    /// The second of the last label and its text up to the dot: most labels share it.
+    last: Option<(u64, Option<String>)>,
+}
+
+/// What the first bytes of a line are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Start {
+    Label(Stamp),
+    Plain,
+    Unknown,
+}
+
+impl Localizer {
+    /// Appends `block` to `out`; `zone` gives the local time of a Unix time in seconds, where there
+    /// is one.
+    pub fn feed(
+        &mut self,
+        block: &[u8],
+        mut zone: impl FnMut(i64) -> Option<Civil>,
+        out: &mut Vec<u8>,
+    ) {
+        let mut rest = self.complete(block, &mut zone, out);
+        while !rest.is_empty() {
+            if !self.within_line {
+                match start(rest) {
+                    Start::Unknown => return self.held.extend_from_slice(rest),
+                    Start::Plain => {}
+                    Start::Label(stamp) => {
+                        let (label, after) = rest.split_at(LABEL_LEN.min(rest.len()));
+                        self.show(stamp, label, &mut zone, out);
+                        rest = after;
+                    }
+                }
+            }
+            let end = memchr(b'\n', rest);
+            self.within_line = end.is_none();
+            let (line, after) = rest.split_at(end.map_or(rest.len(), |end| end + 1));
+            out.extend_from_slice(line);
+            rest = after;
+        }
+    }
+
+    /// The stream has ended: what was held is given up.
+    pub fn finish(&mut self, mut zone: impl FnMut(i64) -> Option<Civil>, out: &mut Vec<u8>) {
+        let held = std::mem::take(&mut self.held);
+        match Stamp::parse_label(&held) {
+            Some(stamp) => self.show(stamp, &held, &mut zone, out),
+            None => out.extend_from_slice(&held),
+        }
+    }
+
+    /// Adds to what is held until it is known what it is; the rest of the block.
+    fn complete<'a>(
+        &mut self,
+        block: &'a [u8],
+        zone: &mut impl FnMut(i64) -> Option<Civil>,
+        out: &mut Vec<u8>,
+    ) -> &'a [u8] {
+        let mut rest = block;
+        while !self.held.is_empty() {
+            let Some((&byte, after)) = rest.split_first() else { break };
+            self.held.push(byte);
+            let start = start(&self.held);
+            if start == Start::Unknown {
+                rest = after;
+                continue;
+            }
+            // The byte that told is not part of what it told about: it is seen again in `rest`.
+            self.held.pop();
+            let held = std::mem::take(&mut self.held);
+            match start {
+                Start::Label(stamp) => self.show(stamp, &held, zone, out),
+                Start::Plain | Start::Unknown => out.extend_from_slice(&held),
+            }
+            self.within_line = true;
+        }
+        rest
+    }
+
+    /// Writes the time of `stamp`, or `label` itself where the zone knows no such time.
+    fn show(
+        &mut self,
+        stamp: Stamp,
+        label: &[u8],
+        zone: &mut impl FnMut(i64) -> Option<Civil>,
+        out: &mut Vec<u8>,
+    ) {
+        if self.last.as_ref().is_none_or(|(secs, _)| *secs != stamp.secs()) {
+            let unix = stamp.secs().wrapping_sub(UNIX_EPOCH).cast_signed();
+            self.last = Some((stamp.secs(), zone(unix).map(|civil| civil.to_string())));
+        }
+        match &self.last {
+            Some((_, Some(text))) => {
+                out.extend_from_slice(text.as_bytes());
+                push_nanos(stamp.nanos(), out);
+            }
+            Some((_, None)) | None => out.extend_from_slice(label),
+        }
+    }
+}
+
+/// What a line is that starts with `bytes`, of which there is at least one.
+fn start(bytes: &[u8]) -> Start {
+    let Some(digits) = bytes.strip_prefix(b"@") else { return Start::Plain };
+    let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    let count = digits.iter().take(LABEL_LEN).take_while(|byte| is_digit(byte)).count();
+    if count == digits.len() && count < LABEL_LEN {
+        return Start::Unknown;
+    }
+    match Stamp::parse_label(bytes) {
+        Some(stamp) if count == LABEL_LEN - 1 => Start::Label(stamp),
+        Some(_) | None => Start::Plain,
+    }
+}
+
+/// Nine digits, or ten where a hostile label has more than a second of nanoseconds.
+fn push_nanos(nanos: u32, out: &mut Vec<u8>) {
+    let mut digits = [b'0'; 10];
+    let mut rest = nanos;
+    for digit in digits.iter_mut().rev() {
+        *digit += u8::try_from(rest % 10).unwrap_or(0);
+        rest /= 10;
+    }
+    out.extend_from_slice(digits.strip_prefix(b"0").unwrap_or(&digits));
+}
+
+impl std::fmt::Display for Civil {
+    /// `YYYY-MM-DD HH:MM:SS.`, the year as long as it is.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { year, month, day, hour, minute, second } = self;
+        write!(f, "{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A zone whose seconds are shown as they are, with years up to a million.
+    fn zone(unix: i64) -> Option<Civil> {
+        let (year, second) = (u64::try_from(unix / 60).ok()?, u8::try_from(unix % 60).ok()?);
+        (year < 1_000_000).then_some(Civil { year, month: 1, day: 2, hour: 3, minute: 4, second })
+    }
+
+    fn feed(blocks: &[&[u8]]) -> String {
+        let mut localizer = Localizer::default();
+        let mut out = Vec::new();
+        for block in blocks {
+            localizer.feed(block, zone, &mut out);
+        }
+        localizer.finish(zone, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    fn label(unix: u64, nanos: u32) -> String {
+        format!("@{:016x}{nanos:08x}", UNIX_EPOCH + unix)
+    }
+
+    #[test]
+    fn a_label_becomes_a_time_and_the_rest_stays() {
+        let text = format!("{} mark @4000\nplain\n{}.s\n", label(61, 5), label(61, 1));
+        let expected =
+            "1-01-02 03:04:01.000000005 mark @4000\nplain\n1-01-02 03:04:01.000000001.s\n";
+        assert_eq!(feed(&[text.as_bytes()]), expected);
+    }
+
+    #[test]
+    fn the_second_is_asked_for_once() {
+        let text = format!("{}\n", label(61, 5)).repeat(5);
+        let (mut localizer, mut asked) = (Localizer::default(), 0);
+        let counting = |unix| {
+            asked += 1;
+            zone(unix)
+        };
+        localizer.feed(text.as_bytes(), counting, &mut Vec::new());
+        assert_eq!(asked, 1);
+    }
+
+    #[test]
+    fn time_may_go_back() {
+        let text = format!("{}\n{}\n{}\n", label(62, 1), label(5, 2), label(62, 3));
+        let expected = "1-01-02 03:04:02.000000001\n0-01-02 03:04:05.000000002\n\
+                        1-01-02 03:04:02.000000003\n";
+        assert_eq!(feed(&[text.as_bytes()]), expected);
+    }
+
+    #[test]
+    fn what_is_no_label_passes_unchanged() {
+        let long = format!("{}0 x\n", label(61, 5));
+        let capital = label(61, 5).replace("@4", "@A");
+        let beyond = format!("@{:016x}00000000 x", u64::MAX / 2);
+        for text in ["@", "@\n", "@ x\n", "@4000 x\n", "x@", " @4\n", &long, &capital, &beyond] {
+            assert_eq!(feed(&[text.as_bytes()]), *text);
+        }
+    }
+
+    #[test]
+    fn an_end_within_a_label_loses_nothing() {
+        let text = label(61, 5);
+        for end in 0..text.len() {
+            assert_eq!(feed(&[&text.as_bytes()[..end]]), text[..end]);
+        }
+        assert_eq!(feed(&[text.as_bytes()]), "1-01-02 03:04:01.000000005");
+    }
+
+    #[test]
+    fn nanoseconds_beyond_a_second_have_ten_digits() {
+        assert_eq!(feed(&[label(61, u32::MAX).as_bytes()]), "1-01-02 03:04:01.4294967295");
+        assert_eq!(feed(&[label(61, 999_999_999).as_bytes()]), "1-01-02 03:04:01.999999999");
+    }
+
+    #[test]
+    fn a_line_is_held_only_while_it_may_be_a_label() {
+        let mut localizer = Localizer::default();
+        let mut out = Vec::new();
+        localizer.feed(b"@4000", zone, &mut out);
+        assert_eq!(out, b"");
+        localizer.feed(b"x", zone, &mut out);
+        assert_eq!(out, b"@4000x");
+        localizer.feed(b"yz", zone, &mut out);
+        assert_eq!(out, b"@4000xyz");
+    }
+
+    fn lines() -> impl Strategy<Value = String> {
+        let label = (0u64..200, 0u32..9).prop_map(|(unix, nanos)| label(unix, nanos));
+        let piece = prop_oneof![label, "[@0-9a-g]{0,30}", Just("\n".to_owned())];
+        proptest::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn how_a_stream_is_cut_into_blocks_does_not_show(text in lines(), cuts: [usize; 3]) {
+            let mut cuts = cuts.map(|cut| cut % (text.len() + 1));
+            cuts.sort_unstable();
+            let text = text.as_bytes();
+            let blocks = [&text[..cuts[0]], &text[cuts[0]..cuts[1]], &text[cuts[1]..cuts[2]],
+                &text[cuts[2]..]];
+            prop_assert_eq!(feed(&blocks), feed(&[text]));
+        }
+
+        #[test]
+        fn a_zone_that_knows_nothing_changes_nothing(text in lines()) {
+            let (mut localizer, mut out) = (Localizer::default(), Vec::new());
+            localizer.feed(text.as_bytes(), |_| None, &mut out);
+            localizer.finish(|_| None, &mut out);
+            prop_assert_eq!(out, text.into_bytes());
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! What multilog's command line means: actions, carried out in order for each line (`multilog.c`).
+
+use crate::Pattern;
+
+/// The least and the most a log file may hold, in bytes: what daemontools' files are clamped to.
+const SIZE_RANGE: std::ops::RangeInclusive<u64> = 4096..=16_777_215;
+/// The size of a log file where the script says nothing.
+const SIZE_DEFAULT: u64 = 99_999;
+/// The least number of log files: `current` and one old one.
+const KEEP_MIN: u64 = 2;
+/// The number of log files where the script says nothing.
+const KEEP_DEFAULT: u64 = 10;
+
+/// The actions of a command line.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Script {
+    /// `t` as the first action: a label is put before each line.
+    pub stamped: bool,
+    /// All others, in order.
+    pub actions: Vec<Action>,
+}
+
+/// One action.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// `-PATTERN`: lines that match are no longer selected.
+    Deselect(Pattern),
+    /// `+PATTERN`: lines that match are selected again.
+    Select(Pattern),
+    /// `e`: selected lines go to standard error.
+    Alert,
+    /// `=FILE`: the last selected line is the content of this file.
+    Status(Vec<u8>),
+    /// A name that starts with `.` or `/`: selected lines go to this log directory.
+    Log(LogSpec),
+}
+
+/// A log directory, with what `s`, `n` and `!` before it asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogSpec {
+    /// Its name, as given.
+    pub dir: Vec<u8>,
+    /// The most bytes a log file holds.
+    pub size: u64,
+    /// The number of log files, `current` among them.
+    pub keep: u64,
+    /// The shell command that turns a full log file into what is kept of it.
+    pub processor: Option<Vec<u8>>,
+}
+
+impl Script {
+    /// Reads the words of a command line. An action is known by its first letter, and one that is
+    /// not known is left out; no word is an error.
+    pub fn parse<'a>(words: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let mut script = Self::default();
+        let mut next =
+            LogSpec { dir: Vec::new(), size: SIZE_DEFAULT, keep: KEEP_DEFAULT, processor: None };
+        for (index, word) in words.into_iter().enumerate() {
+            let Some((letter, rest)) = word.split_first() else { continue };
+            match letter {
+                b't' => script.stamped |= index == 0,
+                b's' => next.size = number(rest).clamp(*SIZE_RANGE.start(), *SIZE_RANGE.end()),
+                b'n' => next.keep = number(rest).max(KEEP_MIN),
+                b'!' => next.processor = Some(rest.to_vec()),
+                b'.' | b'/' => {
+                    script
+                        .actions
+                        .push(Action::Log(LogSpec { dir: word.to_vec(), ..next.clone() }));
+                }
+                b'-' => script.actions.push(Action::Deselect(Pattern::new(rest))),
+                b'+' => script.actions.push(Action::Select(Pattern::new(rest))),
+                b'e' => script.actions.push(Action::Alert),
+                b'=' => script.actions.push(Action::Status(rest.to_vec())),
+                _ => {}
+            }
+        }
+        script
+    }
+
+    /// The log directories, in order.
+    pub fn logs(&self) -> impl Iterator<Item = &LogSpec> {
+        self.actions.iter().filter_map(|action| match action {
+            Action::Log(spec) => Some(spec),
+            Action::Deselect(_) | Action::Select(_) | Action::Alert | Action::Status(_) => None,
+        })
+    }
+
+    /// The status files, in order.
+    pub fn status_files(&self) -> impl Iterator<Item = &[u8]> {
+        self.actions.iter().filter_map(|action| match action {
+            Action::Status(file) => Some(file.as_slice()),
+            Action::Deselect(_) | Action::Select(_) | Action::Alert | Action::Log(_) => None,
+        })
+    }
+}
+
+/// The digits at the start of `text`; 0 where there are none, and the largest number where there
+/// are too many (`scan_ulong.c`, which overflows).
+fn number(text: &[u8]) -> u64 {
+    let digits = text.iter().map_while(|byte| char::from(*byte).to_digit(10));
+    digits.fold(0, |number: u64, digit| number.saturating_mul(10).saturating_add(u64::from(digit)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(words: &[&str]) -> Script {
+        Script::parse(words.iter().map(|word| word.as_bytes()))
+    }
+
+    fn only_log(words: &[&str]) -> LogSpec {
+        parse(words).logs().next().unwrap().clone()
+    }
+
+    #[test]
+    fn t_counts_only_as_the_first_word() {
+        assert!(parse(&["t", "./a"]).stamped);
+        assert!(parse(&["the first letter counts"]).stamped);
+        assert!(!parse(&["./a", "t"]).stamped);
+        assert!(!parse(&["", "t"]).stamped);
+    }
+
+    #[test]
+    fn sizes_are_clamped() {
+        for (word, size) in [
+            ("s0", 4096),
+            ("s", 4096),
+            ("s5000", 5000),
+            ("s5000k", 5000),
+            ("sx", 4096),
+            ("s16777216", 16_777_215),
+            ("s99999999999999999999999", 16_777_215),
+        ] {
+            assert_eq!(only_log(&[word, "./a"]).size, size, "{word}");
+        }
+        assert_eq!(only_log(&["./a"]).size, 99_999);
+    }
+
+    #[test]
+    fn at_least_two_files_are_kept() {
+        for (word, keep) in [("n0", 2), ("n1", 2), ("n2", 2), ("n", 2), ("n7", 7)] {
+            assert_eq!(only_log(&[word, "./a"]).keep, keep, "{word}");
+        }
+        assert_eq!(only_log(&["./a"]).keep, 10);
+    }
+
+    #[test]
+    fn settings_hold_for_the_directories_after_them() {
+        let script = parse(&["./a", "s5000", "n3", "!sort", "/b", "n4", "./c"]);
+        let kept: Vec<_> = script.logs().map(|log| (log.size, log.keep)).collect();
+        assert_eq!(kept, [(99_999, 10), (5000, 3), (5000, 4)]);
+        let processors: Vec<_> = script.logs().map(|log| log.processor.is_some()).collect();
+        assert_eq!(processors, [false, true, true]);
+    }
+
+    #[test]
+    fn actions_keep_their_order_and_unknown_letters_are_left_out() {
+        let script = parse(&["t", "-a*", "+b", "xyz", "", "e", "=status", "./log", "T", "E"]);
+        assert_eq!(
+            script.actions,
+            [
+                Action::Deselect(Pattern::new(b"a*")),
+                Action::Select(Pattern::new(b"b")),
+                Action::Alert,
+                Action::Status(b"status".to_vec()),
+                Action::Log(only_log(&["./log"])),
+            ]
+        );
+        assert_eq!(script.status_files().collect::<Vec<_>>(), [b"status"]);
+    }
+}

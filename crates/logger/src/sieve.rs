@@ -1,0 +1,206 @@
+//! The way of a line: out of the blocks that were read, past the actions of the script, into what
+//! is to be written where (`multilog.c`, `doit`).
+
+use memchr::memchr;
+use tai::Stamp;
+
+use crate::{Action, MATCHED_MAX, Prefix, Script};
+
+/// Length of the content of a status file: what is matched of a line, and at least one line end.
+pub const STATUS_LEN: usize = MATCHED_MAX + 1;
+
+/// So much of a line is shown on standard error.
+const ALERT_MAX: usize = 200;
+
+/// Where so much waits to be written, no more lines are taken: short lines grow to 27 times their
+/// length by their stamps. Lines of 60 bytes and more still make one write of each read of 64 KiB.
+const OUTPUT_FULL: usize = 96 * 1024;
+
+/// Takes blocks, gives [`Outputs`].
+#[derive(Debug)]
+pub struct Sieve {
+    script: Script,
+    /// No action looks at the lines: every log gets them all.
+    plain: bool,
+    prefix: Prefix,
+    place: Place,
+    /// The start of the line, while the rest that is to be matched has not come.
+    head: Vec<u8>,
+    /// For each log, whether the current line goes there.
+    selected: Vec<bool>,
+    outputs: Outputs,
+}
+
+/// What waits to be written. Who has written it clears it.
+#[derive(Debug, Default)]
+pub struct Outputs {
+    /// For each log directory, in the order of the script.
+    pub logs: Vec<Vec<u8>>,
+    /// For standard error.
+    pub alerts: Vec<u8>,
+    /// For each status file, in the order of the script: its new content, or nothing.
+    pub status: Vec<Vec<u8>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Before the first byte of a line.
+    Start,
+    /// Within the part that is matched: nothing of this line has been passed on.
+    Head,
+    /// Beyond it: the rest goes where the head went.
+    Tail,
+}
+
+impl Sieve {
+    /// A sieve before the first line.
+    #[must_use]
+    pub fn new(script: Script) -> Self {
+        let (logs, status) = (script.logs().count(), script.status_files().count());
+        let plain = script.actions.iter().all(|action| matches!(action, Action::Log(_)));
+        Self {
+            script,
+            plain,
+            prefix: Prefix::default(),
+            place: Place::Start,
+            head: Vec::with_capacity(MATCHED_MAX),
+            selected: vec![true; logs],
+            outputs: Outputs {
+                logs: vec![Vec::new(); logs],
+                alerts: Vec::new(),
+                status: vec![Vec::new(); status],
+            },
+        }
+    }
+
+    /// Takes lines from the start of `block` until enough waits to be written; how many bytes were
+    /// taken: at least one where there is one. `now` is asked for each line if they are stamped.
+    pub fn feed(&mut self, block: &[u8], mut now: impl FnMut() -> Stamp) -> usize {
+        let mut rest = block;
+        while !rest.is_empty() && !self.outputs.are_full() {
+            let end = memchr(b'\n', rest);
+            let (piece, after) = rest.split_at(end.unwrap_or(rest.len()));
+            if end.is_some() && self.plain && self.place == Place::Start {
+                self.whole_line(piece, &mut now);
+            } else {
+                self.piece(piece, &mut now);
+                if end.is_some() {
+                    self.end_line();
+                }
+            }
+            rest = after.get(1..).unwrap_or_default();
+        }
+        block.len() - rest.len()
+    }
+
+    /// The input has ended, or no more of it is wanted: a line that has begun is ended.
+    pub fn finish(&mut self) {
+        if self.within_line() {
+            self.end_line();
+        }
+    }
+
+    /// Whether a line has begun and not ended.
+    #[must_use]
+    pub fn within_line(&self) -> bool {
+        self.place != Place::Start
+    }
+
+    /// What waits to be written.
+    pub fn outputs(&mut self) -> &mut Outputs {
+        &mut self.outputs
+    }
+
+    /// The short way of most lines of most logs.
+    fn whole_line(&mut self, line: &[u8], now: impl FnOnce() -> Stamp) {
+        let prefix = if self.script.stamped { self.prefix.at(now()).as_slice() } else { &[] };
+        for log in &mut self.outputs.logs {
+            log.extend_from_slice(prefix);
+            log.extend_from_slice(line);
+            log.push(b'\n');
+        }
+    }
+
+    fn piece(&mut self, piece: &[u8], now: impl FnOnce() -> Stamp) {
+        if self.place == Place::Start {
+            self.head.clear();
+            if self.script.stamped {
+                self.head.extend_from_slice(self.prefix.at(now()));
+            }
+            self.place = Place::Head;
+        }
+        let mut rest = piece;
+        if self.place == Place::Head {
+            let room = MATCHED_MAX - self.head.len();
+            let (head, after) = piece.split_at(room.min(piece.len()));
+            self.head.extend_from_slice(head);
+            rest = after;
+            if self.head.len() == MATCHED_MAX {
+                self.decide();
+            }
+        }
+        self.pass(rest);
+    }
+
+    fn end_line(&mut self) {
+        if self.place == Place::Head {
+            self.decide();
+        }
+        self.pass(b"\n");
+        self.place = Place::Start;
+    }
+
+    /// All that is matched of the line is there: runs the script.
+    fn decide(&mut self) {
+        self.place = Place::Tail;
+        let (mut selected, mut log, mut status) = (true, 0, 0);
+        for action in &self.script.actions {
+            match action {
+                Action::Deselect(pattern) => selected = selected && !pattern.matches(&self.head),
+                Action::Select(pattern) => selected = selected || pattern.matches(&self.head),
+                Action::Alert if selected => self.outputs.alert(&self.head),
+                Action::Alert => {}
+                Action::Status(_) => {
+                    if let Some(text) = self.outputs.status.get_mut(status).filter(|_| selected) {
+                        text.clear();
+                        text.extend_from_slice(&self.head);
+                        text.resize(STATUS_LEN, b'\n');
+                    }
+                    status += 1;
+                }
+                Action::Log(_) => {
+                    if let Some(place) = self.selected.get_mut(log) {
+                        *place = selected;
+                    }
+                    log += 1;
+                }
+            }
+        }
+        let head = std::mem::take(&mut self.head);
+        self.pass(&head);
+        self.head = head;
+    }
+
+    fn pass(&mut self, bytes: &[u8]) {
+        if self.place == Place::Tail {
+            let logs = self.outputs.logs.iter_mut().zip(&self.selected);
+            logs.filter(|(_, selected)| **selected)
+                .for_each(|(log, _)| log.extend_from_slice(bytes));
+        }
+    }
+}
+
+impl Outputs {
+    fn are_full(&self) -> bool {
+        self.alerts.len() >= OUTPUT_FULL || self.logs.iter().any(|log| log.len() >= OUTPUT_FULL)
+    }
+
+    fn alert(&mut self, line: &[u8]) {
+        let dots = if line.len() > ALERT_MAX { "...\n" } else { "\n" };
+        self.alerts.extend_from_slice(line.get(..ALERT_MAX).unwrap_or(line));
+        self.alerts.extend_from_slice(dots.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests;

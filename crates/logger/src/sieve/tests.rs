@@ -1,0 +1,252 @@
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// Writes all outputs away; what a run has written.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Written {
+    logs: Vec<Vec<u8>>,
+    alerts: Vec<u8>,
+    status: Vec<Vec<u8>>,
+}
+
+impl Written {
+    fn take(&mut self, outputs: &mut Outputs) {
+        self.logs.resize(outputs.logs.len(), Vec::new());
+        self.status.resize(outputs.status.len(), Vec::new());
+        for (log, waiting) in self.logs.iter_mut().zip(&mut outputs.logs) {
+            log.append(waiting);
+        }
+        self.alerts.append(&mut outputs.alerts);
+        for (file, waiting) in self.status.iter_mut().zip(&mut outputs.status) {
+            if !waiting.is_empty() {
+                *file = std::mem::take(waiting);
+            }
+        }
+    }
+}
+
+fn script(words: &[&str]) -> Script {
+    Script::parse(words.iter().map(|word| word.as_bytes()))
+}
+
+fn stamp(second: u64) -> Stamp {
+    Stamp::from_unix(Duration::from_secs(second))
+}
+
+/// Feeds `blocks`; the n-th line begins at second n.
+fn run(words: &[&str], blocks: &[&[u8]]) -> Written {
+    let mut sieve = Sieve::new(script(words));
+    let (mut second, mut written) = (0, Written::default());
+    for block in blocks {
+        let mut rest = *block;
+        while !rest.is_empty() {
+            let now = || {
+                second += 1;
+                stamp(second)
+            };
+            let taken = sieve.feed(rest, now);
+            assert!(taken > 0);
+            written.take(sieve.outputs());
+            rest = &rest[taken..];
+        }
+    }
+    sieve.finish();
+    written.take(sieve.outputs());
+    written
+}
+
+fn only_log(words: &[&str], blocks: &[&[u8]]) -> String {
+    String::from_utf8(run(words, blocks).logs.remove(0)).unwrap()
+}
+
+#[test]
+fn every_line_goes_to_every_log() {
+    let written = run(&["./a", "./b"], &[b"one\n\ntw", b"o\nthree"]);
+    assert_eq!(written.logs, [b"one\n\ntwo\nthree\n", b"one\n\ntwo\nthree\n"]);
+}
+
+#[test]
+fn a_stamp_is_taken_at_the_first_byte_of_a_line() {
+    let log = only_log(&["t", "./a"], &[b"on", b"e\n", b"\n", b"three"]);
+    assert_eq!(log, format!("{} one\n{} \n{} three\n", stamp(1), stamp(2), stamp(3)));
+}
+
+#[test]
+fn no_input_is_no_line() {
+    assert_eq!(only_log(&["t", "./a"], &[]), "");
+    assert_eq!(only_log(&["t", "./a"], &[b"\n"]), format!("{} \n", stamp(1)));
+}
+
+#[test]
+fn actions_are_carried_out_in_order() {
+    let words = ["./all", "-*", "./none", "+b*", "./b", "-*x", "./b-but-x"];
+    let written = run(&words, &[b"a\nb\nbx\n"]);
+    let logs: Vec<&[u8]> = written.logs.iter().map(Vec::as_slice).collect();
+    assert_eq!(logs, [b"a\nb\nbx\n".as_slice(), b"", b"b\nbx\n", b"b\n"]);
+}
+
+#[test]
+fn a_pattern_sees_the_stamp() {
+    let words = ["t", "-*", "+@* b", "./b", "-* b", "./none"];
+    let written = run(&words, &[b"a\nb\n"]);
+    assert_eq!(written.logs, [format!("{} b\n", stamp(2)).into_bytes(), Vec::new()]);
+}
+
+#[test]
+fn only_a_thousand_bytes_are_matched_and_the_stamp_counts() {
+    let exactly = "x".repeat(1000);
+    let longer = format!("{exactly}y");
+    let pattern = format!("-{exactly}");
+    for line in [&exactly, &longer] {
+        assert_eq!(only_log(&[&pattern, "./a"], &[line.as_bytes()]), "");
+    }
+    let stamped = format!("-@* {}", "x".repeat(974));
+    let line = format!("{}y\n", "x".repeat(974));
+    assert_eq!(only_log(&["t", &stamped, "./a"], &[line.as_bytes()]), "");
+    let shorter = format!("{}y\n", "x".repeat(973));
+    assert!(only_log(&["t", &stamped, "./a"], &[shorter.as_bytes()]).ends_with("xy\n"));
+}
+
+#[test]
+fn a_long_line_is_passed_on_before_its_end_comes() {
+    let mut sieve = Sieve::new(script(&["./a"]));
+    sieve.feed(&[b'x'; 999], || stamp(1));
+    assert_eq!(sieve.outputs().logs[0].len(), 0);
+    sieve.feed(b"x", || stamp(1));
+    assert_eq!(sieve.outputs().logs[0].len(), 1000);
+    sieve.feed(b"yy", || stamp(1));
+    assert_eq!(sieve.outputs().logs[0].len(), 1002);
+    assert!(sieve.within_line());
+    sieve.feed(b"\n", || stamp(1));
+    assert!(!sieve.within_line());
+    assert_eq!(sieve.outputs().logs[0].len(), 1003);
+}
+
+#[test]
+fn an_alert_shows_the_first_200_bytes() {
+    let (fits, long) = ("x".repeat(200), "y".repeat(201));
+    let text = format!("{fits}\n{long}\nno\n");
+    let written = run(&["-no", "e"], &[text.as_bytes()]);
+    let expected = format!("{fits}\n{}...\n", "y".repeat(200));
+    assert_eq!(String::from_utf8(written.alerts).unwrap(), expected);
+}
+
+#[test]
+fn a_status_is_the_last_selected_line_in_1001_bytes() {
+    let long = "z".repeat(3000);
+    let text = format!("STAT one\nother\nSTAT two\nother\n{long}\n");
+    let written = run(&["=long", "-*", "+STAT*", "=stat"], &[text.as_bytes()]);
+    assert!(written.status.iter().all(|status| status.len() == 1001));
+    let shown: Vec<&[u8]> = written.status.iter().map(|text| text.trim_ascii_end()).collect();
+    assert_eq!(shown, [&long.as_bytes()[..1000], b"STAT two"]);
+    assert!(written.status[1][8..].iter().all(|byte| *byte == b'\n'));
+}
+
+#[test]
+fn short_lines_do_not_pile_up() {
+    let mut sieve = Sieve::new(script(&["t", "./a", "./b"]));
+    let block = b"\n".repeat(65_536);
+    let taken = sieve.feed(&block, || stamp(1));
+    assert!(taken > 1000 && taken < block.len());
+    for log in &sieve.outputs().logs {
+        assert_eq!(log.len(), taken * 27);
+        assert!(log.len() < OUTPUT_FULL + 27);
+    }
+    assert_eq!(sieve.feed(&block, || stamp(1)), 0);
+}
+
+#[test]
+fn alerts_do_not_pile_up() {
+    let mut sieve = Sieve::new(script(&["e"]));
+    let block = [b"x".repeat(199), b"\n".to_vec()].concat().repeat(1000);
+    assert!(sieve.feed(&block, || stamp(1)) < OUTPUT_FULL + 200);
+}
+
+/// What a script does, line by line, without blocks, limits or hurry.
+fn slowly(words: &[&str], text: &[u8]) -> Written {
+    let script = script(words);
+    let mut written = Written {
+        logs: vec![Vec::new(); script.logs().count()],
+        status: vec![Vec::new(); script.status_files().count()],
+        ..Written::default()
+    };
+    let ended = text.strip_suffix(b"\n").unwrap_or(text);
+    let lines: Vec<&[u8]> = ended.split(|byte| *byte == b'\n').collect();
+    for (line, second) in lines.iter().filter(|_| !text.is_empty()).zip(1..) {
+        let prefix = if script.stamped { format!("{} ", stamp(second)) } else { String::new() };
+        let line = [prefix.as_bytes(), line].concat();
+        let (head, mut selected) = (&line[..line.len().min(1000)], true);
+        let (mut log, mut status) = (0, 0);
+        for action in &script.actions {
+            match action {
+                Action::Deselect(pattern) if pattern.matches(head) => selected = false,
+                Action::Select(pattern) if pattern.matches(head) => selected = true,
+                Action::Deselect(_) | Action::Select(_) => {}
+                Action::Alert => {
+                    if selected {
+                        let dots = if head.len() > 200 { "...\n" } else { "\n" };
+                        written.alerts.extend_from_slice(&head[..head.len().min(200)]);
+                        written.alerts.extend_from_slice(dots.as_bytes());
+                    }
+                }
+                Action::Status(_) => {
+                    if selected {
+                        written.status[status] = head.to_vec();
+                        written.status[status].resize(1001, b'\n');
+                    }
+                    status += 1;
+                }
+                Action::Log(_) => {
+                    if selected {
+                        written.logs[log].extend_from_slice(&line);
+                        written.logs[log].push(b'\n');
+                    }
+                    log += 1;
+                }
+            }
+        }
+    }
+    written
+}
+
+fn words() -> impl Strategy<Value = Vec<String>> {
+    let word = prop_oneof![
+        Just("./d"),
+        Just("e"),
+        Just("=s"),
+        Just("-*"),
+        Just("+*b*"),
+        Just("-*a"),
+        Just("-@*  *"),
+        Just("?")
+    ];
+    (any::<bool>(), proptest::collection::vec(word, 0..6)).prop_map(|(stamped, words)| {
+        let first = if stamped { "t" } else { "?" };
+        [first].into_iter().chain(words).map(str::to_owned).collect()
+    })
+}
+
+fn text() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        4 => "[ab \n]{0,6}".prop_map(String::into_bytes),
+        1 => (960usize..1010).prop_map(|len| vec![b'b'; len]),
+        1 => Just(vec![b'a'; 150]),
+    ];
+    proptest::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #[test]
+    fn blocks_do_not_show(words in words(), text in text(), cuts: [usize; 3]) {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let mut cuts = cuts.map(|cut| cut % (text.len() + 1));
+        cuts.sort_unstable();
+        let blocks = [&text[..cuts[0]], &text[cuts[0]..cuts[1]], &text[cuts[1]..cuts[2]],
+            &text[cuts[2]..]];
+        prop_assert_eq!(run(&words, &blocks), slowly(&words, &text));
+    }
+}

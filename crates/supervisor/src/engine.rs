@@ -1,0 +1,335 @@
+//! The main loop, and all it knows.
+//!
+//! [`Engine::run`] waits until a descriptor is readable or a deadline has come, and takes a turn:
+//! signals (ended children among them), changes of directories, letters, then what is due. Each
+//! becomes an event for one service's machine ([`Engine::feed`], in `obey`). Nothing else starts,
+//! stops or signals anything.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use cli::{Unable, UnableExt as _};
+use contract::Letter;
+use reactor::Reactor;
+use service::scan::EntryId;
+use service::words::{End, Event};
+use service::{Boottime, Monotonic, Now, Pid};
+use sys::child::{self, Ended};
+use sys::clock_steps::ClockSteps;
+use sys::inotify::{Change, Watch, Watcher};
+use sys::limits::{self, OpenFiles};
+use sys::signals::{self, Signals};
+use sys::spawn::{self, Spawner};
+use sys::{clock, entry};
+
+use crate::Options;
+use crate::farewell::Farewell;
+use crate::launch;
+use crate::pair::Pair;
+use crate::scanner::Scanner;
+use crate::task::{Part, Task, TaskId, Wanted};
+use crate::voice::Voice;
+
+/// So many ended children are reaped in a turn: the others wait for the next.
+const REAPS_PER_TURN: usize = 1024;
+/// So many deadlines are served in a turn.
+const TICKS_PER_TURN: usize = 1024;
+
+/// What the reactor can say is readable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Token {
+    /// A signal.
+    Signals,
+    /// A directory has changed.
+    Watcher,
+    /// The wall clock was set.
+    ClockSteps,
+    /// Letters for this service.
+    Control(TaskId),
+}
+
+impl reactor::Token for Token {
+    fn number(&self) -> u64 {
+        match *self {
+            Self::Signals => 0,
+            Self::Watcher => 1,
+            Self::ClockSteps => 2,
+            Self::Control(TaskId(id)) => FIRST_CONTROL + u64::from(id),
+        }
+    }
+
+    fn from_number(number: u64) -> Option<Self> {
+        match number {
+            0 => Some(Self::Signals),
+            1 => Some(Self::Watcher),
+            2 => Some(Self::ClockSteps),
+            _ => u32::try_from(number - FIRST_CONTROL).ok().map(|id| Self::Control(TaskId(id))),
+        }
+    }
+}
+
+const FIRST_CONTROL: u64 = 3;
+
+/// All that a supervisor knows.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    pub(crate) reactor: Reactor<Token>,
+    signals: Signals,
+    pub(crate) spawner: Spawner,
+    clock_steps: Option<ClockSteps>,
+    /// svscan's; supervise watches nothing.
+    pub(crate) watcher: Option<Watcher>,
+    pub(crate) watches: HashMap<Watch, TaskId>,
+    pub(crate) voice: Voice,
+    pub(crate) options: Options,
+    /// The limits of open files as we were given them; ours are raised.
+    pub(crate) open_files: OpenFiles,
+    pub(crate) tasks: HashMap<TaskId, Task>,
+    pub(crate) pids: HashMap<u32, TaskId>,
+    pub(crate) deadlines: BTreeSet<(Monotonic, TaskId)>,
+    pub(crate) pairs: HashMap<EntryId, Pair>,
+    pub(crate) scanner: Option<Scanner>,
+    pub(crate) farewell: Farewell,
+    /// More children may have ended than a turn reaps.
+    more_to_reap: bool,
+    next_task: u32,
+}
+
+impl Engine {
+    /// Signals are blocked from here on, and what we were given by accident stays with us.
+    pub(crate) fn new(voice: Voice, options: Options) -> Result<Self, Unable> {
+        entry::ignore_sigpipe();
+        spawn::keep_descriptors_to_ourselves();
+        let open_files = limits::raise_open_files().unable("raise the limit of open files")?;
+        let reactor = Reactor::new().unable("create an epoll descriptor")?;
+        let signals = Signals::listen().unable("listen to signals")?;
+        reactor.add(&signals, &Token::Signals).unable("watch for signals")?;
+        let spawner = Spawner::new(signals.original_mask()).unable("make a stack for children")?;
+        Ok(Self {
+            clock_steps: watch_clock(&reactor),
+            reactor,
+            signals,
+            spawner,
+            watcher: None,
+            watches: HashMap::new(),
+            voice,
+            options,
+            open_files,
+            tasks: HashMap::new(),
+            pids: HashMap::new(),
+            deadlines: BTreeSet::new(),
+            pairs: HashMap::new(),
+            scanner: None,
+            farewell: Farewell::default(),
+            more_to_reap: false,
+            next_task: 0,
+        })
+    }
+
+    /// Orphans of services come to us, so that none is left when everything stops.
+    pub(crate) fn become_reaper(&mut self) {
+        if let Err(error) = child::become_subreaper() {
+            let reason = cli::reason(&error);
+            self.voice.warn(format_args!("unable to become a subreaper: {reason}"));
+        }
+    }
+
+    /// The one service of supervise, in the working directory.
+    ///
+    /// # Errors
+    /// Another supervise has the lock, or the directory cannot be written.
+    pub(crate) fn supervise_alone(&mut self, name: &str) -> Result<(), Unable> {
+        let entry = EntryId(0);
+        let (name, dir) = (name.to_owned(), ".".into());
+        let wanted = Wanted { entry, part: Part::Main, name, dir };
+        self.pairs.insert(entry, Pair::default());
+        self.open_task(wanted)
+    }
+
+    /// The main loop.
+    ///
+    /// # Errors
+    /// The kernel would not let us wait: nothing can be done then, and services go on.
+    pub(crate) fn run(mut self) -> Result<(), Unable> {
+        while !self.is_over() {
+            let limit = self.wait_limit();
+            let ready = self.reactor.wait(limit).unable("wait for events")?;
+            self.turn(ready);
+        }
+        Ok(())
+    }
+
+    fn turn(&mut self, ready: Vec<Token>) {
+        for token in ready {
+            match token {
+                Token::Signals => self.take_signals(),
+                Token::Watcher => self.take_changes(),
+                Token::ClockSteps => self.take_clock_step(),
+                Token::Control(task) => self.take_letters(task),
+            }
+        }
+        if self.more_to_reap {
+            self.reap();
+        }
+        self.tick();
+    }
+
+    /// Whether nothing is left to do.
+    fn is_over(&self) -> bool {
+        match self.farewell {
+            Farewell::Over => true,
+            Farewell::NotYet => self.scanner.is_none() && self.tasks.is_empty(),
+            Farewell::Stopping | Farewell::Sweeping(_) => false,
+        }
+    }
+
+    /// How long there is nothing to do, if nothing happens.
+    fn wait_limit(&self) -> Option<Duration> {
+        if self.more_to_reap {
+            return Some(Duration::ZERO);
+        }
+        let due = [
+            self.deadlines.first().map(|(at, _)| *at),
+            self.scanner.as_ref().and_then(Scanner::deadline),
+            self.farewell.deadline(),
+        ];
+        let at = due.into_iter().flatten().min()?;
+        Some(at.since(now().monotonic))
+    }
+
+    fn take_signals(&mut self) {
+        // Each signal waits at most once, so there are no more than there are kinds.
+        while let Ok(Some(number)) = self.signals.next() {
+            match number {
+                signals::CHLD => self.reap(),
+                signals::TERM | signals::INT => self.stop_all(),
+                signals::HUP | signals::ALRM => self.rescan(),
+                signals::QUIT => self.farewell = Farewell::Over,
+                _ => {}
+            }
+        }
+    }
+
+    fn reap(&mut self) {
+        for _ in 0..REAPS_PER_TURN {
+            let Ok(Some((pid, how))) = child::reap() else {
+                self.more_to_reap = false;
+                return;
+            };
+            self.take_end(pid, how);
+        }
+        self.more_to_reap = true;
+    }
+
+    /// A child was reaped. One that is nobody's is an orphan that came to us.
+    fn take_end(&mut self, pid: u32, how: Ended) {
+        let Some(id) = self.pids.remove(&pid) else { return };
+        let Some(task) = self.tasks.get_mut(&id) else { return };
+        let how = match (task.verdict.take().and_then(spawn::Verdict::read), how) {
+            (Some(failed), _) => End::NotStarted(launch::fault(failed)),
+            (None, Ended::Exited(code)) => End::Exited(u8::try_from(code & 255).unwrap_or(u8::MAX)),
+            (None, Ended::Signalled(number)) => {
+                End::Signalled(u8::try_from(number).unwrap_or(u8::MAX))
+            }
+        };
+        self.feed(id, Event::Ended(Pid(pid), how));
+    }
+
+    fn take_letters(&mut self, id: TaskId) {
+        let letters: Vec<Letter> = self.tasks.get(&id).map(Task::letters).unwrap_or_default();
+        for letter in letters {
+            self.feed(id, Event::Letter(letter));
+        }
+    }
+
+    fn take_changes(&mut self) {
+        let changes = self.watcher.as_ref().and_then(|watcher| watcher.changes().ok());
+        for change in changes.unwrap_or_default() {
+            match change {
+                Change::Entry(watch, name) if self.scans(watch) => self.look_at(name),
+                Change::Entry(watch, _) => self.mended(watch),
+                Change::Itself(watch) if self.scans(watch) => self.rescan(),
+                Change::Itself(_) => {}
+                Change::Overflow => self.lost_count(),
+            }
+        }
+    }
+
+    fn scans(&self, watch: Watch) -> bool {
+        self.scanner.as_ref().is_some_and(|scanner| scanner.watch == Some(watch))
+    }
+
+    fn mended(&mut self, watch: Watch) {
+        if let Some(id) = self.watches.get(&watch) {
+            self.feed(*id, Event::Mended);
+        }
+    }
+
+    /// Changes were lost: everything may have changed.
+    fn lost_count(&mut self) {
+        self.rescan();
+        let watches: Vec<Watch> = self.watches.keys().copied().collect();
+        for watch in watches {
+            self.mended(watch);
+        }
+    }
+
+    /// The stamps in the status files are by the wall clock, and svstat counts from them.
+    fn take_clock_step(&mut self) {
+        let stepped = self.clock_steps.as_ref().is_some_and(|steps| steps.taken().unwrap_or(false));
+        if stepped {
+            let ids: Vec<TaskId> = self.tasks.keys().copied().collect();
+            for id in ids {
+                if let Some(task) = self.tasks.get_mut(&id) {
+                    task.forget_written();
+                }
+                self.publish(id);
+            }
+        }
+    }
+
+    fn tick(&mut self) {
+        let due = now().monotonic;
+        for _ in 0..TICKS_PER_TURN {
+            match self.deadlines.first() {
+                Some((at, id)) if *at <= due => self.feed(*id, Event::Tick),
+                Some(_) | None => break,
+            }
+        }
+        self.tick_scanner(due);
+        self.tick_farewell(due);
+    }
+
+    /// A number that was never used.
+    pub(crate) fn new_task_id(&mut self) -> TaskId {
+        let id = TaskId(self.next_task);
+        self.next_task = self.next_task.wrapping_add(1);
+        id
+    }
+}
+
+/// A reading of both clocks.
+pub(crate) fn now() -> Now {
+    Now { monotonic: Monotonic(clock::monotonic()), boottime: Boottime(clock::boottime()) }
+}
+
+/// Without it (a sandbox without timerfd) only daemontools' own svstat is wrong after a step.
+fn watch_clock(reactor: &Reactor<Token>) -> Option<ClockSteps> {
+    let steps = ClockSteps::watch().ok()?;
+    reactor.add(&steps, &Token::ClockSteps).ok()?;
+    Some(steps)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reactor::Token as _;
+
+    #[test]
+    fn every_token_is_read_back_from_its_number() {
+        let control = Token::Control(TaskId(u32::MAX));
+        for token in [Token::Signals, Token::Watcher, Token::ClockSteps, control] {
+            assert_eq!(Token::from_number(token.number()), Some(token));
+        }
+    }
+}

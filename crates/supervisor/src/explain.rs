@@ -1,0 +1,171 @@
+//! The sentences an operator reads: what is wrong, with which file, and how to mend it.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use cli::Unable;
+use contract::layout;
+use service::scan::Refusal;
+use service::words::{End, Fault, Report, Step};
+
+/// So much of a script is read to find its interpreter: the kernel reads no more
+/// (`BINPRM_BUF_SIZE`).
+const FIRST_LINE_MAX: u64 = 256;
+
+/// What a report says of the service `name` in `dir`.
+pub(crate) fn report(name: &str, dir: &Path, report: Report) -> String {
+    match report {
+        Report::CannotStart(fault) => cannot_start(name, dir, fault),
+        Report::StartsAgain => format!("{name}: started; what kept it from starting is gone"),
+        Report::BackingOff { deaths, last, pause } => format!(
+            "{name}: ended {deaths} times soon after its start, the last time with {}: the next \
+             start is in {}, and later each time; {}",
+            end(last),
+            round(pause),
+            advice(name, last),
+        ),
+        Report::Killed(pid) => {
+            format!("{name}: process {} has not ended in its time and is killed", pid.0)
+        }
+    }
+}
+
+/// Why a name of the scan directory is not served.
+pub(crate) fn refusal(name: &OsStr, refusal: &Refusal) -> String {
+    let name = name.display();
+    match refusal {
+        Refusal::CannotStat(errno) => format!("unable to stat {name}: {}", words(*errno)),
+        Refusal::NotADirectory => {
+            format!(
+                "{name} is no service: it is not a directory; remove it, or let its name begin \
+                 with a dot"
+            )
+        }
+        Refusal::SameAs(other) => {
+            format!("{name} is the same directory as {}: it is supervised once", other.display())
+        }
+        Refusal::TooMany(limit) => format!(
+            "unable to start {name}: running too many services: the limit of open files allows \
+             {limit}; raise it (ulimit -n) and start svscan again"
+        ),
+    }
+}
+
+/// Why a service could not be taken under supervision.
+pub(crate) fn untaken(error: &Unable) -> String {
+    if error.error().kind() == io::ErrorKind::WouldBlock {
+        return format!("{error}: another supervise runs there");
+    }
+    error.to_string()
+}
+
+/// What daemontools says of a failed start, and what can be done about it.
+fn cannot_start(name: &str, dir: &Path, fault: Fault) -> String {
+    let reason = words(fault.errno);
+    match fault.step {
+        Step::Fork => format!(
+            "unable to fork for {name}: {reason}: the limit of processes or of memory is reached"
+        ),
+        Step::Directory => {
+            format!("unable to chdir to {name}: {reason}: the directory was removed or replaced")
+        }
+        Step::LogPipe => format!("unable to open the pipe of {name}: {reason}"),
+        Step::Setup => format!("unable to prepare the start of {name}: {reason}"),
+        Step::Exec => {
+            let cure = cure(name, &dir.join(layout::RUN), fault.errno);
+            format!("unable to start {name}/{}: {reason}{cure}", layout::RUN)
+        }
+    }
+}
+
+/// Why the kernel would not execute `run`, and the cure, as far as a look at the file tells.
+fn cure(name: &str, run: &Path, errno: i32) -> String {
+    match fs::metadata(run) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => missing(name, run),
+        Err(_) => String::new(),
+        Ok(meta) if meta.is_dir() => ": it is a directory; it must be a program".into(),
+        Ok(meta) if meta.permissions().mode() & 0o111 == 0 => {
+            format!(": it is not executable; chmod +x {name}/{}", layout::RUN)
+        }
+        Ok(_) => unfit(run, errno),
+    }
+}
+
+fn missing(name: &str, run: &Path) -> String {
+    match fs::read_link(run) {
+        Ok(target) => format!(": it is a link to {}, which is not there", target.display()),
+        Err(_) => format!(": write it, or remove the link {name} if it is no service"),
+    }
+}
+
+/// It is an executable file, and still the kernel would not.
+fn unfit(run: &Path, errno: i32) -> String {
+    match (interpreter(run), io::Error::from_raw_os_error(errno).kind()) {
+        (Some(path), _) if path.as_os_str().as_bytes().ends_with(b"\r") => {
+            ": its first line ends in a carriage return; save it with Unix line ends".into()
+        }
+        (Some(path), io::ErrorKind::NotFound) => {
+            format!(": its first line asks for {}, which is not there", path.display())
+        }
+        (Some(path), io::ErrorKind::PermissionDenied) if !is_executable(&path) => {
+            format!(": its first line asks for {}, which is not executable", path.display())
+        }
+        (_, io::ErrorKind::PermissionDenied) => {
+            ": its file system may be mounted noexec, or its owner forbids it".into()
+        }
+        (None, _) if errno == sys::ENOEXEC => {
+            ": it has no first line that names its interpreter, as #!/bin/sh does".into()
+        }
+        (_, io::ErrorKind::ExecutableFileBusy) => ": somebody is still writing it".into(),
+        _ => String::new(),
+    }
+}
+
+/// The program that the first line of a script asks for; `None` where it asks for none.
+fn interpreter(run: &Path) -> Option<PathBuf> {
+    let mut options = File::options();
+    let file = options.read(true).custom_flags(sys::fifo::O_NONBLOCK).open(run).ok()?;
+    let mut start = Vec::new();
+    file.take(FIRST_LINE_MAX).read_to_end(&mut start).ok()?;
+    let line = start.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
+    let path = line.trim_ascii_start().split(|byte| matches!(byte, b' ' | b'\t')).next()?;
+    (!path.is_empty()).then(|| PathBuf::from(OsStr::from_bytes(path)))
+}
+
+fn is_executable(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}
+
+/// A success that comes too soon is mostly a daemon that has put itself in the background.
+fn advice(name: &str, last: End) -> String {
+    match last {
+        End::Exited(0) => "if it puts itself in the background, have it stay in the foreground \
+                           (ntpd -n, nginx -g 'daemon off;', sshd -D)"
+            .into(),
+        End::Exited(_) | End::Signalled(_) | End::NotStarted(_) => {
+            format!("svc -u {name} starts it at once")
+        }
+    }
+}
+
+fn end(end: End) -> String {
+    match end {
+        End::Exited(code) => format!("exit {code}"),
+        End::Signalled(number) => format!("signal {number}"),
+        End::NotStarted(_) => "a failed start".into(),
+    }
+}
+
+/// Seconds, as a person says them.
+fn round(pause: Duration) -> String {
+    format!("{} s", pause.as_secs_f64().ceil())
+}
+
+fn words(errno: i32) -> String {
+    cli::reason(&io::Error::from_raw_os_error(errno)).into_owned()
+}

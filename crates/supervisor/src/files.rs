@@ -1,0 +1,114 @@
+//! The files of `supervise/`: lock, control, ok, status. Their bytes are daemontools 0.76's; who
+//! may see what when is decided here.
+//!
+//! The order matters to those who look: the lock first, for a second supervise must touch nothing;
+//! `ok` can be opened only when `status` and `control` are there.
+
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use cli::{Unable, UnableExt as _};
+use contract::{Status, layout};
+use sys::{fifo, lock};
+
+/// The open files of a service: two descriptors, or three where hard links are not to be had.
+#[derive(Debug)]
+pub(crate) struct Files {
+    /// Held for as long as the service is supervised.
+    _lock: File,
+    /// Both ends, so that it never ends.
+    pub(crate) control: File,
+    /// Where `ok` could not be the same FIFO as `control`.
+    _ok: Option<File>,
+}
+
+/// The lock is ours; nothing else is open yet.
+#[derive(Debug)]
+pub(crate) struct Locked(File);
+
+impl Locked {
+    /// Makes `supervise/` and takes its lock. `name` is what messages call the service.
+    ///
+    /// # Errors
+    /// Another supervise has it (`temporary failure`), or the directory cannot be written.
+    pub(crate) fn take(dir: &Path, name: &str) -> Result<Self, Unable> {
+        make_supervise(&dir.join(layout::SUPERVISE))
+            .unable(format_args!("mkdir {name}/{}", layout::SUPERVISE))?;
+        let lock = lock::acquire_now(&dir.join(layout::LOCK))
+            .unable(format_args!("acquire {name}/{}", layout::LOCK))?;
+        Ok(Self(lock))
+    }
+
+    /// Opens control and then ok: from here on svc, svstat and svok find us.
+    ///
+    /// # Errors
+    /// The FIFOs cannot be made or opened.
+    pub(crate) fn open(self, dir: &Path, name: &str) -> Result<Files, Unable> {
+        let path = dir.join(layout::CONTROL);
+        let control = fifo::make(&path).and_then(|()| fifo::open_both(&path));
+        let control = control.unable(format_args!("open {name}/{}", layout::CONTROL))?;
+        let ok = open_ok(dir, &control).unable(format_args!("open {name}/{}", layout::OK))?;
+        Ok(Files { _lock: self.0, control, _ok: ok })
+    }
+}
+
+/// Writes the status so that a reader never sees half of one.
+///
+/// # Errors
+/// A full disk, a directory that is gone, a file system that has become read-only.
+pub(crate) fn write_status(dir: &Path, status: &Status) -> io::Result<()> {
+    let new = dir.join(layout::STATUS_NEW);
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true).mode(0o644).custom_flags(O_NONBLOCK);
+    let mut file = options.open(&new)?;
+    io::Write::write_all(&mut file, &status.encode())?;
+    fs::rename(&new, dir.join(layout::STATUS))
+}
+
+/// Whether the service is not to be started by itself.
+pub(crate) fn is_down(dir: &Path) -> bool {
+    fs::metadata(dir.join(layout::DOWN)).is_ok()
+}
+
+/// Nothing in a service directory is ever opened so that it could keep us waiting.
+const O_NONBLOCK: i32 = sys::fifo::O_NONBLOCK;
+
+/// As daemontools makes it, and as Debian's: a dangling link is a wish for its target.
+pub(crate) fn make_supervise(path: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.mode(0o700);
+    match builder.create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match fs::read_link(path) {
+            Ok(target) if !path.is_dir() => {
+                let base = path.parent().unwrap_or(Path::new("."));
+                builder.recursive(true).create(base.join(target))
+            }
+            // A directory, or something in its way: then the lock cannot be made, and says why.
+            Ok(_) | Err(_) => Ok(()),
+        },
+        other => other,
+    }
+}
+
+/// Makes `ok` another name of the control FIFO: it has a reader exactly as long as we read control,
+/// and costs no descriptor. Where the file system has no hard links it is a FIFO of its own.
+fn open_ok(dir: &Path, control: &File) -> io::Result<Option<File>> {
+    let (path, ok, new) =
+        (dir.join(layout::CONTROL), dir.join(layout::OK), dir.join(layout::OK_NEW));
+    if fs::hard_link(&path, &ok).is_ok() || is_same(&ok, control) {
+        return Ok(None);
+    }
+    let _ = fs::remove_file(&new);
+    if fs::hard_link(&path, &new).and_then(|()| fs::rename(&new, &ok)).is_ok() {
+        return Ok(None);
+    }
+    fifo::make(&ok)?;
+    fifo::open_reader(&ok).map(Some)
+}
+
+fn is_same(path: &Path, file: &File) -> bool {
+    let (Ok(a), Ok(b)) = (fs::symlink_metadata(path), file.metadata()) else { return false };
+    (a.dev(), a.ino()) == (b.dev(), b.ino())
+}

@@ -1,0 +1,253 @@
+//! From a machine's wishes to system calls: the only place where services are started and
+//! signalled.
+
+use std::path::Path;
+
+use cli::{Unable, UnableExt as _};
+use contract::layout;
+use service::scan::EntryId;
+use service::words::{Action, Event, Report, Step};
+use service::{Monotonic, Pid, Signal};
+use sys::child;
+use sys::spawn::{PipeEnd, Started};
+
+use crate::engine::{Engine, Token, now};
+use crate::explain;
+use crate::launch::Launch;
+use crate::pair::{self, LogPipe};
+use crate::task::{self, Part, Task, TaskId, Wanted};
+
+/// An event leads to a start, the start to its answer, and the answer to nothing that is asked
+/// again.
+const ROUNDS_MAX: usize = 4;
+/// Descriptors kept free for control, for looking around and for the way out.
+const DESCRIPTOR_RESERVE: u64 = 32;
+/// What a task may hold: lock, control, and ok where it is a FIFO of its own.
+const DESCRIPTORS_PER_TASK: u64 = 3;
+
+impl Engine {
+    /// Gives an event to a service and does what it asks for.
+    pub(crate) fn feed(&mut self, id: TaskId, event: Event) {
+        let mut next = Some(event);
+        let mut leaves = false;
+        for _ in 0..ROUNDS_MAX {
+            let (Some(event), Some(task)) = (next.take(), self.tasks.get_mut(&id)) else { break };
+            for action in task.service.step(now(), event) {
+                match action {
+                    Action::Start => next = Some(self.start(id)),
+                    Action::Send(pid, signal) => self.send(id, pid, signal),
+                    Action::AskDrained => next = Some(Event::Drained(self.is_drained(id))),
+                    Action::Report(report) => self.report(id, report),
+                    Action::Leave => leaves = true,
+                }
+            }
+        }
+        self.publish(id);
+        self.queue(id);
+        if leaves {
+            self.leave(id);
+        }
+    }
+
+    /// Takes a service under supervision.
+    ///
+    /// # Errors
+    /// It is somebody else's, its directory cannot be written, or there is no room.
+    pub(crate) fn open_task(&mut self, wanted: Wanted) -> Result<(), Unable> {
+        self.check_room(&wanted.name)?;
+        let id = self.new_task_id();
+        let (entry, part) = (wanted.entry, wanted.part);
+        let seed = u64::from(id.0) << 32 | u64::from(sys::clock::monotonic().subsec_nanos());
+        let (task, lock) = Task::new(now(), wanted, seed)?;
+        let (dir, name) = (task.dir.clone(), task.name.clone());
+        self.tasks.insert(id, task);
+        if let Some(pair) = self.pairs.get_mut(&entry) {
+            *pair.part_mut(part) = Some(id);
+        }
+        // Its first status is written before anybody can ask for it.
+        self.feed(id, Event::Tick);
+        let opened = lock.open(&dir, &name).and_then(|files| {
+            let added = self.reactor.add(&files.control, &Token::Control(id));
+            added.unable(format_args!("watch {name}/{}", layout::CONTROL)).map(|()| files)
+        });
+        match opened {
+            Ok(files) => {
+                if let Some(task) = self.tasks.get_mut(&id) {
+                    task.files = Some(files);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                // Nobody could control it: it must not run.
+                self.feed(id, Event::Stop(self.farewell_of(Part::Main)));
+                Err(error)
+            }
+        }
+    }
+
+    fn check_room(&self, name: &str) -> Result<(), Unable> {
+        let tasks = u64::try_from(self.tasks.len()).unwrap_or(u64::MAX);
+        let pipes = u64::try_from(self.pairs.len()).unwrap_or(u64::MAX);
+        let taken = tasks.saturating_mul(DESCRIPTORS_PER_TASK).saturating_add(pipes);
+        if taken.saturating_add(DESCRIPTOR_RESERVE) < self.open_files.hard {
+            return Ok(());
+        }
+        Err(std::io::Error::from_raw_os_error(sys::EMFILE)).unable(format_args!("start {name}"))
+    }
+
+    fn start(&mut self, id: TaskId) -> Event {
+        self.find_logger(id);
+        let Some(task) = self.tasks.get_mut(&id) else { return Event::Tick };
+        task.refresh();
+        let pipe = self.pairs.get(&task.entry).and_then(|pair| pair.pipe.as_ref());
+        let end = match task.part {
+            Part::Main => PipeEnd::Stdout,
+            Part::Log => PipeEnd::Stdin,
+        };
+        let launch = Launch {
+            dir: &task.dir,
+            identity: task.identity,
+            pipe: pipe.map(|pipe| (pipe.identity, end)),
+            open_files: self.open_files,
+            way: task.way,
+        };
+        match launch.start(&mut self.spawner) {
+            Ok(Started::Runs(pid)) => {
+                self.pids.insert(pid, id);
+                Event::Started(Ok(Pid(pid)))
+            }
+            Ok(Started::Forked(pid, verdict)) => {
+                self.pids.insert(pid, id);
+                task.verdict = Some(verdict);
+                Event::Forked(Pid(pid))
+            }
+            Err(fault) => Event::Started(Err(fault)),
+        }
+    }
+
+    fn send(&mut self, id: TaskId, Pid(pid): Pid, signal: Signal) {
+        // A pid is known only until its end is reaped, so it cannot have become a stranger's.
+        if self.pids.get(&pid) != Some(&id) {
+            return;
+        }
+        if let Err(error) = child::signal(pid, task::number(signal)) {
+            let Some(task) = self.tasks.get(&id) else { return };
+            let (name, reason) = (&task.name, cli::reason(&error));
+            self.voice.warn(format_args!("unable to signal process {pid} of {name}: {reason}"));
+        }
+    }
+
+    fn report(&mut self, id: TaskId, report: Report) {
+        let Some(task) = self.tasks.get(&id) else { return };
+        let sentence = explain::report(&task.name, &task.dir, report);
+        let line = match report {
+            Report::StartsAgain => self.voice.tell(sentence),
+            Report::CannotStart(_) | Report::BackingOff { .. } | Report::Killed(_) => {
+                self.voice.warn(sentence)
+            }
+        };
+        let pipe = self.pairs.get_mut(&task.entry).and_then(|pair| pair.pipe.as_mut());
+        if let (Part::Main, Some(pipe)) = (task.part, pipe) {
+            pipe.note(&line);
+        }
+    }
+
+    /// Brings the status file up to what is so.
+    pub(crate) fn publish(&mut self, id: TaskId) {
+        let Some(task) = self.tasks.get_mut(&id) else { return };
+        if let Err(error) = task.publish(now()) {
+            self.voice.warn(error);
+        }
+    }
+
+    /// Brings the queue of deadlines and the watches up to what the machine says.
+    fn queue(&mut self, id: TaskId) {
+        let Some(task) = self.tasks.get_mut(&id) else { return };
+        let deadline: Option<Monotonic> = task.service.deadline();
+        if task.queued != deadline {
+            if let Some(at) = task.queued {
+                self.deadlines.remove(&(at, id));
+            }
+            if let Some(at) = deadline {
+                self.deadlines.insert((at, id));
+            }
+            task.queued = deadline;
+        }
+        let Some(watcher) = &self.watcher else { return };
+        match (task.service.fault(), task.watch) {
+            (Some(_), None) => {
+                // Without a watch the operator's change is seen at the next try.
+                task.watch = watcher.mend(&task.dir).ok();
+                self.watches.extend(task.watch.map(|watch| (watch, id)));
+            }
+            (None, Some(watch)) => {
+                watcher.forget(watch);
+                self.watches.remove(&watch);
+                task.watch = None;
+            }
+            (Some(_), Some(_)) | (None, None) => {}
+        }
+    }
+
+    /// Ends the supervision of a service that is down. Its lock is free when this returns.
+    fn leave(&mut self, id: TaskId) {
+        let Some(task) = self.tasks.remove(&id) else { return };
+        if let Some(at) = task.queued {
+            self.deadlines.remove(&(at, id));
+        }
+        if let (Some(watcher), Some(watch)) = (&self.watcher, task.watch) {
+            watcher.forget(watch);
+            self.watches.remove(&watch);
+        }
+        if let Some(pair) = self.pairs.get_mut(&task.entry) {
+            *pair.part_mut(task.part) = None;
+        }
+        self.part_left(task.entry, task.part);
+    }
+
+    /// Looks again for a `log` directory: one may have been made since, or made anew.
+    fn find_logger(&mut self, id: TaskId) {
+        let Some(task) = self.tasks.get(&id) else { return };
+        let (entry, part) = (task.entry, task.part);
+        let lost = task.service.fault().is_some_and(|fault| fault.step == Step::LogPipe);
+        let without = self.pairs.get(&entry).is_some_and(|pair| pair.pipe.is_none());
+        if self.scanner.is_some() && (lost || without && part == Part::Main) {
+            let opened = self.open_logger(entry);
+            self.tell_once(entry, opened);
+        }
+    }
+
+    /// Takes the logger of a service under supervision, where it has one and it is not yet.
+    ///
+    /// # Errors
+    /// There is no pipe: without it the service's words would go astray. A logger that is
+    /// somebody else's is told of here, for the pipe is as good to him.
+    pub(crate) fn open_logger(&mut self, entry: EntryId) -> Result<(), Unable> {
+        let Some(pair) = self.pairs.get(&entry) else { return Ok(()) };
+        let (name, dir) = (format!("{}/{}", pair.name, layout::LOG), pair.dir.join(layout::LOG));
+        let missing = pair.log.is_none();
+        if !dir.is_dir() {
+            return Ok(());
+        }
+        let wanted = Wanted { entry, part: Part::Log, name, dir };
+        self.open_pipe(&wanted)?;
+        if missing {
+            let opened = self.open_task(wanted);
+            self.tell_once(entry, opened);
+        }
+        Ok(())
+    }
+
+    fn open_pipe(&mut self, wanted: &Wanted) -> Result<(), Unable> {
+        let Some(pair) = self.pairs.get_mut(&wanted.entry) else { return Ok(()) };
+        if pair.pipe.as_ref().is_none_or(|pipe| !pipe.is_at(&wanted.dir)) {
+            pair.pipe = Some(LogPipe::open(&wanted.dir, &wanted.name)?);
+        }
+        Ok(())
+    }
+
+    fn is_drained(&self, id: TaskId) -> bool {
+        let dir: Option<&Path> = self.tasks.get(&id).map(|task| task.dir.as_path());
+        dir.is_none_or(pair::is_drained)
+    }
+}

@@ -1,0 +1,92 @@
+//! A service, its logger, and the pipe between them.
+//!
+//! The pipe is a FIFO in the logger's directory, so that it has a name by which both ends can be
+//! opened afresh. We hold a description of our own, reading and writing: the pipe, and what is in
+//! it, outlives the death of either end.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use cli::{Unable, UnableExt as _};
+use contract::layout;
+use sys::{fifo, spawn::Identity};
+
+use crate::files;
+use crate::task::{Part, TaskId};
+
+/// A service of the scan directory, as the engine knows it.
+#[derive(Debug, Default)]
+pub(crate) struct Pair {
+    /// What it is called.
+    pub(crate) name: String,
+    /// Its directory.
+    pub(crate) dir: PathBuf,
+    /// The service itself, while it is supervised.
+    pub(crate) main: Option<TaskId>,
+    /// Its logger, while it is supervised.
+    pub(crate) log: Option<TaskId>,
+    /// What lies between them.
+    pub(crate) pipe: Option<LogPipe>,
+    /// Why a part of it is not supervised, as the operator was last told.
+    pub(crate) told: Option<String>,
+}
+
+impl Pair {
+    pub(crate) fn part_mut(&mut self, part: Part) -> &mut Option<TaskId> {
+        match part {
+            Part::Main => &mut self.main,
+            Part::Log => &mut self.log,
+        }
+    }
+}
+
+/// Our own description of the pipe between a service and its logger.
+#[derive(Debug)]
+pub(crate) struct LogPipe {
+    file: File,
+    /// The FIFO itself, whoever changes its name.
+    pub(crate) identity: Identity,
+}
+
+impl LogPipe {
+    /// Makes and opens the FIFO of the logger in `log_dir`.
+    ///
+    /// # Errors
+    /// The directory cannot be written, or the name is taken by something else.
+    pub(crate) fn open(log_dir: &Path, name: &str) -> Result<Self, Unable> {
+        let path = log_dir.join(layout::LOG_PIPE);
+        let opened = files::make_supervise(&log_dir.join(layout::SUPERVISE))
+            .and_then(|()| fifo::make(&path))
+            .and_then(|()| fifo::open_both(&path))
+            .and_then(|file| file.metadata().map(|meta| (file, meta)));
+        let (file, meta) = opened.unable(format_args!("open {name}/{}", layout::LOG_PIPE))?;
+        Ok(Self { file, identity: Identity { dev: meta.dev(), ino: meta.ino() } })
+    }
+
+    /// Puts a line of ours into the service's own log, where there is room: that is where its
+    /// owner looks.
+    pub(crate) fn note(&mut self, line: &str) {
+        // A full pipe has a reader that stands still; the line was said on standard error as well.
+        let _ = self.file.write(line.as_bytes());
+    }
+
+    /// Whether the logger in `log_dir` would open this very FIFO.
+    pub(crate) fn is_at(&self, log_dir: &Path) -> bool {
+        std::fs::symlink_metadata(log_dir.join(layout::LOG_PIPE))
+            .is_ok_and(|meta| Identity { dev: meta.dev(), ino: meta.ino() } == self.identity)
+    }
+
+    /// Whether nothing waits to be read.
+    pub(crate) fn is_empty(&self) -> bool {
+        fifo::waiting(&self.file).is_ok_and(|bytes| bytes == 0)
+    }
+}
+
+/// Whether nothing waits in the FIFO of the logger in `log_dir`, which we no longer hold.
+pub(crate) fn is_drained(log_dir: &Path) -> bool {
+    let reader = fifo::open_reader(&log_dir.join(layout::LOG_PIPE));
+    // Without a pipe there is nothing left to wait for.
+    !reader.and_then(|reader| fifo::waiting(&reader)).is_ok_and(|bytes| bytes > 0)
+}

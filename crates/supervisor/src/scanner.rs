@@ -1,0 +1,233 @@
+//! svscan's eyes: the scan directory, looked at through inotify, and what follows from it.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use cli::Unable;
+use contract::layout;
+use service::Monotonic;
+use service::scan::{Action, EntryId, Event, Identity, Set, Sighting};
+use sys::inotify::{Watch, Watcher};
+
+use crate::engine::{Engine, Token, now};
+use crate::explain;
+use crate::pair::Pair;
+use crate::task::{Part, Wanted};
+
+/// The scan directory is the working directory.
+const HERE: &str = ".";
+/// How often it is listed where it cannot be watched (daemontools' scan interval).
+const POLL: Duration = Duration::from_secs(5);
+/// No service takes fewer descriptors: its lock and its control FIFO.
+const DESCRIPTORS_PER_SERVICE: u64 = 2;
+
+/// The scan directory.
+#[derive(Debug)]
+pub(crate) struct Scanner {
+    set: Set,
+    /// `None`: it cannot be watched, and is listed every [`POLL`].
+    pub(crate) watch: Option<Watch>,
+    /// When it is to be listed again, where it cannot be watched or could not be listed.
+    list_at: Option<Monotonic>,
+    /// Whether the operator knows that it cannot be listed.
+    unreadable: bool,
+}
+
+impl Scanner {
+    /// Watches the working directory, or arranges for it to be listed. Nothing is looked at yet.
+    pub(crate) fn new(engine: &mut Engine) -> Self {
+        let opened = Watcher::new().and_then(|watcher| {
+            let watch = watcher.scan(Path::new(HERE))?;
+            engine.reactor.add(&watcher, &Token::Watcher)?;
+            Ok((watcher, watch))
+        });
+        let watch = match opened {
+            Ok((watcher, watch)) => {
+                engine.watcher = Some(watcher);
+                Some(watch)
+            }
+            Err(error) => {
+                let (reason, secs) = (cli::reason(&error), POLL.as_secs());
+                engine.voice.warn(format_args!(
+                    "unable to watch the scan directory: {reason}: it is listed every {secs} s"
+                ));
+                None
+            }
+        };
+        let capacity = engine.open_files.hard / DESCRIPTORS_PER_SERVICE;
+        let set = Set::new(usize::try_from(capacity).unwrap_or(usize::MAX));
+        Self { set, watch, list_at: None, unreadable: false }
+    }
+
+    /// When to look again, should nothing happen sooner.
+    pub(crate) fn deadline(&self) -> Option<Monotonic> {
+        [self.list_at, self.set.deadline()].into_iter().flatten().min()
+    }
+}
+
+impl Engine {
+    /// Takes over the scan directory and starts what is there.
+    pub(crate) fn scan(&mut self, scanner: Scanner) {
+        self.scanner = Some(scanner);
+        self.rescan();
+        if let Some(scanner) = &mut self.scanner {
+            scanner.set.settle();
+        }
+    }
+
+    /// Looks at every name there is, and at every name there was.
+    pub(crate) fn rescan(&mut self) {
+        if self.scanner.is_none() || !self.farewell.is_not_yet() {
+            return;
+        }
+        let listed = list();
+        let Some(scanner) = &mut self.scanner else { return };
+        let failed = listed.is_err();
+        let poll = scanner.watch.is_none() || failed;
+        scanner.list_at = poll.then(|| now().monotonic + POLL);
+        let told = std::mem::replace(&mut scanner.unreadable, failed);
+        let known: Vec<OsString> = scanner.set.names().map(OsStr::to_owned).collect();
+        match listed {
+            Ok(names) => known.into_iter().chain(names).for_each(|name| self.look_at(name)),
+            Err(error) if !told => {
+                let reason = cli::reason(&error);
+                self.voice.warn(format_args!("unable to read directory: {reason}"));
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// Looks at one name of the scan directory, and does what follows.
+    pub(crate) fn look_at(&mut self, name: OsString) {
+        if !self.farewell.is_not_yet() {
+            return;
+        }
+        let event = match sight(Path::new(&name)) {
+            Ok(sighting) => Event::Seen(name, Ok(sighting)),
+            Err(None) => Event::Gone(name),
+            Err(Some(errno)) => Event::Seen(name, Err(errno)),
+        };
+        self.step_scanner(event);
+    }
+
+    pub(crate) fn tick_scanner(&mut self, now: Monotonic) {
+        let Some(scanner) = &self.scanner else { return };
+        if scanner.list_at.is_some_and(|at| now >= at) {
+            self.rescan();
+        } else {
+            scanner.set.due(now).into_iter().for_each(|name| self.look_at(name));
+        }
+    }
+
+    fn step_scanner(&mut self, event: Event) {
+        let Some(scanner) = &mut self.scanner else { return };
+        match scanner.set.step(now().monotonic, event) {
+            Some(Action::Start(entry, name)) => self.start_entry(entry, &name),
+            Some(Action::Rename(entry, name)) => self.rename_entry(entry, &name),
+            Some(Action::Refuse(name, why)) => {
+                self.voice.warn(explain::refusal(&name, &why));
+            }
+            None => {}
+        }
+    }
+
+    /// Supervises what of a service is not supervised yet.
+    fn start_entry(&mut self, entry: EntryId, name: &OsStr) {
+        self.rename_entry(entry, name);
+        let opened = self.open_logger(entry).and_then(|()| self.open_main(entry));
+        self.tell_once(entry, opened);
+    }
+
+    fn open_main(&mut self, entry: EntryId) -> Result<(), Unable> {
+        match self.pairs.get(&entry) {
+            Some(Pair { main: None, name, dir, .. }) => {
+                let (name, dir) = (name.clone(), dir.clone());
+                self.open_task(Wanted { entry, part: Part::Main, name, dir })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn rename_entry(&mut self, entry: EntryId, name: &OsStr) {
+        let pair = self.pairs.entry(entry).or_default();
+        pair.name = name.display().to_string();
+        pair.dir = lasting_path(Path::new(name));
+        let (name, dir) = (pair.name.clone(), pair.dir.clone());
+        if let Some(task) = pair.log.and_then(|log| self.tasks.get_mut(&log)) {
+            task.name = format!("{name}/{}", layout::LOG);
+            task.dir = dir.join(layout::LOG);
+        }
+        if let Some(task) = pair.main.and_then(|main| self.tasks.get_mut(&main)) {
+            (task.name, task.dir) = (name, dir);
+        }
+    }
+
+    /// Tells why a service or its logger could not be taken, unless that was the last told of it,
+    /// and has the set try again later.
+    pub(crate) fn tell_once(&mut self, entry: EntryId, opened: Result<(), Unable>) {
+        let Some(pair) = self.pairs.get_mut(&entry) else { return };
+        let told = match opened {
+            Ok(()) => None,
+            Err(error) => Some(explain::untaken(&error)),
+        };
+        if told.is_some() && pair.told != told {
+            pair.told.clone_from(&told);
+            self.voice.warn(told.unwrap_or_default());
+        } else if told.is_none() {
+            pair.told = None;
+            return;
+        }
+        self.entry_left(entry);
+    }
+
+    /// Something of an entry is not, or no longer, supervised.
+    pub(crate) fn entry_left(&mut self, entry: EntryId) {
+        let Some(pair) = self.pairs.get(&entry) else { return };
+        let all = pair.main.is_none() && pair.log.is_none();
+        self.step_scanner(Event::Left { entry, all });
+        if let Some(scanner) = &self.scanner
+            && all
+            && !scanner.set.contains(entry)
+        {
+            self.pairs.remove(&entry);
+        }
+    }
+}
+
+/// The names in the scan directory, hidden ones left out.
+fn list() -> io::Result<Vec<OsString>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(HERE)? {
+        names.push(entry?.file_name());
+    }
+    names.retain(|name| !name.as_encoded_bytes().starts_with(b"."));
+    Ok(names)
+}
+
+/// What a name is; `Err(None)`: there is no such name.
+fn sight(name: &Path) -> Result<Sighting, Option<i32>> {
+    let errno = |error: io::Error| Some(error.raw_os_error().unwrap_or_default());
+    let own = match fs::symlink_metadata(name) {
+        Ok(own) => own,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(None),
+        Err(error) => return Err(errno(error)),
+    };
+    let meta = if own.is_symlink() { fs::metadata(name).map_err(errno)? } else { own.clone() };
+    Ok(Sighting {
+        identity: Identity { dev: meta.dev(), ino: meta.ino() },
+        is_dir: meta.is_dir(),
+        is_link: own.is_symlink(),
+        changed: i128::from(meta.ctime()) * 1_000_000_000 + i128::from(meta.ctime_nsec()),
+    })
+}
+
+/// A path that stays right when the link of that name goes: its target. A directory's own name
+/// is shorter, and goes with it anyway.
+fn lasting_path(name: &Path) -> PathBuf {
+    let target = if name.is_symlink() { fs::canonicalize(name).ok() } else { None };
+    target.unwrap_or_else(|| name.to_owned())
+}

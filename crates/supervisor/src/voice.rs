@@ -1,0 +1,81 @@
+//! What is said on standard error: a sentence a line, and never a reason to wait.
+//!
+//! Standard error often ends in a pipe to readproctitle or to a logger. Should that stand still, we
+//! must not: what cannot be said is counted, and the count is said when it can be.
+
+use std::fmt;
+use std::io::{self, Write as _};
+
+use sys::fifo;
+
+/// The longest line: what a pipe takes in one piece (`PIPE_BUF`).
+const LINE_MAX: usize = 4096;
+
+/// Standard error.
+#[derive(Debug)]
+pub(crate) struct Voice {
+    program: &'static str,
+    unsaid: u64,
+}
+
+impl Voice {
+    pub(crate) fn new(program: &'static str) -> Self {
+        Self { program, unsaid: 0 }
+    }
+
+    /// Says `program: warning: sentence`, or counts it. Gives the line.
+    pub(crate) fn warn(&mut self, sentence: impl fmt::Display) -> String {
+        let line = line(self.program, "warning", sentence);
+        self.say(&line);
+        line
+    }
+
+    /// Says `program: info: sentence`, or counts it. Gives the line.
+    pub(crate) fn tell(&mut self, sentence: impl fmt::Display) -> String {
+        let line = line(self.program, "info", sentence);
+        self.say(&line);
+        line
+    }
+
+    fn say(&mut self, line: &str) {
+        if self.unsaid > 0 {
+            let unsaid = format!("{} messages are missing here: nobody read them", self.unsaid);
+            if write(&self::line(self.program, "warning", unsaid)) {
+                self.unsaid = 0;
+            }
+        }
+        if !write(line) {
+            self.unsaid += 1;
+        }
+    }
+}
+
+fn line(program: &str, kind: &str, sentence: impl fmt::Display) -> String {
+    let mut line = format!("{program}: {kind}: {sentence}").replace('\n', "?");
+    let mut end = line.len().min(LINE_MAX - 1);
+    while !line.is_char_boundary(end) {
+        end -= 1;
+    }
+    line.truncate(end);
+    line.push('\n');
+    line
+}
+
+/// One write, where it would not wait.
+fn write(line: &str) -> bool {
+    let mut stderr = io::stderr();
+    fifo::is_writable(&stderr) && stderr.write_all(line.as_bytes()).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_one_line_of_a_bounded_length() {
+        let long = "ä\n".repeat(LINE_MAX);
+        let line = line("svscan", "warning", long);
+        assert!(line.len() <= LINE_MAX && line.ends_with('\n'), "{}", line.len());
+        assert_eq!(line.matches('\n').count(), 1);
+    }
+}

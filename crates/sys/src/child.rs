@@ -1,0 +1,83 @@
+//! Our children: signal them, reap them, and become the parent of their orphans.
+
+use std::io;
+
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use nix::unistd::Pid;
+
+/// How a child ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It exited with this code.
+    Exited(i32),
+    /// The signal of this number ended it.
+    Signalled(i32),
+}
+
+/// Reaps one child that has ended; `None` where none has, or where there are no children.
+///
+/// A single SIGCHLD may stand for many ends: call it until it says `None`.
+///
+/// # Errors
+/// waitid(2), but for ECHILD and EINTR.
+pub fn reap() -> io::Result<Option<(u32, Ended)>> {
+    match waitid(Id::All, WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG) {
+        Ok(status) => Ok(ended(status)),
+        Err(nix::Error::ECHILD | nix::Error::EINTR) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn ended(status: WaitStatus) -> Option<(u32, Ended)> {
+    let (pid, how) = match status {
+        WaitStatus::Exited(pid, code) => (pid, Ended::Exited(code)),
+        WaitStatus::Signaled(pid, signal, _) => (pid, Ended::Signalled(signal as i32)),
+        // Nobody asked for stops, continues and traces.
+        WaitStatus::Stopped(..)
+        | WaitStatus::PtraceEvent(..)
+        | WaitStatus::PtraceSyscall(_)
+        | WaitStatus::Continued(_)
+        | WaitStatus::StillAlive => return None,
+    };
+    u32::try_from(pid.as_raw()).ok().map(|pid| (pid, how))
+}
+
+/// Whether any child is left, ended or not.
+#[must_use]
+pub fn any_left() -> bool {
+    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    !matches!(waitid(Id::All, flags), Err(nix::Error::ECHILD))
+}
+
+/// Sends the signal of this number to a child that has not been reaped.
+///
+/// # Errors
+/// `ESRCH` where there is no such process, `EPERM` where it has become somebody else's.
+/// `EINVAL` for 0, for pid 1 and for numbers that are none: a signal to a group or to all is
+/// never sent from here.
+pub fn signal(pid: u32, number: i32) -> io::Result<()> {
+    let pid = i32::try_from(pid).map_err(|_| io::ErrorKind::InvalidInput)?;
+    if pid <= 1 {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    Ok(kill(Pid::from_raw(pid), Signal::try_from(number)?)?)
+}
+
+/// Makes us the parent of every orphan among our descendants (`PR_SET_CHILD_SUBREAPER`).
+///
+/// # Errors
+/// prctl(2); a sandbox may refuse it, then orphans go to process 1.
+pub fn become_subreaper() -> io::Result<()> {
+    Ok(nix::sys::prctl::set_child_subreaper(true)?)
+}
+
+/// The pids of our children, ended ones too, as /proc lists them.
+///
+/// # Errors
+/// No /proc, or a kernel without `CONFIG_PROC_CHILDREN`.
+pub fn list() -> io::Result<Vec<u32>> {
+    let pid = std::process::id();
+    let text = std::fs::read_to_string(format!("/proc/self/task/{pid}/children"))?;
+    Ok(text.split_ascii_whitespace().filter_map(|word| word.parse().ok()).collect())
+}

@@ -1,0 +1,437 @@
+//! Start a program: what the child does between its birth and `execve` is data ([`Step`]),
+//! prepared before and walked after.
+//!
+//! # Two ways
+//! *Borrowed* is the usual one: `clone(CLONE_VM | CLONE_VFORK)`. The child runs in our memory, on a
+//! stack of its own, while we sleep; so nothing is copied and a failed step comes back as a value.
+//! The descriptor table is shared as well (`CLONE_FILES`) and left by `close_range(UNSHARE)`, the
+//! child's first call: a plain vfork copies the whole table, which with 1000 services is most of
+//! the cost of a start. Where that call is refused (old kernel, seccomp) the table is copied after
+//! all.
+//!
+//! *Apart* is a plain fork. We do not wait for it: whoever owns the service directory may make
+//! `open` or `execve` hang (a lease, a dead network file system), and must not stop everybody. What
+//! failed comes back through a pipe, when the child has ended.
+//!
+//! # What the child may do
+//! It shares our memory, so it only makes system calls on what was prepared: it allocates nothing,
+//! locks nothing, formats nothing, drops nothing, and does not return.
+
+use std::ffi::{CStr, CString};
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStringExt as _;
+use std::ptr;
+
+use nix::errno::Errno;
+use nix::sys::signal::SigSet;
+
+use crate::entry;
+use crate::limits::OpenFiles;
+
+/// Enough for the deepest call the child makes, a handful of system calls.
+const STACK_LEN: usize = 64 * 1024;
+/// What overruns the stack hits this page and ends the child, not us.
+const GUARD_LEN: usize = 4096;
+/// The exit code of a child that never became its program (daemontools).
+const EXIT_NOT_STARTED: i32 = 111;
+/// The first descriptor a program does not inherit.
+const FIRST_OWN_FD: RawFd = 3;
+
+/// Device and inode: what a file is, whatever it is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Identity {
+    /// `st_dev`
+    pub dev: u64,
+    /// `st_ino`
+    pub ino: u64,
+}
+
+/// Which end of a FIFO the program gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PipeEnd {
+    /// Its descriptor 0, read-only: it sees the end of the pipe.
+    Stdin,
+    /// Its descriptor 1, read-write: a write waits for a reader and never fails for want of one.
+    Stdout,
+}
+
+/// What the child does before it becomes the program.
+#[derive(Debug, Clone, Copy)]
+pub enum Step<'a> {
+    /// Make the directory the working directory, if it is still the one we know.
+    Enter(&'a CStr, Identity),
+    /// Open a FIFO afresh, if it is still the one we know: nobody gets a description of ours.
+    Pipe(&'a CStr, Identity, PipeEnd),
+    /// Lead a session of its own.
+    Session,
+    /// Have these limits of open files.
+    OpenFiles(OpenFiles),
+    /// Have the signal mask and the SIGPIPE that we were given ourselves.
+    Signals,
+}
+
+/// A program and the way to it.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan<'a> {
+    /// Walked in order.
+    pub steps: &'a [Step<'a>],
+    /// What to execute; a path with a slash in it. It gets this as its only argument.
+    pub program: &'a CStr,
+}
+
+/// How much the way is trusted not to hang.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// We sleep until the program runs.
+    Borrowed,
+    /// We do not wait.
+    Apart,
+}
+
+/// A program that was started.
+#[derive(Debug)]
+pub enum Started {
+    /// It runs.
+    Runs(u32),
+    /// There is a process; what became of it is known when it has ended.
+    Forked(u32, Verdict),
+}
+
+/// What will be known of a child that was forked, when it has ended.
+#[derive(Debug)]
+pub struct Verdict(OwnedFd);
+
+/// Why there is no program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Failed {
+    /// What failed.
+    pub at: Place,
+    /// The errno.
+    pub errno: i32,
+}
+
+/// What failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// No process could be made.
+    Fork,
+    /// [`Step::Enter`]
+    Enter,
+    /// [`Step::Pipe`]
+    Pipe,
+    /// Any other step.
+    Setup,
+    /// The program could not be executed.
+    Exec,
+}
+
+impl Place {
+    /// Every place, numbered for a child's report.
+    const ALL: [Self; 5] = [Self::Fork, Self::Enter, Self::Pipe, Self::Setup, Self::Exec];
+
+    const fn of(step: &Step<'_>) -> Self {
+        match step {
+            Step::Enter(..) => Self::Enter,
+            Step::Pipe(..) => Self::Pipe,
+            Step::Session | Step::OpenFiles(_) | Step::Signals => Self::Setup,
+        }
+    }
+}
+
+/// Starts programs.
+#[derive(Debug)]
+pub struct Spawner {
+    stack: Stack,
+    shares_table: bool,
+    environment: Environment,
+    mask: SigSet,
+}
+
+impl Spawner {
+    /// `mask` is the signal mask that programs start with.
+    ///
+    /// # Errors
+    /// mmap(2): no memory for the child's stack.
+    pub fn new(mask: SigSet) -> io::Result<Self> {
+        Ok(Self {
+            stack: Stack::new()?,
+            shares_table: close_range(RawFd::MAX, libc::CLOSE_RANGE_UNSHARE) == 0,
+            environment: Environment::capture(),
+            mask,
+        })
+    }
+
+    /// Starts a program.
+    ///
+    /// # Errors
+    /// [`Failed`]; after [`Way::Apart`] only what fails before the fork, the rest is in the
+    /// [`Verdict`].
+    pub fn start(&mut self, plan: &Plan<'_>, way: Way) -> Result<Started, Failed> {
+        match way {
+            Way::Borrowed => self.borrow(plan).map(Started::Runs),
+            Way::Apart => self.fork(plan),
+        }
+    }
+
+    fn orders<'a>(&'a self, plan: &'a Plan<'a>) -> Orders<'a> {
+        let argv = [plan.program.as_ptr(), ptr::null()];
+        let envp = self.environment.pointers.as_ptr();
+        Orders { plan, argv, envp, mask: &self.mask, unshare: false, failed: None }
+    }
+
+    fn borrow(&self, plan: &Plan<'_>) -> Result<u32, Failed> {
+        let mut orders = self.orders(plan);
+        orders.unshare = self.shares_table;
+        let table = if self.shares_table { libc::CLONE_FILES } else { 0 };
+        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD | table;
+        // SAFETY: the stack is ours, big enough and not in use, for we sleep (VFORK) until the
+        // child has executed or ended; `orders` lives until then; `child` keeps to what a child in
+        // our memory may do.
+        let pid = unsafe { libc::clone(child, self.stack.top(), flags, (&raw mut orders).cast()) };
+        let pid = u32::try_from(pid).map_err(|_| failed_here())?;
+        match orders.failed {
+            None => Ok(pid),
+            Some(failed) => {
+                let child = nix::unistd::Pid::from_raw(pid.cast_signed());
+                // It is ending; whoever reaps must not take it for a service.
+                let _ = nix::sys::wait::waitpid(child, None);
+                Err(failed)
+            }
+        }
+    }
+
+    fn fork(&self, plan: &Plan<'_>) -> Result<Started, Failed> {
+        let pipe = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC);
+        let (verdict, report) =
+            pipe.map_err(|errno| Failed { at: Place::Fork, errno: errno as i32 })?;
+        let mut orders = self.orders(plan);
+        // SAFETY: we have a single thread; the child makes only system calls, and does not return.
+        match unsafe { libc::fork() } {
+            0 => {
+                child(ptr::from_mut(&mut orders).cast());
+                send(report.as_raw_fd(), orders.failed);
+                // SAFETY: ends the child without running anything of the parent's.
+                unsafe { libc::_exit(EXIT_NOT_STARTED) }
+            }
+            pid => {
+                let pid = u32::try_from(pid).map_err(|_| failed_here())?;
+                Ok(Started::Forked(pid, Verdict(verdict)))
+            }
+        }
+    }
+}
+
+impl Verdict {
+    /// What failed, if anything did: to be asked once the child has ended, then it never waits.
+    #[must_use]
+    pub fn read(self) -> Option<Failed> {
+        let mut bytes = [0; REPORT_LEN];
+        File::from(self.0).read_exact(&mut bytes).ok()?;
+        let [at, errno @ ..] = bytes;
+        let at = *Place::ALL.get(usize::from(at))?;
+        Some(Failed { at, errno: i32::from_le_bytes(errno) })
+    }
+}
+
+/// A failed child's report: the place and the errno.
+const REPORT_LEN: usize = 5;
+
+fn send(fd: RawFd, failed: Option<Failed>) {
+    let Some(Failed { at, errno }) = failed else { return };
+    let [a, b, c, d] = errno.to_le_bytes();
+    let bytes: [u8; REPORT_LEN] = [at as u8, a, b, c, d];
+    // SAFETY: `bytes` is as long as is said.
+    unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) };
+}
+
+/// What the child is given.
+struct Orders<'a> {
+    plan: &'a Plan<'a>,
+    argv: [*const libc::c_char; 2],
+    envp: *const *const libc::c_char,
+    mask: &'a SigSet,
+    /// Whether the descriptor table is the parent's and to be left first.
+    unshare: bool,
+    failed: Option<Failed>,
+}
+
+/// The child's life before `execve`. It returns only when that failed, with `failed` filled in.
+extern "C" fn child(orders: *mut libc::c_void) -> libc::c_int {
+    // SAFETY: the parent passed a pointer to its `Orders`, which live until we execute or end, and
+    // it does not touch them meanwhile: it sleeps, or it is another process.
+    let orders = unsafe { &mut *orders.cast::<Orders<'_>>() };
+    if orders.unshare {
+        close_range(FIRST_OWN_FD, libc::CLOSE_RANGE_UNSHARE);
+    }
+    for step in orders.plan.steps {
+        if !walk(step, orders.mask) {
+            orders.failed = Some(Failed { at: Place::of(step), errno: Errno::last_raw() });
+            return EXIT_NOT_STARTED;
+        }
+    }
+    let program = orders.plan.program.as_ptr();
+    // SAFETY: a path and two arrays of strings, each ended by a null pointer.
+    unsafe { libc::execve(program, orders.argv.as_ptr(), orders.envp) };
+    orders.failed = Some(Failed { at: Place::Exec, errno: Errno::last_raw() });
+    EXIT_NOT_STARTED
+}
+
+/// One step; `false` leaves the reason in errno.
+fn walk(step: &Step<'_>, mask: &SigSet) -> bool {
+    match *step {
+        Step::Enter(dir, known) => enter(dir, known),
+        Step::Pipe(path, known, end) => open_pipe(path, known, end),
+        // SAFETY: takes nothing.
+        Step::Session => (unsafe { libc::setsid() }) >= 0,
+        Step::OpenFiles(limits) => {
+            let limit = libc::rlimit { rlim_cur: limits.soft, rlim_max: limits.hard };
+            // SAFETY: `limit` lives through the call.
+            (unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }) == 0
+        }
+        Step::Signals => {
+            entry::restore_sigpipe();
+            let mask: *const libc::sigset_t = mask.as_ref();
+            // SAFETY: the mask lives as long as the parent; a null old mask is allowed.
+            (unsafe { libc::sigprocmask(libc::SIG_SETMASK, mask, ptr::null_mut()) }) == 0
+        }
+    }
+}
+
+fn enter(dir: &CStr, known: Identity) -> bool {
+    // SAFETY: a C string.
+    if unsafe { libc::chdir(dir.as_ptr()) } != 0 {
+        return false;
+    }
+    let mut stat = std::mem::MaybeUninit::<libc::stat>::zeroed();
+    // SAFETY: a C string, and room for one stat.
+    if unsafe { libc::stat(c".".as_ptr(), stat.as_mut_ptr()) } != 0 {
+        return false;
+    }
+    // SAFETY: the call has filled it in.
+    is_known(&unsafe { stat.assume_init() }, known, libc::S_IFDIR)
+}
+
+fn open_pipe(path: &CStr, known: Identity, end: PipeEnd) -> bool {
+    let (access, onto) = match end {
+        PipeEnd::Stdin => (libc::O_RDONLY, libc::STDIN_FILENO),
+        PipeEnd::Stdout => (libc::O_RDWR, libc::STDOUT_FILENO),
+    };
+    let flags = access | libc::O_NONBLOCK | libc::O_NOFOLLOW | libc::O_NOCTTY | libc::O_CLOEXEC;
+    // SAFETY: a C string.
+    let fd = unsafe { libc::open(path.as_ptr(), flags) };
+    if fd < 0 {
+        return false;
+    }
+    let mut stat = std::mem::MaybeUninit::<libc::stat>::zeroed();
+    // SAFETY: room for one stat.
+    if unsafe { libc::fstat(fd, stat.as_mut_ptr()) } != 0 {
+        return false;
+    }
+    // SAFETY: the call has filled it in.
+    if !is_known(&unsafe { stat.assume_init() }, known, libc::S_IFIFO) {
+        return false;
+    }
+    // SAFETY: F_SETFL takes a number. The description is fresh, so only the program is concerned.
+    if unsafe { libc::fcntl(fd, libc::F_SETFL, access) } != 0 {
+        return false;
+    }
+    // SAFETY: two numbers; the copy is without FD_CLOEXEC, the original goes at `execve`.
+    unsafe { libc::dup2(fd, onto) >= 0 }
+}
+
+fn is_known(stat: &libc::stat, known: Identity, kind: libc::mode_t) -> bool {
+    let same = Identity { dev: stat.st_dev, ino: stat.st_ino } == known;
+    if same && stat.st_mode & libc::S_IFMT == kind {
+        return true;
+    }
+    Errno::ESTALE.set();
+    false
+}
+
+fn failed_here() -> Failed {
+    Failed { at: Place::Fork, errno: Errno::last_raw() }
+}
+
+/// `close_range(first, ~0, flags)`; negative where the kernel or a sandbox refuses.
+fn close_range(first: RawFd, flags: libc::c_uint) -> libc::c_long {
+    // SAFETY: takes three numbers. The callers close only what nobody of them owns: nothing
+    // (`RawFd::MAX`), or the child's own copy of the table.
+    unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, flags) }
+}
+
+/// Marks every descriptor from 3 on as close-on-exec: what we were given by accident stays with us.
+pub fn keep_descriptors_to_ourselves() {
+    if close_range(FIRST_OWN_FD, libc::CLOSE_RANGE_CLOEXEC) == 0 {
+        return;
+    }
+    let Ok(entries) = std::fs::read_dir("/proc/self/fd") else { return };
+    for entry in entries.flatten() {
+        let fd = entry.file_name().to_str().and_then(|name| name.parse::<RawFd>().ok());
+        if let Some(fd) = fd.filter(|fd| *fd >= FIRST_OWN_FD) {
+            // SAFETY: takes numbers; at worst the descriptor is closed by now and nothing happens.
+            unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
+        }
+    }
+}
+
+/// The environment as `execve` takes it. It does not change in our lifetime.
+#[derive(Debug)]
+struct Environment {
+    /// Points into `_strings`, and ends with a null pointer.
+    pointers: Vec<*const libc::c_char>,
+    _strings: Vec<CString>,
+}
+
+impl Environment {
+    fn capture() -> Self {
+        let strings: Vec<CString> = std::env::vars_os()
+            .filter_map(|(name, value)| {
+                let mut pair = name.into_vec();
+                pair.push(b'=');
+                pair.extend(value.into_vec());
+                CString::new(pair).ok()
+            })
+            .collect();
+        let mut pointers: Vec<_> = strings.iter().map(|string| string.as_ptr()).collect();
+        pointers.push(ptr::null());
+        Self { pointers, _strings: strings }
+    }
+}
+
+/// The child's stack, with a page below it that ends who overruns it.
+#[derive(Debug)]
+struct Stack {
+    base: *mut libc::c_void,
+}
+
+impl Stack {
+    fn new() -> io::Result<Self> {
+        let protection = libc::PROT_READ | libc::PROT_WRITE;
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK;
+        let len = GUARD_LEN + STACK_LEN;
+        // SAFETY: a new mapping where the kernel likes; nothing of ours is there.
+        let base = unsafe { libc::mmap(ptr::null_mut(), len, protection, flags, -1, 0) };
+        if base == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the first page of the mapping just made, in which nothing lies yet.
+        if unsafe { libc::mprotect(base, GUARD_LEN, libc::PROT_NONE) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(Self { base })
+    }
+
+    /// Where it begins: it grows downwards. Aligned as every mapping's end is.
+    fn top(&self) -> *mut libc::c_void {
+        self.base.wrapping_byte_add(GUARD_LEN + STACK_LEN)
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        // SAFETY: the mapping made in `new`; no child runs on it, for we do.
+        unsafe { libc::munmap(self.base, GUARD_LEN + STACK_LEN) };
+    }
+}

@@ -1,0 +1,181 @@
+//! A log directory: `current`, and the old files beside it. What is to be done with them is decided
+//! in the `logger` crate; here it is done.
+
+use std::ffi::OsStr;
+use std::fs::{DirBuilder, File};
+use std::io::{self, ErrorKind, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
+
+use cli::UnableExt as _;
+use logger::{CURRENT, Fill, LOCK, Labels, LogSpec, PROCESSED, Piece, Progress, Step, WHOLE};
+use logger::{recovery, rotation};
+use sys::dir::Dir;
+
+use super::signals::Signals;
+use super::trouble::{Trouble, insist};
+
+mod steps;
+
+/// A log directory that is locked and ready to be written.
+#[derive(Debug)]
+pub(super) struct Log<'a> {
+    spec: LogSpec,
+    /// The directory's name in messages.
+    name: String,
+    dir: Dir,
+    /// Held as long as the log.
+    _lock: File,
+    /// `None` before the first [`Step::Begin`].
+    current: Option<File>,
+    fill: Fill,
+    labels: Labels,
+    signals: &'a Signals,
+    /// What old files could not be pruned for, where it has been said.
+    prune_trouble: Option<String>,
+    given_up: Option<Trouble>,
+    /// Bytes that were to be written and were not.
+    lost: usize,
+}
+
+impl<'a> Log<'a> {
+    /// Opens the directory, makes it where it is missing, locks it, and recovers what an outage has
+    /// left.
+    pub(super) fn open(spec: &LogSpec, signals: &'a Signals) -> anyhow::Result<Self> {
+        let path = Path::new(OsStr::from_bytes(&spec.dir));
+        let name = path.display().to_string();
+        // Where this fails, opening it will tell.
+        let _ = DirBuilder::new().mode(0o700).create(path);
+        let dir = Dir::open(path).unable(format_args!("open directory {name}"))?;
+        let lock = sys::lock::acquire_now(&path.join(LOCK));
+        let mut log = Self {
+            spec: spec.clone(),
+            dir,
+            _lock: lock.unable(format_args!("lock directory {name}"))?,
+            name,
+            current: None,
+            fill: Fill::new(0, spec.size),
+            labels: Labels::default(),
+            signals,
+            prune_trouble: None,
+            given_up: None,
+            lost: 0,
+        };
+        log.recover()?;
+        Ok(log)
+    }
+
+    /// Writes `lines`; returns when it is done, or given up after SIGTERM.
+    pub(super) fn write(&mut self, lines: &[u8]) {
+        let mut rest = lines;
+        if self.given_up.is_none() {
+            self.given_up = self.write_all(&mut rest).err();
+        }
+        self.lost += rest.len();
+    }
+
+    /// Ends the current file now, unless it is empty.
+    pub(super) fn end_file(&mut self) {
+        if self.given_up.is_none() && !self.fill.is_empty() {
+            self.given_up = self.rotate().err();
+        }
+    }
+
+    /// Whether SIGTERM came while something did not work.
+    pub(super) fn has_given_up(&self) -> bool {
+        self.given_up.is_some()
+    }
+
+    /// Ends the log cleanly, or says as a sentence why not. `current` is then left as an outage
+    /// would leave it, and the next run keeps it as an unfinished file.
+    pub(super) fn end(mut self) -> Option<String> {
+        let trouble = match self.given_up.take() {
+            Some(trouble) => trouble,
+            None => self.close().err()?,
+        };
+        Some(match self.lost {
+            0 => trouble.to_string(),
+            lost => format!("{trouble}; {lost} bytes for it are lost"),
+        })
+    }
+
+    fn close(&mut self) -> Result<(), Trouble> {
+        insist(self.signals, &self.name, || self.sync_current())?;
+        insist(self.signals, &self.name, || self.end_current())
+    }
+
+    fn recover(&mut self) -> anyhow::Result<()> {
+        let Self { dir, labels, name, .. } = &mut *self;
+        dir.each_name(|name| labels.note(name)).unable(format_args!("read {name}"))?;
+        let progress = Progress {
+            current_whole: self.is_whole(CURRENT)?,
+            processed_whole: self.is_whole(PROCESSED)?,
+        };
+        for step in recovery(progress) {
+            // What lies there already must not be lost for a disk that is full just now; all else
+            // that fails is a directory that cannot be a log.
+            if matches!(step, Step::Label(..)) {
+                self.insist_on(*step)?;
+            } else {
+                self.perform(*step)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_whole(&self, name: &'static str) -> Result<bool, Trouble> {
+        let found = self.dir.find(name.as_ref()).map_err(self.unable("stat", name))?;
+        Ok(found.is_some_and(|found| found.mode & WHOLE != 0))
+    }
+
+    /// Writes from the start of `rest` and takes away what is written.
+    fn write_all(&mut self, rest: &mut &[u8]) -> Result<(), Trouble> {
+        while !rest.is_empty() {
+            match self.fill.next(rest) {
+                Piece::Rotate => self.rotate()?,
+                Piece::Write { len, last } => {
+                    let (piece, after) = rest.split_at(len);
+                    let written = insist(self.signals, &self.name, || self.write_once(piece))?;
+                    self.fill.add(written);
+                    *rest = rest.get(written..).unwrap_or(after);
+                    if last && written == len {
+                        self.rotate()?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn write_once(&self, piece: &[u8]) -> Result<usize, Trouble> {
+        loop {
+            let written = match self.current.as_ref() {
+                Some(mut current) => current.write(piece),
+                None => Err(ErrorKind::NotFound.into()),
+            };
+            match written {
+                Ok(0) => return Err(self.unable("write to", CURRENT)(ErrorKind::WriteZero.into())),
+                Ok(written) => return Ok(written),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.unable("write to", CURRENT)(error)),
+            }
+        }
+    }
+
+    fn rotate(&mut self) -> Result<(), Trouble> {
+        let steps = rotation(self.spec.processor.is_some());
+        steps.iter().try_for_each(|step| self.insist_on(*step))
+    }
+
+    fn insist_on(&mut self, step: Step) -> Result<(), Trouble> {
+        let (signals, name) = (self.signals, self.name.clone());
+        insist(signals, &name, || self.perform(step))
+    }
+
+    /// `unable to VERB DIR/FILE`, for what the kernel says.
+    fn unable(&self, verb: &str, file: &str) -> impl Fn(io::Error) -> Trouble + use<> {
+        let what = format!("{verb} {}/{file}", self.name);
+        move |error| Trouble::unable(&what, error)
+    }
+}

@@ -1,0 +1,21 @@
+//! svscan and supervise as a whole, with real processes: what keepup promises beyond daemontools.
+//!
+//! What the original promises as well is in `tests/compliance`, where it is tried on both.
+
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod life;
+mod process_one;
+mod scan;
+mod start;
+mod stop;
+
+use support::{Pair, Sandbox, Suite};
+
+/// A sandbox for our own programs.
+fn sandbox() -> Sandbox {
+    Sandbox::new(Pair { tools: Suite::Ours, daemon: Suite::Ours })
+}
