@@ -47,7 +47,7 @@ fn run_has_no_signal_blocked_and_none_ignored_by_supervise(sandbox: &Sandbox) {
     sandbox.supervise_up(&service);
     let facts = format!("/proc/{}/status", service.pid());
     sandbox.wait_until("run is executed", || {
-        fs::read_to_string(&facts).is_ok_and(|facts| facts.starts_with("Name:\ttail\n"))
+        fs::read_to_string(&facts).is_ok_and(|facts| facts.starts_with("Name:\trun\n"))
     });
     let list = format!("grep -E '^(SigBlk|SigPnd|ShdPnd|SigIgn):' {facts}");
     let ignored = sandbox.shell("grep '^SigIgn:' /proc/self/status").text();
