@@ -12,6 +12,7 @@ each_suite!(
     run_has_no_signal_blocked_and_none_ignored_by_supervise,
     run_has_the_descriptors_of_supervise_and_no_others,
     run_has_the_environment_of_supervise,
+    run_finds_its_supervise_and_may_write_to_it,
     a_directory_has_one_supervise,
     supervise_takes_exactly_one_directory,
     a_directory_that_is_none_is_111,
@@ -70,6 +71,21 @@ fn run_has_the_environment_of_supervise(sandbox: &Sandbox) {
     sandbox.daemon_by_shell("COLOUR='dark red'; export COLOUR; exec supervise s");
     sandbox.wait_until("run has looked around", || service.read("colour").ends_with('\n'));
     assert_eq!(service.read("colour"), "dark red\n");
+}
+
+/// `svc -d .` in a run script is an old way to say "never again": control and ok are there first.
+fn run_finds_its_supervise_and_may_write_to_it(sandbox: &Sandbox) {
+    const SERVICES: usize = 24;
+    let script = "svok .; echo $? >found.new; svc -d . 2>warning; mv found.new found";
+    let services: Vec<Service> =
+        (0..SERVICES).map(|n| sandbox.running(&format!("scan/s{n}"), script)).collect();
+    sandbox.expect_failure_on_ours("a service is started before its control and ok are opened");
+    sandbox.svscan();
+    for service in services {
+        sandbox.wait_until("run has looked around", || service.has("found"));
+        assert_eq!((service.read("found"), service.read("warning")), ("0\n".into(), String::new()));
+        sandbox.wait_until("it is down", || service.pid() == 0 && service.want() == Some(b'd'));
+    }
 }
 
 fn a_directory_has_one_supervise(sandbox: &Sandbox) {
