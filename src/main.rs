@@ -87,14 +87,14 @@ fn unknown(name: &OsStr) -> ExitCode {
     }
 }
 
+/// Says why on standard error. Where nobody reads it the exit code must do, and not a panic's.
+fn complain(sentence: std::fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stderr(), "{sentence}");
+}
+
 fn print(text: &str) -> ExitCode {
     match std::io::stdout().write_all(text.as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::from(EXIT_TEMPORARY),
     }
-}
-
-/// A standard error that nobody reads must not become a panic.
-fn complain(sentence: std::fmt::Arguments<'_>) {
-    let _ = writeln!(std::io::stderr(), "{sentence}");
 }

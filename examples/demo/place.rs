@@ -126,8 +126,8 @@ impl Place {
 /// The `run` of a time service for the demo.
 fn write_run(run: &Path, name: &str, port: u16) -> io::Result<()> {
     let arguments = match name {
-        "ntp-local-reference" => format!("--observe -l 127.0.0.1:{port}"),
-        _ => format!("--observe -p 127.0.0.1:{port}"),
+        "ntp-local-reference" => format!("-n --observe --serve 127.0.0.1:{port}"),
+        _ => format!("-n --observe -p 127.0.0.1:{port}"),
     };
     fs::write(run, format!("#!/bin/sh\nexec 2>&1\nexec ntpd {arguments}\n"))?;
     fs::set_permissions(run, Permissions::from_mode(0o755))

@@ -94,7 +94,7 @@ fn read_status(path: &Path) -> Result<Status, Cow<'static, str>> {
     let unable = |what: &str, error: &io::Error| {
         Cow::Owned(format!("unable to {what} supervise/status: {}", cli::reason(error)))
     };
-    let mut file = sys::fifo::open_reader(path).map_err(|error| unable("open", &error))?;
+    let mut file = sys::fifo::open_whatever(path).map_err(|error| unable("open", &error))?;
     let mut bytes = [0; status::LEN];
     let read = file.read(&mut bytes).map_err(|error| unable("read", &error))?;
     bytes

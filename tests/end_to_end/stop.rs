@@ -95,7 +95,7 @@ fn a_service_that_ignores_term_is_killed_after_the_grace_and_no_sooner() {
     let deaf = "trap 'echo deaf >>heard' TERM\necho up >up\nwhile :; do sleep 0.1; done";
     let service = sandbox.running("a", deaf);
     sandbox.link(&service, "a");
-    let svscan = sandbox.daemon("svscan", &["--grace", "2s", "scan"]);
+    let svscan = sandbox.daemon("svscan", &["--grace", "6s", "scan"]);
     sandbox.wait_until("the trap is set", || service.has("up"));
     let pid = service.pid();
     term(svscan.pid);

@@ -69,7 +69,7 @@ pub enum Event {
 pub enum Action {
     /// Supervise what of this service is not supervised yet; it is called so now.
     Start(EntryId, OsString),
-    /// The service is called so now.
+    /// The service is called so, or still called so; its directory may be elsewhere by now.
     Rename(EntryId, OsString),
     /// Tell the operator, once, that this name is not served.
     Refuse(OsString, Refusal),
@@ -100,8 +100,8 @@ enum Phase {
     Settling { quiet_at: Monotonic, changed: i128 },
     /// Supervised.
     Running,
-    /// Told to leave, and gone.
-    Left { back_at: Monotonic },
+    /// Told to leave, and gone; where not `all` of it is, its logger (or the service) goes on.
+    Left { back_at: Monotonic, all: bool },
 }
 
 #[derive(Debug)]
@@ -123,6 +123,8 @@ pub struct Set {
     identities: HashMap<Identity, EntryId>,
     /// Names to be looked at again, and when.
     looks: BTreeMap<OsString, Monotonic>,
+    /// Services that are no longer of the set, and nobody was told.
+    forgotten: Vec<EntryId>,
     next: u32,
 }
 
@@ -137,6 +139,7 @@ impl Set {
             entries: BTreeMap::new(),
             identities: HashMap::new(),
             looks: BTreeMap::new(),
+            forgotten: Vec::new(),
             next: 0,
         }
     }
@@ -151,10 +154,10 @@ impl Set {
         self.names.keys().map(OsString::as_os_str)
     }
 
-    /// Whether the service is still one of the set.
-    #[must_use]
-    pub fn contains(&self, entry: EntryId) -> bool {
-        self.entries.contains_key(&entry)
+    /// The services that have ceased to be of the set since the last call: nothing of them is
+    /// supervised, and no name will bring them back.
+    pub fn take_forgotten(&mut self) -> Vec<EntryId> {
+        std::mem::take(&mut self.forgotten)
     }
 
     /// When to look at the names of [`Set::due`].
@@ -237,13 +240,12 @@ impl Set {
         }
         let phase = self.entries.get(&id)?.phase;
         let (phase, action) = match phase {
-            Phase::Running if listed_as.is_some() => (phase, None),
             Phase::Running => (phase, Some(Action::Rename(id, name.clone()))),
             Phase::Settling { quiet_at, changed } if changed == sighting.changed => {
                 self.wait_or_start(now, quiet_at, phase, id, &name)
             }
             Phase::Settling { .. } => (self.settling(now, &name, sighting), None),
-            Phase::Left { back_at } => self.wait_or_start(now, back_at, phase, id, &name),
+            Phase::Left { back_at, .. } => self.wait_or_start(now, back_at, phase, id, &name),
         };
         let entry = self.entries.get_mut(&id)?;
         entry.phase = phase;
@@ -283,28 +285,32 @@ impl Set {
         self.looks.remove(name);
         self.release(name);
         self.names.remove(name);
-        // Another name of the same directory may have been refused for this one's sake.
-        let same = Named::Refused(Refusal::SameAs(name.to_owned()));
-        let other = self.names.iter().find(|(_, named)| **named == same);
-        if let Some((other, _)) = other {
-            self.looks.insert(other.clone(), Monotonic::default());
-        }
         None
     }
 
-    /// A name stops naming the service it named, if it named one. The service itself stays, unless
-    /// it never ran.
+    /// A name stops naming the service it named, if it named one. The service itself stays while
+    /// something of it is supervised.
     fn release(&mut self, name: &OsStr) {
         let Some(Named::Service(id)) = self.names.get(name).cloned() else { return };
         let Some(entry) = self.entries.get_mut(&id) else { return };
         if entry.name.as_deref() == Some(name) {
             entry.name = None;
             match entry.phase {
-                Phase::Running => {}
-                Phase::Settling { .. } | Phase::Left { .. } => self.forget(id),
+                Phase::Running | Phase::Left { all: false, .. } => {}
+                Phase::Settling { .. } | Phase::Left { all: true, .. } => self.forget(id),
             }
         }
         self.names.remove(name);
+        self.look_at_refused_for(name);
+    }
+
+    /// Another name of the same directory may have been refused for this one's sake.
+    fn look_at_refused_for(&mut self, name: &OsStr) {
+        let same = Named::Refused(Refusal::SameAs(name.to_owned()));
+        let other = self.names.iter().find(|(_, named)| **named == same);
+        if let Some((other, _)) = other {
+            self.looks.insert(other.clone(), Monotonic::default());
+        }
     }
 
     fn left(&mut self, now: Monotonic, id: EntryId, all: bool) {
@@ -313,7 +319,7 @@ impl Set {
             Some(name) => {
                 let back_at = now + RETURN;
                 self.looks.insert(name.clone(), back_at);
-                entry.phase = Phase::Left { back_at };
+                entry.phase = Phase::Left { back_at, all };
             }
             None if all => self.forget(id),
             None => {}
@@ -323,6 +329,7 @@ impl Set {
     fn forget(&mut self, id: EntryId) {
         if let Some(entry) = self.entries.remove(&id) {
             self.identities.remove(&entry.identity);
+            self.forgotten.push(id);
         }
     }
 }

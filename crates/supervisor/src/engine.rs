@@ -198,8 +198,10 @@ impl Engine {
     }
 
     fn take_signals(&mut self) {
-        // Each signal waits at most once, so there are no more than there are kinds.
-        while let Ok(Some(number)) = self.signals.next() {
+        // Those that come while these are served wait for the next turn: children that end faster
+        // than they are reaped must not keep us here.
+        for _ in 0..signals::KINDS {
+            let Ok(Some(number)) = self.signals.next() else { return };
             match number {
                 signals::CHLD => self.reap(),
                 signals::TERM | signals::INT => self.stop_all(),

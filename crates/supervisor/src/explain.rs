@@ -1,10 +1,10 @@
 //! The sentences an operator reads: what is wrong, with which file, and how to mend it.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -60,6 +60,9 @@ pub(crate) fn refusal(name: &OsStr, refusal: &Refusal) -> String {
 pub(crate) fn untaken(error: &Unable) -> String {
     if error.error().kind() == io::ErrorKind::WouldBlock {
         return format!("{error}: another supervise runs there");
+    }
+    if error.error().raw_os_error() == Some(sys::EMFILE) {
+        return format!("{error}: raise the limit (ulimit -n) and start svscan again");
     }
     error.to_string()
 }
@@ -128,8 +131,7 @@ fn unfit(run: &Path, errno: i32) -> String {
 
 /// The program that the first line of a script asks for; `None` where it asks for none.
 fn interpreter(run: &Path) -> Option<PathBuf> {
-    let mut options = File::options();
-    let file = options.read(true).custom_flags(sys::fifo::O_NONBLOCK).open(run).ok()?;
+    let file = sys::fifo::open_whatever(run).ok()?;
     let mut start = Vec::new();
     file.take(FIRST_LINE_MAX).read_to_end(&mut start).ok()?;
     let line = start.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
@@ -169,3 +171,6 @@ fn round(pause: Duration) -> String {
 fn words(errno: i32) -> String {
     cli::reason(&io::Error::from_raw_os_error(errno)).into_owned()
 }
+
+#[cfg(test)]
+mod tests;

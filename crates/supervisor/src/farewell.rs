@@ -12,6 +12,7 @@ use contract::{Letter, status::Wish};
 use service::Monotonic;
 use service::scan::EntryId;
 use service::words::{self, Event};
+use sys::spawn::Way;
 use sys::{child, signals};
 
 use crate::engine::{Engine, now};
@@ -109,21 +110,29 @@ impl Engine {
     }
 
     /// Nobody of ours writes to it any more.
-    fn stop_logger(&mut self, entry: EntryId) {
-        let Some(pair) = self.pairs.get_mut(&entry) else { return };
-        let Some(id) = pair.log else { return };
+    pub(crate) fn stop_logger(&mut self, entry: EntryId) {
+        let Some(pair) = self.pairs.get(&entry) else { return };
         let unread = pair.pipe.as_ref().is_some_and(|pipe| !pipe.is_empty());
-        let wanted = self.tasks.get(&id).is_some_and(|task| task.service.view().want == Wish::Up);
-        if unread && wanted {
+        let Some(id) = pair.log else { return self.close_pipe(entry) };
+        let Some(task) = self.tasks.get(&id) else { return };
+        let (up, apart) = (task.service.view().want == Wish::Up, task.way == Way::Apart);
+        if unread && up {
             // It may be down between two lives, with lines waiting. Where it is up, this changes
             // nothing: it is not to be restarted.
             self.feed(id, Event::Letter(Letter::Once));
         }
-        // Only now: the last to close the pipe throws away what is in it.
+        if !(unread && apart) {
+            // What waits in a pipe that nobody holds is lost. A logger that was just started has
+            // opened its end by now; apart it may not have, so there ours stays open.
+            self.close_pipe(entry);
+        }
+        self.feed(id, Event::Stop(self.farewell_of(Part::Log)));
+    }
+
+    fn close_pipe(&mut self, entry: EntryId) {
         if let Some(pair) = self.pairs.get_mut(&entry) {
             pair.pipe = None;
         }
-        self.feed(id, Event::Stop(self.farewell_of(Part::Log)));
     }
 
     fn sweep_when_down(&mut self) {
@@ -137,7 +146,18 @@ impl Engine {
     /// Ends what is left: everything that is our child now is an orphan of a service.
     pub(crate) fn tick_farewell(&mut self, now: Monotonic) {
         let Farewell::Sweeping(sweep) = &mut self.farewell else { return };
-        let left = if child::any_left() { child::list().unwrap_or_default() } else { Vec::new() };
+        let left = match child::list() {
+            Ok(left) => left,
+            Err(error) => {
+                if child::any_left() {
+                    let reason = cli::reason(&error);
+                    self.voice.warn(format_args!(
+                        "unable to list the processes that services left behind: {reason}; leaving them"
+                    ));
+                }
+                Vec::new()
+            }
+        };
         if left.is_empty() {
             self.farewell = Farewell::Over;
         } else if now >= sweep.kill_at + SWEEP_GIVE_UP {

@@ -6,6 +6,7 @@
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
@@ -41,6 +42,11 @@ impl Locked {
         Ok(Self(lock))
     }
 
+    /// The number of its descriptor.
+    pub(crate) fn descriptor(&self) -> u64 {
+        u64::try_from(self.0.as_raw_fd()).unwrap_or(0)
+    }
+
     /// Opens control and then ok: from here on svc, svstat and svok find us.
     ///
     /// # Errors
@@ -60,20 +66,28 @@ impl Locked {
 /// A full disk, a directory that is gone, a file system that has become read-only.
 pub(crate) fn write_status(dir: &Path, status: &Status) -> io::Result<()> {
     let new = dir.join(layout::STATUS_NEW);
-    let mut options = File::options();
-    options.write(true).create(true).truncate(true).mode(0o644).custom_flags(O_NONBLOCK);
-    let mut file = options.open(&new)?;
-    io::Write::write_all(&mut file, &status.encode())?;
+    io::Write::write_all(&mut create_new(&new)?, &status.encode())?;
     fs::rename(&new, dir.join(layout::STATUS))
+}
+
+/// A file that was not there: what an earlier life left under that name goes, and a link that
+/// somebody planted goes with it, instead of being followed to a file of others.
+fn create_new(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create_new(true).mode(0o644);
+    match options.open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            fs::remove_file(path)?;
+            options.open(path)
+        }
+        other => other,
+    }
 }
 
 /// Whether the service is not to be started by itself.
 pub(crate) fn is_down(dir: &Path) -> bool {
     fs::metadata(dir.join(layout::DOWN)).is_ok()
 }
-
-/// Nothing in a service directory is ever opened so that it could keep us waiting.
-const O_NONBLOCK: i32 = sys::fifo::O_NONBLOCK;
 
 /// As daemontools makes it, and as Debian's: a dangling link is a wish for its target.
 pub(crate) fn make_supervise(path: &Path) -> io::Result<()> {
@@ -104,6 +118,7 @@ fn open_ok(dir: &Path, control: &File) -> io::Result<Option<File>> {
     if fs::hard_link(&path, &new).and_then(|()| fs::rename(&new, &ok)).is_ok() {
         return Ok(None);
     }
+    let _ = fs::remove_file(&new);
     fifo::make(&ok)?;
     fifo::open_reader(&ok).map(Some)
 }
@@ -112,3 +127,6 @@ fn is_same(path: &Path, file: &File) -> bool {
     let (Ok(a), Ok(b)) = (fs::symlink_metadata(path), file.metadata()) else { return false };
     (a.dev(), a.ino()) == (b.dev(), b.ino())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,18 +1,17 @@
 //! From a machine's wishes to system calls: the only place where services are started and
 //! signalled.
 
-use std::path::Path;
-
 use cli::{Unable, UnableExt as _};
 use contract::layout;
 use service::scan::EntryId;
-use service::words::{Action, Event, Report, Step};
+use service::words::{Action, Event, Fault, Report, Step};
 use service::{Monotonic, Pid, Signal};
 use sys::child;
 use sys::spawn::{PipeEnd, Started};
 
 use crate::engine::{Engine, Token, now};
 use crate::explain;
+use crate::files::Locked;
 use crate::launch::Launch;
 use crate::pair::{self, LogPipe};
 use crate::task::{self, Part, Task, TaskId, Wanted};
@@ -22,8 +21,6 @@ use crate::task::{self, Part, Task, TaskId, Wanted};
 const ROUNDS_MAX: usize = 4;
 /// Descriptors kept free for control, for looking around and for the way out.
 const DESCRIPTOR_RESERVE: u64 = 32;
-/// What a task may hold: lock, control, and ok where it is a FIFO of its own.
-const DESCRIPTORS_PER_TASK: u64 = 3;
 
 impl Engine {
     /// Gives an event to a service and does what it asks for.
@@ -46,6 +43,30 @@ impl Engine {
         self.queue(id);
         if leaves {
             self.leave(id);
+        } else if self.has_lost_its_directory(id) {
+            self.give_up(id);
+        }
+    }
+
+    /// Whether a service is down because its directory was removed, or is another one by now. Under
+    /// supervise alone that is the working directory, and stays.
+    fn has_lost_its_directory(&self, id: TaskId) -> bool {
+        let Some(task) = self.tasks.get(&id) else { return false };
+        let gone = |fault: Fault| fault.step == Step::Directory && sys::means_gone(fault.errno);
+        self.scanner.is_some()
+            && task.service.pid().is_none()
+            && task.service.fault().is_some_and(gone)
+    }
+
+    /// Nobody can reach a service whose directory is gone. Its name is looked at again, for there may
+    /// be another directory; its logger ends, for nobody writes to it any more, and lets go of what
+    /// the next logger needs.
+    fn give_up(&mut self, id: TaskId) {
+        let Some(task) = self.tasks.get(&id) else { return };
+        let (entry, part) = (task.entry, task.part);
+        self.feed(id, Event::Stop(self.farewell_of(part)));
+        if part == Part::Main {
+            self.stop_logger(entry);
         }
     }
 
@@ -54,18 +75,19 @@ impl Engine {
     /// # Errors
     /// It is somebody else's, its directory cannot be written, or there is no room.
     pub(crate) fn open_task(&mut self, wanted: Wanted) -> Result<(), Unable> {
-        self.check_room(&wanted.name)?;
         let id = self.new_task_id();
         let (entry, part) = (wanted.entry, wanted.part);
         let seed = u64::from(id.0) << 32 | u64::from(sys::clock::monotonic().subsec_nanos());
         let (task, lock) = Task::new(now(), wanted, seed)?;
         let (dir, name) = (task.dir.clone(), task.name.clone());
+        self.check_room(&lock, &name)?;
         self.tasks.insert(id, task);
         if let Some(pair) = self.pairs.get_mut(&entry) {
             *pair.part_mut(part) = Some(id);
         }
-        // Its first status is written before anybody can ask for it.
-        self.feed(id, Event::Tick);
+        // Its first status is there before anybody can ask for it, and its FIFOs before its process
+        // can: a ./run may well call svc.
+        self.publish(id);
         let opened = lock.open(&dir, &name).and_then(|files| {
             let added = self.reactor.add(&files.control, &Token::Control(id));
             added.unable(format_args!("watch {name}/{}", layout::CONTROL)).map(|()| files)
@@ -75,21 +97,20 @@ impl Engine {
                 if let Some(task) = self.tasks.get_mut(&id) {
                     task.files = Some(files);
                 }
+                self.feed(id, Event::Tick);
                 Ok(())
             }
             Err(error) => {
-                // Nobody could control it: it must not run.
+                // Nobody could control it: it is not started.
                 self.feed(id, Event::Stop(self.farewell_of(Part::Main)));
                 Err(error)
             }
         }
     }
 
-    fn check_room(&self, name: &str) -> Result<(), Unable> {
-        let tasks = u64::try_from(self.tasks.len()).unwrap_or(u64::MAX);
-        let pipes = u64::try_from(self.pairs.len()).unwrap_or(u64::MAX);
-        let taken = tasks.saturating_mul(DESCRIPTORS_PER_TASK).saturating_add(pipes);
-        if taken.saturating_add(DESCRIPTOR_RESERVE) < self.open_files.hard {
+    /// Descriptors are given from the lowest free number on, so the last one says how many there are.
+    fn check_room(&self, last: &Locked, name: &str) -> Result<(), Unable> {
+        if last.descriptor().saturating_add(DESCRIPTOR_RESERVE) < self.open_files.hard {
             return Ok(());
         }
         Err(std::io::Error::from_raw_os_error(sys::EMFILE)).unable(format_args!("start {name}"))
@@ -177,7 +198,10 @@ impl Engine {
         match (task.service.fault(), task.watch) {
             (Some(_), None) => {
                 // Without a watch the operator's change is seen at the next try.
-                task.watch = watcher.mend(&task.dir).ok();
+                let watch = watcher.mend(&task.dir).ok();
+                // The scan directory may be a service in itself; its watch is not ours to end.
+                let scan = self.scanner.as_ref().and_then(|scanner| scanner.watch);
+                task.watch = watch.filter(|watch| Some(*watch) != scan);
                 self.watches.extend(task.watch.map(|watch| (watch, id)));
             }
             (None, Some(watch)) => {
@@ -213,7 +237,7 @@ impl Engine {
         let without = self.pairs.get(&entry).is_some_and(|pair| pair.pipe.is_none());
         if self.scanner.is_some() && (lost || without && part == Part::Main) {
             let opened = self.open_logger(entry);
-            self.tell_once(entry, opened);
+            self.tell_once(entry, Part::Main, opened);
         }
     }
 
@@ -227,15 +251,28 @@ impl Engine {
         let (name, dir) = (format!("{}/{}", pair.name, layout::LOG), pair.dir.join(layout::LOG));
         let missing = pair.log.is_none();
         if !dir.is_dir() {
+            self.drop_lost_pipe(entry);
             return Ok(());
         }
         let wanted = Wanted { entry, part: Part::Log, name, dir };
         self.open_pipe(&wanted)?;
         if missing {
             let opened = self.open_task(wanted);
-            self.tell_once(entry, opened);
+            self.tell_once(entry, Part::Log, opened);
         }
         Ok(())
+    }
+
+    /// Without its logger's directory a service starts without the pipe, rather than not at all.
+    fn drop_lost_pipe(&mut self, entry: EntryId) {
+        let Some(pair) = self.pairs.get_mut(&entry) else { return };
+        if pair.pipe.take().is_some() {
+            let (name, log) = (&pair.name, layout::LOG);
+            self.voice.warn(format_args!(
+                "{name}/{log}: the directory was removed: what {name} says from its next start on \
+                 goes where svscan's own output goes"
+            ));
+        }
     }
 
     fn open_pipe(&mut self, wanted: &Wanted) -> Result<(), Unable> {
@@ -246,8 +283,12 @@ impl Engine {
         Ok(())
     }
 
-    fn is_drained(&self, id: TaskId) -> bool {
-        let dir: Option<&Path> = self.tasks.get(&id).map(|task| task.dir.as_path());
-        dir.is_none_or(pair::is_drained)
+    fn is_drained(&mut self, id: TaskId) -> bool {
+        let Some(task) = self.tasks.get(&id) else { return true };
+        let pair = self.pairs.get_mut(&task.entry);
+        match pair.and_then(|pair| pair.pipe.as_ref()) {
+            Some(pipe) => pipe.is_empty(),
+            None => pair::is_drained(&task.dir),
+        }
     }
 }

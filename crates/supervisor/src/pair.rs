@@ -29,8 +29,10 @@ pub(crate) struct Pair {
     pub(crate) log: Option<TaskId>,
     /// What lies between them.
     pub(crate) pipe: Option<LogPipe>,
-    /// Why a part of it is not supervised, as the operator was last told.
-    pub(crate) told: Option<String>,
+    /// Why the service is not supervised, as the operator was last told.
+    pub(crate) main_told: Option<String>,
+    /// Why its logger is not.
+    pub(crate) log_told: Option<String>,
 }
 
 impl Pair {
@@ -38,6 +40,13 @@ impl Pair {
         match part {
             Part::Main => &mut self.main,
             Part::Log => &mut self.log,
+        }
+    }
+
+    pub(crate) fn told_mut(&mut self, part: Part) -> &mut Option<String> {
+        match part {
+            Part::Main => &mut self.main_told,
+            Part::Log => &mut self.log_told,
         }
     }
 }
@@ -89,4 +98,71 @@ pub(crate) fn is_drained(log_dir: &Path) -> bool {
     let reader = fifo::open_reader(&log_dir.join(layout::LOG_PIPE));
     // Without a pipe there is nothing left to wait for.
     !reader.and_then(|reader| fifo::waiting(&reader)).is_ok_and(|bytes| bytes > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Read as _;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn pipe() -> (TempDir, LogPipe) {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = LogPipe::open(dir.path(), "a/log").unwrap();
+        (dir, pipe)
+    }
+
+    #[test]
+    fn what_is_in_the_pipe_outlives_both_its_ends() {
+        let (dir, mut pipe) = pipe();
+        assert!(pipe.is_empty() && is_drained(dir.path()));
+        pipe.note("a line\n");
+        assert!(!pipe.is_empty() && !is_drained(dir.path()));
+        let mut reader = fifo::open_reader(&dir.path().join(layout::LOG_PIPE)).unwrap();
+        drop(pipe);
+        assert!(!is_drained(dir.path()), "a reader has it open");
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "a line\n");
+        assert!(is_drained(dir.path()));
+    }
+
+    #[test]
+    fn a_full_pipe_makes_nobody_wait() {
+        let (_dir, mut pipe) = pipe();
+        let line = format!("{}\n", "x".repeat(4095));
+        for _ in 0..100 {
+            pipe.note(&line);
+        }
+        let waiting = fifo::waiting(&pipe.file).unwrap();
+        assert!(waiting > 0 && waiting.is_multiple_of(line.len()), "whole lines only");
+    }
+
+    #[test]
+    fn the_pipe_is_the_same_until_its_directory_is_made_anew() {
+        let (dir, pipe) = pipe();
+        assert!(pipe.is_at(dir.path()));
+        let again = LogPipe::open(dir.path(), "a/log").unwrap();
+        assert_eq!(again.identity, pipe.identity);
+        fs::remove_dir_all(dir.path().join(layout::SUPERVISE)).unwrap();
+        assert!(!pipe.is_at(dir.path()));
+        assert!(is_drained(dir.path()), "there is nothing to wait for");
+        let new = LogPipe::open(dir.path(), "a/log").unwrap();
+        assert!(new.is_at(dir.path()) && !pipe.is_at(dir.path()));
+    }
+
+    #[test]
+    fn a_link_in_its_place_is_refused() {
+        let (dir, other) = pipe();
+        let log = dir.path().join("log");
+        fs::create_dir_all(log.join(layout::SUPERVISE)).unwrap();
+        let target = dir.path().join(layout::LOG_PIPE);
+        std::os::unix::fs::symlink(target, log.join(layout::LOG_PIPE)).unwrap();
+        assert!(!other.is_at(&log));
+        let refused = LogPipe::open(&log, "a/log").unwrap_err().to_string();
+        assert_eq!(refused, "unable to open a/log/supervise/pipe: symbolic link loop");
+    }
 }

@@ -125,7 +125,11 @@ impl Engine {
 
     fn step_scanner(&mut self, event: Event) {
         let Some(scanner) = &mut self.scanner else { return };
-        match scanner.set.step(now().monotonic, event) {
+        let action = scanner.set.step(now().monotonic, event);
+        for entry in scanner.set.take_forgotten() {
+            self.pairs.remove(&entry);
+        }
+        match action {
             Some(Action::Start(entry, name)) => self.start_entry(entry, &name),
             Some(Action::Rename(entry, name)) => self.rename_entry(entry, &name),
             Some(Action::Refuse(name, why)) => {
@@ -139,7 +143,11 @@ impl Engine {
     fn start_entry(&mut self, entry: EntryId, name: &OsStr) {
         self.rename_entry(entry, name);
         let opened = self.open_logger(entry).and_then(|()| self.open_main(entry));
-        self.tell_once(entry, opened);
+        self.tell_once(entry, Part::Main, opened);
+        if self.pairs.get(&entry).is_some_and(|pair| pair.log_told.is_some()) {
+            // When its logger could not be taken, it was not known whether the service could.
+            self.entry_left(entry);
+        }
     }
 
     fn open_main(&mut self, entry: EntryId) -> Result<(), Unable> {
@@ -168,20 +176,19 @@ impl Engine {
 
     /// Tells why a service or its logger could not be taken, unless that was the last told of it,
     /// and has the set try again later.
-    pub(crate) fn tell_once(&mut self, entry: EntryId, opened: Result<(), Unable>) {
+    pub(crate) fn tell_once(&mut self, entry: EntryId, part: Part, opened: Result<(), Unable>) {
         let Some(pair) = self.pairs.get_mut(&entry) else { return };
-        let told = match opened {
-            Ok(()) => None,
-            Err(error) => Some(explain::untaken(&error)),
-        };
-        if told.is_some() && pair.told != told {
-            pair.told.clone_from(&told);
-            self.voice.warn(told.unwrap_or_default());
-        } else if told.is_none() {
-            pair.told = None;
-            return;
+        let sentence = opened.err().map(|error| explain::untaken(&error));
+        let told = pair.told_mut(part);
+        let news = sentence.as_ref().filter(|_| *told != sentence).cloned();
+        *told = sentence;
+        let failed = told.is_some();
+        if let Some(news) = news {
+            self.voice.warn(news);
         }
-        self.entry_left(entry);
+        if failed {
+            self.entry_left(entry);
+        }
     }
 
     /// Something of an entry is not, or no longer, supervised.
@@ -189,12 +196,6 @@ impl Engine {
         let Some(pair) = self.pairs.get(&entry) else { return };
         let all = pair.main.is_none() && pair.log.is_none();
         self.step_scanner(Event::Left { entry, all });
-        if let Some(scanner) = &self.scanner
-            && all
-            && !scanner.set.contains(entry)
-        {
-            self.pairs.remove(&entry);
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! One supervised service: its machine, its files, and how the machine's wishes become system
 //! calls.
 
+use std::fs::Metadata;
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -79,10 +80,8 @@ impl Task {
         let Wanted { entry, part, name, dir } = wanted;
         let meta = std::fs::metadata(&dir).unable(format_args!("stat {name}"))?;
         let lock = Locked::take(&dir, &name)?;
-        let identity = Identity { dev: meta.dev(), ino: meta.ino() };
-        let apart = !sys::place::is_trusted_owner(meta.uid())
-            || sys::place::is_remote(&dir).unwrap_or(true);
-        let way = if apart { Way::Apart } else { Way::Borrowed };
+        let identity = identity(&meta);
+        let way = way(&dir, &meta);
         let want = if files::is_down(&dir) { Wish::Down } else { Wish::Up };
         let service = Service::new(now, want, seed);
         let task = Self {
@@ -125,7 +124,7 @@ impl Task {
             Some(_) | None => stamp(now, view.since),
         };
         self.stamp = Some((view.since, stamp));
-        match files::write_status(&self.dir, &status(stamp, view)) {
+        match self.write_status(&status(stamp, view)) {
             Ok(()) => {
                 (self.written, self.unwritable) = (Some(view), false);
                 Ok(())
@@ -138,6 +137,15 @@ impl Task {
         }
     }
 
+    /// Writes it into our directory, not into one that has taken its place.
+    fn write_status(&self, status: &Status) -> io::Result<()> {
+        if identity(&std::fs::metadata(&self.dir)?) == self.identity {
+            files::write_status(&self.dir, status)
+        } else {
+            Err(io::Error::other("another directory has taken its place"))
+        }
+    }
+
     /// The wall clock was set: what is written says the wrong time.
     pub(crate) fn forget_written(&mut self) {
         (self.written, self.stamp) = (None, None);
@@ -146,7 +154,24 @@ impl Task {
     /// Reads what may have changed since the last start.
     pub(crate) fn refresh(&mut self) {
         self.service.set_timeout_kill(timeout_kill(&self.dir));
+        if let Ok(meta) = std::fs::metadata(&self.dir) {
+            self.way = way(&self.dir, &meta);
+        }
     }
+}
+
+fn identity(meta: &Metadata) -> Identity {
+    Identity { dev: meta.dev(), ino: meta.ino() }
+}
+
+/// Whether somebody else could keep us waiting: whoever owns the directory, or ./run (by a lease),
+/// or serves the file system.
+fn way(dir: &Path, meta: &Metadata) -> Way {
+    let trusted = |meta: &Metadata| sys::place::is_trusted_owner(meta.uid());
+    let run = std::fs::metadata(dir.join(layout::RUN));
+    let foreign = !trusted(meta) || run.is_ok_and(|run| !trusted(&run));
+    let apart = foreign || sys::place::is_remote(dir).unwrap_or(true);
+    if apart { Way::Apart } else { Way::Borrowed }
 }
 
 /// The stamp of an instant, counted back from now: right by the wall clock as it stands, whatever
@@ -176,9 +201,7 @@ fn timeout_kill(dir: &Path) -> Option<Duration> {
 const SETTING_MAX: u64 = 256;
 
 fn read_small(path: &Path) -> io::Result<String> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let mut options = std::fs::File::options();
-    let file = options.read(true).custom_flags(sys::fifo::O_NONBLOCK).open(path)?;
+    let file = sys::fifo::open_whatever(path)?;
     if !file.metadata()?.is_file() {
         return Err(io::ErrorKind::InvalidInput.into());
     }
@@ -197,5 +220,111 @@ pub(crate) fn number(signal: Signal) -> i32 {
         Signal::Kill => sys::signals::KILL,
         Signal::Stop => sys::signals::STOP,
         Signal::Cont => sys::signals::CONT,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use service::Boottime;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn task(dir: &TempDir) -> Task {
+        let dir = dir.path().join("a");
+        fs::create_dir(&dir).unwrap();
+        let wanted = Wanted { entry: EntryId(0), part: Part::Main, name: "a".into(), dir };
+        Task::new(now(), wanted, 0).unwrap().0
+    }
+
+    fn now() -> Now {
+        let since = Duration::from_secs(1000);
+        Now { monotonic: Monotonic(since), boottime: Boottime(since) }
+    }
+
+    #[test]
+    fn a_status_is_written_when_it_has_changed() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut task = task(&dir);
+        let path = dir.path().join("a").join(layout::STATUS);
+        task.publish(now()).unwrap();
+        let status = Status::decode(&fs::read(&path).unwrap()).unwrap();
+        assert_eq!((status.pid, status.want), (0, Wish::Up));
+        fs::remove_file(&path).unwrap();
+        task.publish(now()).unwrap();
+        assert!(!path.exists(), "nothing has changed");
+        task.forget_written();
+        task.publish(now()).unwrap();
+        assert!(path.exists());
+    }
+
+    #[test]
+    fn a_status_is_not_written_into_a_directory_that_took_its_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut task = task(&dir);
+        let (old, new) = (dir.path().join("old"), dir.path().join("a"));
+        fs::rename(&new, old).unwrap();
+        fs::create_dir_all(new.join(layout::SUPERVISE)).unwrap();
+        let told = task.publish(now()).unwrap_err().to_string();
+        assert_eq!(
+            told,
+            "unable to write a/supervise/status: another directory has taken its place"
+        );
+        assert_eq!(fs::read_dir(new.join(layout::SUPERVISE)).unwrap().count(), 0);
+        assert!(task.publish(now()).is_ok(), "told once");
+    }
+
+    #[test]
+    fn timeout_kill_is_milliseconds_or_a_duration() {
+        let dir = tempfile::tempdir().unwrap();
+        let read = |text: &str| {
+            fs::write(dir.path().join(layout::TIMEOUT_KILL), text).unwrap();
+            timeout_kill(dir.path())
+        };
+        assert_eq!(timeout_kill(dir.path()), None, "no file");
+        assert_eq!(read("1500\n"), Some(Duration::from_millis(1500)));
+        assert_eq!(read(" 2m 30s \n"), Some(Duration::from_secs(150)));
+        for text in ["", "0", "0s", "soon", "-1"] {
+            assert_eq!(read(text), None, "{text:?}: never");
+        }
+    }
+
+    #[test]
+    fn a_setting_that_is_no_file_or_a_book_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(layout::TIMEOUT_KILL);
+        sys::fifo::make(&path).unwrap();
+        let fifo = sys::fifo::open_both(&path).unwrap();
+        io::Write::write_all(&mut &fifo, b"1500").unwrap();
+        assert_eq!(timeout_kill(dir.path()), None);
+        fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
+        assert_eq!(timeout_kill(dir.path()), None);
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "9".repeat(1_000_000)).unwrap();
+        assert_eq!(timeout_kill(dir.path()), None);
+    }
+
+    #[test]
+    fn who_owns_the_directory_or_run_decides_how_it_is_started() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut task = task(&dir);
+        assert_eq!(task.way, Way::Borrowed);
+        let run = dir.path().join("a/run");
+        fs::write(&run, "").unwrap();
+        if std::os::unix::fs::chown(&run, Some(65_534), None).is_err() {
+            eprintln!("SKIPPED: only root can give a file away");
+            return;
+        }
+        task.refresh();
+        assert_eq!(task.way, Way::Apart);
+        std::os::unix::fs::chown(&run, Some(0), None).unwrap();
+        task.refresh();
+        assert_eq!(task.way, Way::Borrowed);
+        std::os::unix::fs::chown(dir.path().join("a"), Some(65_534), None).unwrap();
+        task.refresh();
+        assert_eq!(task.way, Way::Apart);
     }
 }

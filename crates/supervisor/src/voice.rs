@@ -4,6 +4,7 @@
 //! must not: what cannot be said is counted, and the count is said when it can be.
 
 use std::fmt;
+use std::fs::File;
 use std::io::{self, Write as _};
 
 use sys::fifo;
@@ -15,12 +16,15 @@ const LINE_MAX: usize = 4096;
 #[derive(Debug)]
 pub(crate) struct Voice {
     program: &'static str,
+    /// A description of our own, where standard error is a pipe: services write to the same one, and
+    /// between a look and our write they may have filled it.
+    pipe: Option<File>,
     unsaid: u64,
 }
 
 impl Voice {
     pub(crate) fn new(program: &'static str) -> Self {
-        Self { program, unsaid: 0 }
+        Self { program, pipe: fifo::reopen_writer(io::stderr()), unsaid: 0 }
     }
 
     /// Says `program: warning: sentence`, or counts it. Gives the line.
@@ -40,18 +44,29 @@ impl Voice {
     fn say(&mut self, line: &str) {
         if self.unsaid > 0 {
             let unsaid = format!("{} messages are missing here: nobody read them", self.unsaid);
-            if write(&self::line(self.program, "warning", unsaid)) {
+            if self.write(&self::line(self.program, "warning", unsaid)) {
                 self.unsaid = 0;
             }
         }
-        if !write(line) {
+        if !self.write(line) {
             self.unsaid += 1;
+        }
+    }
+
+    /// One write, where it would not wait.
+    fn write(&self, line: &str) -> bool {
+        let mut stderr = io::stderr();
+        match &self.pipe {
+            Some(pipe) => (&*pipe).write_all(line.as_bytes()).is_ok(),
+            None => fifo::is_writable(&stderr) && stderr.write_all(line.as_bytes()).is_ok(),
         }
     }
 }
 
 fn line(program: &str, kind: &str, sentence: impl fmt::Display) -> String {
-    let mut line = format!("{program}: {kind}: {sentence}").replace('\n', "?");
+    let line = format!("{program}: {kind}: {sentence}");
+    // Names may hold what a terminal obeys.
+    let mut line = line.replace(char::is_control, "?");
     let mut end = line.len().min(LINE_MAX - 1);
     while !line.is_char_boundary(end) {
         end -= 1;
@@ -59,12 +74,6 @@ fn line(program: &str, kind: &str, sentence: impl fmt::Display) -> String {
     line.truncate(end);
     line.push('\n');
     line
-}
-
-/// One write, where it would not wait.
-fn write(line: &str) -> bool {
-    let mut stderr = io::stderr();
-    fifo::is_writable(&stderr) && stderr.write_all(line.as_bytes()).is_ok()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::io;
 
 use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 
 /// How a child ended.
@@ -22,25 +22,30 @@ pub enum Ended {
 /// # Errors
 /// waitid(2), but for ECHILD and EINTR.
 pub fn reap() -> io::Result<Option<(u32, Ended)>> {
-    match waitid(Id::All, WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG) {
-        Ok(status) => Ok(ended(status)),
-        Err(nix::Error::ECHILD | nix::Error::EINTR) => Ok(None),
-        Err(error) => Err(error.into()),
+    let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
+    let flags = libc::WEXITED | libc::WNOHANG;
+    // Not nix's waitid: it knows no real-time signals, and would have reaped a child for which it
+    // then gives an error.
+    // SAFETY: the kernel is given room for one siginfo.
+    if unsafe { libc::waitid(libc::P_ALL, 0, info.as_mut_ptr(), flags) } < 0 {
+        let error = io::Error::last_os_error();
+        return match error.raw_os_error() {
+            Some(libc::ECHILD | libc::EINTR) => Ok(None),
+            _ => Err(error),
+        };
     }
+    // SAFETY: the call has filled it in; all zeroes are a valid value as well.
+    Ok(ended(&unsafe { info.assume_init() }))
 }
 
-fn ended(status: WaitStatus) -> Option<(u32, Ended)> {
-    let (pid, how) = match status {
-        WaitStatus::Exited(pid, code) => (pid, Ended::Exited(code)),
-        WaitStatus::Signaled(pid, signal, _) => (pid, Ended::Signalled(signal as i32)),
-        // Nobody asked for stops, continues and traces.
-        WaitStatus::Stopped(..)
-        | WaitStatus::PtraceEvent(..)
-        | WaitStatus::PtraceSyscall(_)
-        | WaitStatus::Continued(_)
-        | WaitStatus::StillAlive => return None,
-    };
-    u32::try_from(pid.as_raw()).ok().map(|pid| (pid, how))
+fn ended(info: &libc::siginfo_t) -> Option<(u32, Ended)> {
+    // SAFETY: waitid has filled in the fields of SIGCHLD, or left them zero.
+    let pid = unsafe { info.si_pid() };
+    // SAFETY: as above.
+    let status = unsafe { info.si_status() };
+    let exited = info.si_code == libc::CLD_EXITED;
+    let how = if exited { Ended::Exited(status) } else { Ended::Signalled(status) };
+    u32::try_from(pid).ok().filter(|pid| *pid != 0).map(|pid| (pid, how))
 }
 
 /// Whether any child is left, ended or not.

@@ -9,8 +9,12 @@ use std::path::Path;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
-/// For `custom_flags`: never wait for the other end.
-pub const O_NONBLOCK: i32 = libc::O_NONBLOCK;
+/// For `custom_flags`: never wait, be it for the other end, for a lease or for a terminal's carrier.
+pub const O_NONBLOCK: i32 = libc::O_NONBLOCK | libc::O_NOCTTY;
+
+/// What we open to be read or written by us alone; a link in its place was put there by somebody
+/// who means another file than we do.
+const OWN: i32 = O_NONBLOCK | libc::O_NOFOLLOW;
 
 /// Makes a FIFO of mode 0600; one that is there already is as good.
 ///
@@ -27,26 +31,32 @@ pub fn make(path: &Path) -> io::Result<()> {
 /// a reader sees no end and a writer finds somebody.
 ///
 /// # Errors
-/// open(2), and `EINVAL` where `path` is no FIFO.
+/// open(2), `ELOOP` where `path` is a link, and `EINVAL` where it is no FIFO.
 pub fn open_both(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
-        .open(path)?;
-    if file.metadata()?.file_type().is_fifo() {
-        Ok(file)
-    } else {
-        Err(io::Error::from_raw_os_error(libc::EINVAL))
-    }
+    fifo(OpenOptions::new().read(true).write(true).custom_flags(OWN).open(path)?)
+}
+
+/// Opens a file for reading that may turn out to be anything: a FIFO is not waited for.
+///
+/// # Errors
+/// open(2).
+pub fn open_whatever(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
 }
 
 /// Opens the reading end without waiting for a writer.
 ///
 /// # Errors
-/// open(2).
+/// As those of [`open_both`].
 pub fn open_reader(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
+    fifo(OpenOptions::new().read(true).custom_flags(OWN).open(path)?)
+}
+
+fn fifo(file: File) -> io::Result<File> {
+    if file.metadata()?.file_type().is_fifo() {
+        return Ok(file);
+    }
+    Err(io::Error::from_raw_os_error(libc::EINVAL))
 }
 
 /// Opens the writing end without waiting for a reader; writes to it never block.
@@ -55,6 +65,17 @@ pub fn open_reader(path: &Path) -> io::Result<File> {
 /// `ENXIO` where nobody has it open for reading, and all of open(2).
 pub fn open_writer(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK).open(path)
+}
+
+/// Opens the pipe behind a descriptor once more: writes to the new description never block, and the
+/// old one, which others may share, stays as it is. `None` where it is no pipe, it is a named one that
+/// nobody reads, it belongs to somebody else, or there is no /proc.
+pub fn reopen_writer(fd: impl AsFd) -> Option<File> {
+    let stat = nix::sys::stat::fstat(fd.as_fd()).ok()?;
+    if stat.st_mode & libc::S_IFMT != libc::S_IFIFO {
+        return None;
+    }
+    open_writer(Path::new(&format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd()))).ok()
 }
 
 /// Whether an error of [`open_writer`] says that nobody reads: no such FIFO, or no reader.

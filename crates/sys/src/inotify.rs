@@ -21,7 +21,8 @@ const MEND: AddWatchFlags = AddWatchFlags::IN_CREATE
     .union(AddWatchFlags::IN_MOVED_TO)
     .union(AddWatchFlags::IN_CLOSE_WRITE)
     .union(AddWatchFlags::IN_ATTRIB)
-    .union(AddWatchFlags::IN_ONLYDIR);
+    .union(AddWatchFlags::IN_ONLYDIR)
+    .union(AddWatchFlags::from_bits_retain(libc::IN_MASK_ADD));
 
 /// The directories watched by this process.
 #[derive(Debug)]
@@ -60,7 +61,8 @@ impl Watcher {
         Ok(Watch(self.inotify.add_watch(dir, SCAN)?))
     }
 
-    /// Watches a service directory that cannot be started: anything that may mend it.
+    /// Watches a service directory that cannot be started: anything that may mend it. A directory
+    /// that is watched already keeps its watch, which is what this gives then.
     ///
     /// # Errors
     /// `inotify_add_watch(2)`.

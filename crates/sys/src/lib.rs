@@ -17,12 +17,21 @@ pub mod lock;
 pub mod place;
 pub mod poll;
 pub mod process;
+pub mod random;
 pub mod signals;
 pub mod spawn;
+pub mod tether;
 pub mod timex;
 pub mod udp;
+pub mod wake;
 
 /// The errno of a file that is no program the kernel knows.
 pub const ENOEXEC: i32 = libc::ENOEXEC;
 /// The errno of a process that has too many open files.
 pub const EMFILE: i32 = libc::EMFILE;
+
+/// Whether the errno says that a directory is not there, or is another one by now.
+#[must_use]
+pub const fn means_gone(errno: i32) -> bool {
+    matches!(errno, libc::ENOENT | libc::ENOTDIR | libc::ESTALE)
+}

@@ -19,6 +19,9 @@ const HEARD: [Signal; 6] = [
     Signal::SIGQUIT,
 ];
 
+/// So many signals wait at most: each kind of them once.
+pub const KINDS: usize = HEARD.len();
+
 /// The signals of this process, from now on.
 #[derive(Debug)]
 pub struct Signals {
@@ -29,9 +32,15 @@ pub struct Signals {
 impl Signals {
     /// Blocks the signals a supervisor listens to and opens a descriptor that yields them.
     ///
+    /// SIGCHLD gets its default disposition: whoever inherits it ignored never hears of an end, and
+    /// the kernel reaps his children itself. The others stay as given: an ignored SIGINT of a
+    /// background job is not to stop everything.
+    ///
     /// # Errors
     /// signalfd(2): no descriptor left.
     pub fn listen() -> io::Result<Self> {
+        // SAFETY: SIG_DFL runs no code of ours.
+        unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
         let heard: SigSet = HEARD.into_iter().collect();
         let original = SigSet::thread_get_mask()?;
         heard.thread_block()?;

@@ -210,8 +210,9 @@ impl Spawner {
         // SAFETY: we have a single thread; the child makes only system calls, and does not return.
         match unsafe { libc::fork() } {
             0 => {
+                keep_only(report.as_raw_fd());
                 child(ptr::from_mut(&mut orders).cast());
-                send(report.as_raw_fd(), orders.failed);
+                send(FIRST_OWN_FD, orders.failed);
                 // SAFETY: ends the child without running anything of the parent's.
                 unsafe { libc::_exit(EXIT_NOT_STARTED) }
             }
@@ -233,6 +234,17 @@ impl Verdict {
         let at = *Place::ALL.get(usize::from(at))?;
         Some(Failed { at, errno: i32::from_le_bytes(errno) })
     }
+}
+
+/// Closes the forked child's copies of the parent's descriptors, but for `report`, which becomes
+/// [`FIRST_OWN_FD`]. They would go at `execve`; but a child that hangs before it would hold locks,
+/// and FIFOs that svc takes for somebody who reads.
+fn keep_only(report: RawFd) {
+    if report != FIRST_OWN_FD {
+        // SAFETY: takes numbers; the table is the child's own, and nothing uses it but its steps.
+        unsafe { libc::dup3(report, FIRST_OWN_FD, libc::O_CLOEXEC) };
+    }
+    close_range(FIRST_OWN_FD + 1, 0);
 }
 
 /// A failed child's report: the place and the errno.
@@ -262,8 +274,10 @@ extern "C" fn child(orders: *mut libc::c_void) -> libc::c_int {
     // SAFETY: the parent passed a pointer to its `Orders`, which live until we execute or end, and
     // it does not touch them meanwhile: it sleeps, or it is another process.
     let orders = unsafe { &mut *orders.cast::<Orders<'_>>() };
-    if orders.unshare {
-        close_range(FIRST_OWN_FD, libc::CLOSE_RANGE_UNSHARE);
+    // No memory for a table of our own: a step would change the parent's descriptors.
+    if orders.unshare && close_range(FIRST_OWN_FD, libc::CLOSE_RANGE_UNSHARE) != 0 {
+        orders.failed = Some(Failed { at: Place::Setup, errno: Errno::last_raw() });
+        return EXIT_NOT_STARTED;
     }
     for step in orders.plan.steps {
         if !walk(step, orders.mask) {

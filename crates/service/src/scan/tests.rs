@@ -57,7 +57,8 @@ fn refuse(name: &str, why: Refusal) -> Option<Action> {
 fn a_link_is_a_service_at_once_and_only_once() {
     let mut story = Story::new();
     assert_eq!(story.sees("a", 1, LINK), start(0, "a"));
-    assert_eq!(story.sees("a", 1, LINK), None);
+    let again = story.sees("a", 1, LINK);
+    assert_eq!(again, Some(Action::Rename(EntryId(0), "a".into())), "it may have moved");
     assert_eq!(story.set.deadline(), None, "nothing to wake up for");
 }
 
@@ -112,6 +113,16 @@ fn a_second_name_of_a_service_is_refused_and_inherits_when_the_first_goes() {
     story.sees("a", 1, LINK);
     assert_eq!(story.sees("b", 1, LINK), refuse("b", Refusal::SameAs("a".into())));
     story.loses("a");
+    assert_eq!(story.due(), ["b"]);
+    assert_eq!(story.sees("b", 1, LINK), Some(Action::Rename(EntryId(0), "b".into())));
+}
+
+#[test]
+fn a_second_name_inherits_when_the_first_is_given_to_another_directory() {
+    let mut story = Story::new();
+    story.sees("a", 1, LINK);
+    story.sees("b", 1, LINK);
+    assert_eq!(story.sees("a", 2, LINK), start(1, "a"));
     assert_eq!(story.due(), ["b"]);
     assert_eq!(story.sees("b", 1, LINK), Some(Action::Rename(EntryId(0), "b".into())));
 }
@@ -189,5 +200,31 @@ fn a_directory_that_goes_while_it_settles_was_never_a_service() {
     story.sees("a", 1, DIR);
     story.loses("a");
     assert_eq!(story.set.deadline(), None);
+    assert_eq!(story.sees("a", 1, LINK), start(1, "a"));
+}
+
+#[test]
+fn a_service_whose_logger_has_left_is_still_known_when_its_name_goes() {
+    let mut story = Story::new();
+    story.sees("a", 1, LINK);
+    story.left(0, false);
+    story.loses("a");
+    assert_eq!(story.set.take_forgotten(), [], "the service itself still runs");
+    story.waits(5);
+    assert_eq!(story.sees("b", 1, LINK), start(0, "b"), "its logger comes back");
+    story.loses("b");
+    story.left(0, true);
+    assert_eq!(story.set.take_forgotten(), [EntryId(0)]);
+}
+
+#[test]
+fn a_service_that_left_and_then_lost_its_name_is_forgotten() {
+    let mut story = Story::new();
+    story.sees("a", 1, LINK);
+    story.left(0, true);
+    assert_eq!(story.set.take_forgotten(), []);
+    story.loses("a");
+    assert_eq!(story.set.take_forgotten(), [EntryId(0)]);
+    assert_eq!(story.set.take_forgotten(), [], "told once");
     assert_eq!(story.sees("a", 1, LINK), start(1, "a"));
 }

@@ -1,0 +1,382 @@
+//! The client: what happens goes in, what is to be done comes out.
+//!
+//! The shell says what happened and when ([`Event`]) and does what it is told ([`Action`]);
+//! [`Client::step`] first *absorbs* the event, then *drives* everything that is due. When to call
+//! it again should nothing happen is read off the state ([`Client::deadline`]), and so is what
+//! there is to tell others ([`Client::status`]). It touches no clock, no network, no name service;
+//! and it has no way to end itself: the only end is [`Action::Done`], where the time was to be set
+//! once.
+//!
+//! It says what it does in single lines, and each way of doing nothing has its own: no address, no
+//! route, no answer, no use, no majority, refused, not ours to set. A line is due when a condition
+//! changes, and once an hour while it lasts; no remote can cause more than a few.
+
+use core::net::SocketAddr;
+
+use crate::bank::Estimate;
+use crate::budget::Budget;
+use crate::config::Server;
+use crate::discipline::{self, Decision, Discipline};
+use crate::select::{self, Candidate, Vote};
+use crate::source::Source;
+use crate::time::{Now, Raw, Span};
+use crate::watch::Watch;
+
+use condition::{Condition, Kind, Synchronised};
+use names::Place;
+use report::Standing;
+
+pub use types::{
+    Action, Authority, Event, Level, Outcome, ServerId, Setup, SourceId, Status, Steer,
+};
+
+mod condition;
+mod entries;
+mod names;
+mod report;
+mod types;
+
+/// A vote waits this long for servers that have begun to answer, at the start and after a doubt: it
+/// is not the quickest liar that sets the clock.
+const PATIENCE: Span = Span::from_secs(10);
+
+/// Where the time is to be set once, it is given up after this long: names, four requests, and
+/// a second try have had their time.
+const ONCE_PATIENCE: Span = Span::from_secs(30);
+
+/// So many lines of a kind may follow each other: a start with its troubles fits.
+const LINES: u8 = 6;
+
+/// After that, one in this time: at worst 288 lines a day.
+const LINE_SPACING: Span = Span::from_secs(300);
+
+/// A configured server.
+#[derive(Debug, Clone, PartialEq)]
+struct Configured {
+    server: Server,
+    place: Place,
+    voice: Budget,
+    /// Whether it was said that its name has no address.
+    said: bool,
+}
+
+/// A server at an address.
+#[derive(Debug, Clone, PartialEq)]
+struct Entry {
+    id: SourceId,
+    server: ServerId,
+    address: SocketAddr,
+    label: String,
+    source: Source,
+    /// For how it stands.
+    voice: Budget,
+    /// For single packets: these must not use up the words for the whole.
+    murmur: Budget,
+    said: Option<Standing>,
+}
+
+/// The time that the servers agreed on last.
+#[derive(Debug, Clone, PartialEq)]
+struct Agreement {
+    estimate: Estimate,
+    at: Raw,
+    truechimers: Vec<SourceId>,
+    /// The surest of them, and how far from the truth it may be, seconds.
+    best: SourceId,
+    distance: f64,
+}
+
+/// The client.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Client {
+    setup: Setup,
+    started: Raw,
+    configured: Vec<Configured>,
+    entries: Vec<Entry>,
+    next_id: u32,
+    watch: Watch,
+    discipline: Discipline,
+    /// Until when a vote waits for those who have not made up their minds.
+    patience: Raw,
+    /// A sample has come since the last vote.
+    news: bool,
+    /// A slew is to be looked at again then.
+    again: Option<Raw>,
+    agreement: Option<Agreement>,
+    condition: Condition,
+    voice: Budget,
+    said: Option<(Kind, Raw)>,
+    /// How setting the time once has ended, if it has.
+    outcome: Option<Outcome>,
+}
+
+impl Client {
+    /// A client that begins at `now`.
+    #[must_use]
+    pub fn new(setup: Setup, now: Now) -> Self {
+        let configured = setup.servers.iter().map(|server| Configured {
+            server: server.clone(),
+            place: Place::of(server, now.raw),
+            voice: lines(),
+            said: false,
+        });
+        let mut client = Self {
+            started: now.raw,
+            configured: configured.collect(),
+            entries: Vec::new(),
+            next_id: 0,
+            watch: Watch::new(setup.authority == Authority::Steer),
+            discipline: Discipline::new(setup.policy),
+            patience: now.raw + patience(&setup.servers),
+            news: false,
+            again: None,
+            agreement: None,
+            condition: Condition::Starting,
+            voice: lines(),
+            said: None,
+            outcome: None,
+            setup,
+        };
+        client.add_numeric(now.raw);
+        client
+    }
+
+    /// Something has happened, at `now`.
+    pub fn step(&mut self, now: Now, event: Event) -> Vec<Action> {
+        let mut actions = Vec::new();
+        if self.outcome.is_some() {
+            return actions;
+        }
+        if let Some(moved) = self.watch.look(now) {
+            self.doubt(now.raw, moved, &mut actions);
+        }
+        self.absorb(now, event, &mut actions);
+        self.drive(now, &mut actions);
+        actions.extend(self.outcome.clone().map(Action::Done));
+        actions
+    }
+
+    /// When to call [`Client::step`] with [`Event::Tick`] should nothing happen sooner.
+    #[must_use]
+    pub fn deadline(&self) -> Raw {
+        let sources = self.entries.iter().filter_map(|entry| entry.source.deadline());
+        let names = self.configured.iter().filter_map(Configured::deadline);
+        let once = self.setup.once.then_some(self.started + ONCE_PATIENCE);
+        let patience = self.news.then_some(self.patience);
+        let others = [self.again, once, patience, self.watch.deadline()];
+        sources.chain(names).chain(others.into_iter().flatten()).min().unwrap_or(self.started)
+    }
+
+    fn absorb(&mut self, now: Now, event: Event, actions: &mut Vec<Action>) {
+        match event {
+            Event::Tick => {}
+            Event::Sent(id, nonce, at) => self.with(id, |source| source.sent(nonce, at)),
+            Event::Unsent(id, why) => self.with(id, |source| source.unsent(why, now.raw)),
+            Event::Unreachable(id, why) => self.with(id, |source| source.unreachable(why)),
+            Event::Packet(id, bytes, arrived) => self.hear(now, id, bytes, arrived, actions),
+            Event::Resolved(server, addresses) => {
+                self.resolved(server, &addresses, now.raw, actions);
+            }
+            Event::Unresolved(server, why) => self.unresolved(server, why, now.raw),
+            Event::Network => self.network_changed(now.raw),
+            Event::Powerless(why) => self.powerless(&why, actions),
+        }
+    }
+
+    fn drive(&mut self, now: Now, actions: &mut Vec<Action>) {
+        self.drive_names(now.raw, actions);
+        for entry in &mut self.entries {
+            if entry.source.turn(now.raw) {
+                actions.push(Action::Send(entry.id, entry.address));
+            }
+        }
+        let again = self.again.is_some_and(|again| now.raw >= again);
+        if (self.news || again) && self.may_vote(now.raw) {
+            self.news = false;
+            self.again = None;
+            self.vote(now, actions);
+        }
+        self.assess();
+        self.report(now, actions);
+        if self.setup.once && now.raw - self.started >= ONCE_PATIENCE {
+            self.finish(Outcome::Failed(self.sentence().1));
+        }
+    }
+
+    fn powerless(&mut self, why: &str, actions: &mut Vec<Action>) {
+        if self.setup.authority == Authority::Steer {
+            self.setup.authority = Authority::Powerless;
+            let text = format!("unable to set the clock: {why}; observing only from now on");
+            actions.push(Action::Say(Level::Warning, text));
+        }
+    }
+
+    /// Time itself has been tampered with, or we have slept.
+    fn doubt(&mut self, now: Raw, moved: Span, actions: &mut Vec<Action>) {
+        if self.configured.is_empty() {
+            return;
+        }
+        for entry in &mut self.entries {
+            entry.source.doubt(now);
+        }
+        self.patience = now + PATIENCE;
+        self.condition = Condition::Starting;
+        self.said = None;
+        if self.voice.spend(now) {
+            let text = format!(
+                "the clock was moved by {:+.6} s by somebody else, or this machine has slept; \
+                 asking the servers again",
+                moved.seconds()
+            );
+            actions.push(Action::Say(Level::Warning, text));
+        }
+    }
+
+    /// Whether those who will soon have a say have had their time.
+    fn may_vote(&self, now: Raw) -> bool {
+        let undecided = self.entries.iter().any(|entry| entry.source.is_undecided())
+            || self.configured.iter().any(Configured::is_undecided);
+        now >= self.patience || !undecided
+    }
+
+    fn vote(&mut self, now: Now, actions: &mut Vec<Action>) {
+        let voter = |entry: &Entry| Some((entry.id, entry.source.candidate(now.raw)?));
+        let voters: Vec<(SourceId, Candidate)> = self.entries.iter().filter_map(voter).collect();
+        let said: Vec<Candidate> = voters.iter().map(|(_, said)| *said).collect();
+        match select::vote(&said) {
+            Vote::Nobody => {}
+            Vote::Split(agreeing) => {
+                self.condition = Condition::Split { answering: voters.len(), agreeing };
+            }
+            Vote::Agreed(agreed) => {
+                let with = voters.iter().zip(&agreed.truechimers).filter(|(_, with)| **with);
+                let error = |said: &Candidate| said.distance + said.estimate.sd;
+                let errors = with.map(|((id, said), _)| (*id, error(said)));
+                let errors: Vec<(SourceId, f64)> = errors.collect();
+                let best = errors.iter().min_by(|a, b| a.1.total_cmp(&b.1));
+                let Some(&(best, distance)) = best else { return };
+                let truechimers = errors.iter().map(|(id, _)| *id).collect();
+                let estimate = agreed.estimate;
+                self.agreement =
+                    Some(Agreement { estimate, at: now.raw, truechimers, best, distance });
+                self.act(now, &estimate, distance, actions);
+            }
+        }
+    }
+
+    /// Acts upon what the servers agree on, where that is ours to do.
+    fn act(&mut self, now: Now, agreed: &Estimate, distance: f64, actions: &mut Vec<Action>) {
+        let offset = agreed.theta - now.theta();
+        let text = format!(
+            "agreed: offset {:+.6} s +- {:.6} s, frequency {:+.3} ppm +- {:.3} ppm",
+            offset.seconds(),
+            agreed.sd,
+            agreed.frequency.ratio * 1e6,
+            agreed.frequency.sd * 1e6
+        );
+        actions.push(Action::Say(Level::Debug, text));
+        match self.setup.authority {
+            Authority::Steer => self.steer(now, agreed, distance, actions),
+            Authority::Observe => {
+                self.synchronised(offset, agreed);
+                self.finish(Outcome::Observed);
+            }
+            Authority::Powerless => {
+                self.synchronised(offset, agreed);
+                let why = "permission denied".to_owned();
+                self.finish(Outcome::Failed(why));
+            }
+        }
+    }
+
+    fn steer(&mut self, now: Now, agreed: &Estimate, distance: f64, actions: &mut Vec<Action>) {
+        let offset = agreed.theta - now.theta();
+        let of = self.agreed_with();
+        let decision = self.discipline.decide(now, agreed, self.interval());
+        let steer = match decision {
+            Decision::Wait => {
+                self.condition = Condition::Uncertain;
+                return;
+            }
+            Decision::Refuse(offset) => {
+                self.condition = Condition::Refusing { offset, of };
+                return self.finish(Outcome::Failed(self.sentence().1));
+            }
+            Decision::Step(by) => {
+                self.watch.expect(by);
+                let text = format!("clock stepped by {:+.6} s to agree with {of}", by.seconds());
+                actions.push(Action::Say(Level::Info, text));
+                self.synchronised(Span::ZERO, agreed);
+                Steer::Step(by)
+            }
+            Decision::Slew { by, time_constant, more } => {
+                if more {
+                    self.again = Some(now.raw + discipline::SLEW_AGAIN);
+                    self.condition = Condition::CatchingUp { offset, of };
+                } else {
+                    self.synchronised(offset, agreed);
+                }
+                Steer::Slew { by, time_constant }
+            }
+        };
+        let known = Steer::Known { error: agreed.sd, bound: distance };
+        let steers = [Steer::Frequency(agreed.frequency.ratio), steer, known];
+        actions.extend(steers.map(Action::Steer));
+        if self.again.is_none() {
+            self.finish(Outcome::Set);
+        }
+    }
+
+    fn synchronised(&mut self, offset: Span, agreed: &Estimate) {
+        let best = self.best();
+        let delay = best.map_or(0.0, |entry| entry.source.filter().delay());
+        let jitter = best.map_or(0.0, |entry| entry.source.filter().jitter());
+        let to = self.agreed_with();
+        let (sd, frequency) = (agreed.sd, agreed.frequency);
+        let good = Synchronised { to, offset, sd, delay, jitter, frequency };
+        self.condition = Condition::Synchronised(good);
+    }
+
+    /// The time was to be set once, and that is over now; else nothing is ever over.
+    fn finish(&mut self, outcome: Outcome) {
+        if self.setup.once {
+            self.outcome.get_or_insert(outcome);
+        }
+    }
+
+    /// How long it is until the next sample, about.
+    fn interval(&self) -> Span {
+        let with = self.truechimers();
+        with.map(|entry| entry.source.interval()).min().unwrap_or(PATIENCE)
+    }
+
+    fn truechimers(&self) -> impl Iterator<Item = &Entry> {
+        let with = self.agreement.iter().flat_map(|agreement| &agreement.truechimers);
+        with.filter_map(|id| self.entries.iter().find(|entry| entry.id == *id))
+    }
+
+    fn best(&self) -> Option<&Entry> {
+        let best = self.agreement.as_ref()?.best;
+        self.entries.iter().find(|entry| entry.id == best)
+    }
+
+    /// Whom the time is from: one server's label, or how many there are.
+    fn agreed_with(&self) -> String {
+        let with = self.truechimers().count();
+        let all = self.entries.iter().filter(|entry| entry.source.is_reachable()).count();
+        let best = self.best().map_or("nobody", |entry| entry.label.as_str());
+        if all > 1 { format!("{with} of {all} servers, best {best}") } else { best.to_owned() }
+    }
+}
+
+/// What may be said of one matter.
+fn lines() -> Budget {
+    Budget::new(LINES, LINE_SPACING)
+}
+
+/// Without `iburst` a server needs two intervals for its third sample.
+fn patience(servers: &[Server]) -> Span {
+    let slow = servers.iter().filter(|server| !server.polling.iburst);
+    let slowest = slow.map(|server| Span::from_exponent(server.polling.min + 1)).max();
+    PATIENCE + slowest.unwrap_or(Span::ZERO)
+}

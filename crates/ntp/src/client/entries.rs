@@ -1,0 +1,175 @@
+//! The client's servers: names that become sources, sources that come and go, packets for them.
+
+use core::net::{IpAddr, SocketAddr};
+
+use crate::source::{Heard, Source};
+use crate::time::{Now, Raw};
+
+use super::names::Place;
+use super::{Action, Client, Configured, Entry, Level, ServerId, SourceId, lines};
+
+/// The most servers that are asked at a time, all names' addresses together.
+const SOURCES_MAX: usize = 32;
+
+/// NTP's port is left out of a server's label.
+const PORT: u16 = 123;
+
+impl Configured {
+    pub(super) fn deadline(&self) -> Option<Raw> {
+        match &self.place {
+            Place::Named(name) => name.deadline(),
+            Place::Numeric(_) => None,
+        }
+    }
+
+    pub(super) fn is_undecided(&self) -> bool {
+        match &self.place {
+            Place::Named(name) => name.is_undecided(),
+            Place::Numeric(_) => false,
+        }
+    }
+}
+
+impl Client {
+    /// The servers that need no resolving.
+    pub(super) fn add_numeric(&mut self, now: Raw) {
+        for index in 0..self.configured.len() {
+            let id = ServerId(index);
+            if let Some(Configured { place: Place::Numeric(address), .. }) = self.configured(id) {
+                let address = *address;
+                self.add(id, address, now);
+            }
+        }
+    }
+
+    pub(super) fn with(&mut self, id: SourceId, tell: impl FnOnce(&mut Source)) {
+        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.id == id) {
+            tell(&mut entry.source);
+        }
+    }
+
+    pub(super) fn network_changed(&mut self, now: Raw) {
+        for configured in &mut self.configured {
+            if let Place::Named(name) = &mut configured.place {
+                name.hurry(now);
+            }
+        }
+        for entry in &mut self.entries {
+            entry.source.hurry(now);
+        }
+    }
+
+    pub(super) fn hear(
+        &mut self,
+        now: Now,
+        id: SourceId,
+        bytes: &[u8],
+        arrived: Raw,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(entry) = self.entries.iter_mut().find(|entry| entry.id == id) else { return };
+        let heard = entry.source.hear(bytes, arrived);
+        let label = &entry.label;
+        let (level, text) = match heard {
+            Heard::Sample(sample, taken) => {
+                self.news = true;
+                // At most one per request: no need for a budget.
+                let (offset, delay) =
+                    ((sample.theta - now.theta()).seconds(), sample.delay.seconds());
+                let text =
+                    format!("{label}: offset {offset:+.6} s, delay {delay:.6} s ({taken:?})");
+                actions.push(Action::Say(Level::Debug, text));
+                return;
+            }
+            Heard::Foreign(refused) => {
+                (Level::Debug, format!("a packet from {label} is ignored: {refused}"))
+            }
+            Heard::Useless(refused) => {
+                (Level::Debug, format!("an answer of {label} is refused: {refused}"))
+            }
+            Heard::Slower => {
+                (Level::Info, format!("{label} asks to be asked less often (RATE), and is"))
+            }
+            Heard::Away => return,
+        };
+        if entry.murmur.spend(now.raw) {
+            actions.push(Action::Say(level, text));
+        }
+    }
+
+    pub(super) fn resolved(
+        &mut self,
+        id: ServerId,
+        found: &[IpAddr],
+        now: Raw,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(configured) = self.configured.get_mut(id.0) else { return };
+        let Place::Named(name) = &mut configured.place else { return };
+        let addresses = name.resolved(found, configured.server.pool, now);
+        configured.said &= addresses.is_empty();
+        let known = |entry: &Entry| entry.server == id && addresses.contains(&entry.address);
+        if !addresses.is_empty() {
+            self.entries.retain(|entry| {
+                let keep = entry.server != id || known(entry) || !entry.source.is_lost();
+                if !keep {
+                    actions.push(Action::Forget(entry.id));
+                }
+                keep
+            });
+        }
+        for address in addresses {
+            self.add(id, address, now);
+        }
+    }
+
+    pub(super) fn unresolved(&mut self, id: ServerId, why: String, now: Raw) {
+        let configured = self.configured.get_mut(id.0);
+        if let Some(Configured { place: Place::Named(name), .. }) = configured {
+            name.unresolved(why, now);
+        }
+    }
+
+    /// Names that are due, and names all of whose servers are lost.
+    pub(super) fn drive_names(&mut self, now: Raw, actions: &mut Vec<Action>) {
+        for (index, configured) in self.configured.iter_mut().enumerate() {
+            let id = ServerId(index);
+            let Place::Named(name) = &mut configured.place else { continue };
+            let mut of_this = self.entries.iter().filter(|entry| entry.server == id).peekable();
+            if of_this.peek().is_some() {
+                if of_this.all(|entry| entry.source.is_lost()) {
+                    name.lost(now);
+                } else {
+                    name.well();
+                }
+            }
+            if name.turn(now) {
+                actions.push(Action::Resolve(id, name.host.clone()));
+            }
+        }
+    }
+
+    fn configured(&self, id: ServerId) -> Option<&Configured> {
+        self.configured.get(id.0)
+    }
+
+    /// Whoever has two names has one vote all the same.
+    fn add(&mut self, server: ServerId, address: SocketAddr, now: Raw) {
+        let is_known = self.entries.iter().any(|entry| entry.address == address);
+        if is_known || self.entries.len() >= SOURCES_MAX {
+            return;
+        }
+        let Some(configured) = self.configured(server) else { return };
+        let at =
+            if address.port() == PORT { address.ip().to_string() } else { address.to_string() };
+        let label = match &configured.place {
+            Place::Numeric(_) => at,
+            Place::Named(name) => format!("{} ({at})", name.host),
+        };
+        let source = Source::new(configured.server.polling, self.setup.frequency, now);
+        let id = SourceId(self.next_id);
+        self.next_id = self.next_id.wrapping_add(1);
+        let (voice, murmur) = (lines(), lines());
+        self.entries.push(Entry { id, server, address, label, source, voice, murmur, said: None });
+    }
+}

@@ -1,0 +1,395 @@
+//! ntp.conf's words (ntp.conf(5)), as far as they are understood.
+//!
+//! Three kinds of words: those that are obeyed, those that ntpd knows and we do not obey (named in
+//! one warning, so that a distribution's file works as it is), and those that nobody knows: a
+//! mistake, and a mistake in a file that sets clocks is not guessed at.
+
+use std::fmt;
+
+use crate::discipline::{PANIC_LIMIT, STEP_THRESHOLD};
+use crate::source::{POLL_MAX, POLL_MIN, Polling};
+
+/// The most `server` and `pool` lines; more add nothing to a vote.
+pub const SERVERS_MAX: usize = 16;
+
+/// Words of ntp.conf(5) that begin a line and are not obeyed.
+const NOT_OBEYED: &[&str] = &[
+    "authdelay",
+    "autokey",
+    "automax",
+    "broadcast",
+    "broadcastclient",
+    "broadcastdelay",
+    "calldelay",
+    "controlkey",
+    "crypto",
+    "disable",
+    "discard",
+    "dscp",
+    "enable",
+    "filegen",
+    "fudge",
+    "includefile",
+    "interface",
+    "keys",
+    "keysdir",
+    "leapfile",
+    "leapsmearinterval",
+    "logconfig",
+    "logfile",
+    "manycastclient",
+    "manycastserver",
+    "maxclock",
+    "mdnstries",
+    "monitor",
+    "mru",
+    "multicastclient",
+    "nic",
+    "nonvolatile",
+    "nts",
+    "ntpsigndsocket",
+    "peer",
+    "phone",
+    "pidfile",
+    "pollskewlist",
+    "qos",
+    "requestkey",
+    "reset",
+    "restrict",
+    "revoke",
+    "rlimit",
+    "saveconfigdir",
+    "setvar",
+    "simulate",
+    "statistics",
+    "statsdir",
+    "tos",
+    "trap",
+    "trustedkey",
+    "ttl",
+    "unpeer",
+    "unrestrict",
+    "unsetvar",
+];
+
+/// Words that may follow `server` and are not obeyed, without a value.
+const NOT_OBEYED_FLAGS: &[&str] =
+    &["autokey", "noselect", "nts", "preempt", "prefer", "true", "xleave"];
+
+/// Words that may follow `server` and are not obeyed, with a value.
+const NOT_OBEYED_OPTIONS: &[&str] =
+    &["ask", "bias", "ca", "cert", "key", "mode", "require", "ttl", "version"];
+
+/// Words that may follow `tinker` and are not obeyed; each has a value.
+const NOT_OBEYED_TINKER: &[&str] = &[
+    "allan",
+    "dispersion",
+    "freq",
+    "huffpuff",
+    "maxbackoff",
+    "slewlimit",
+    "stepback",
+    "stepfwd",
+    "stepout",
+    "tick",
+];
+
+/// A `server` or `pool` line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// A name or an address, with a port where it was given one.
+    pub name: String,
+    /// Every address of the name is a server, not only one.
+    pub pool: bool,
+    /// How often to ask.
+    pub polling: Polling,
+}
+
+/// A configuration.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Whom to ask.
+    pub servers: Vec<Server>,
+    /// Where the frequency is kept.
+    pub drift_file: Option<String>,
+    /// `tinker step`, seconds; 0 means never.
+    pub step: f64,
+    /// `tinker panic`, seconds; 0 means no limit.
+    pub panic: f64,
+    /// What stands there and is not obeyed: line and word.
+    pub not_obeyed: Vec<(usize, String)>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            servers: Vec::new(),
+            drift_file: None,
+            step: STEP_THRESHOLD,
+            panic: PANIC_LIMIT,
+            not_obeyed: Vec::new(),
+        }
+    }
+}
+
+/// What is wrong with a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// Its number, from 1.
+    pub line: usize,
+    /// What is wrong.
+    pub what: What,
+}
+
+/// The ways to be wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// No such word.
+    Unknown(String),
+    /// The word wants a value.
+    NoValue(String),
+    /// The value is not one for this word: the word, the value.
+    BadValue(String, String),
+    /// The shortest poll interval is longer than the longest.
+    Crossed,
+    /// More than [`SERVERS_MAX`].
+    TooMany,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: ", self.line)?;
+        match &self.what {
+            What::Unknown(word) => write!(f, "no such word: {word}"),
+            What::NoValue(word) => write!(f, "{word} wants a value"),
+            What::BadValue(word, value) => write!(f, "{word} cannot be {value}"),
+            What::Crossed => f.write_str("minpoll is greater than maxpoll"),
+            What::TooMany => write!(f, "more than {SERVERS_MAX} servers"),
+        }
+    }
+}
+
+impl std::error::Error for Mistake {}
+
+/// Reads a configuration.
+///
+/// # Errors
+/// The first [`Mistake`].
+pub fn parse(text: &str) -> Result<Config, Mistake> {
+    let mut config = Config::default();
+    for (index, line) in text.lines().enumerate() {
+        let line_number = index + 1;
+        let line = line.split('#').next().unwrap_or_default();
+        let mut words = Words { words: line.split_ascii_whitespace(), line: line_number };
+        parse_line(&mut config, &mut words).map_err(|what| Mistake { line: line_number, what })?;
+    }
+    Ok(config)
+}
+
+impl Config {
+    /// The one warning about all that is not obeyed: `restrict (line 3), fudge (line 7)`.
+    #[must_use]
+    pub fn not_obeyed_list(&self) -> Option<String> {
+        let item = |(line, word): &(usize, String)| format!("{word} (line {line})");
+        let list: Vec<String> = self.not_obeyed.iter().map(item).collect();
+        (!list.is_empty()).then(|| list.join(", "))
+    }
+}
+
+struct Words<'a> {
+    words: std::str::SplitAsciiWhitespace<'a>,
+    line: usize,
+}
+
+impl<'a> Words<'a> {
+    fn value(&mut self, of: &str) -> Result<&'a str, What> {
+        self.words.next().ok_or_else(|| What::NoValue(of.to_owned()))
+    }
+}
+
+fn parse_line(config: &mut Config, words: &mut Words) -> Result<(), What> {
+    let Some(first) = words.words.next() else { return Ok(()) };
+    match first {
+        "server" | "pool" => parse_server(config, first, words)?,
+        "driftfile" => config.drift_file = Some(words.value(first)?.to_owned()),
+        "tinker" => parse_tinker(config, words)?,
+        word if NOT_OBEYED.contains(&word) => {
+            config.not_obeyed.push((words.line, word.to_owned()));
+            return Ok(());
+        }
+        word => return Err(What::Unknown(word.to_owned())),
+    }
+    words.words.next().map_or(Ok(()), |word| Err(What::Unknown(word.to_owned())))
+}
+
+fn parse_server(config: &mut Config, kind: &str, words: &mut Words) -> Result<(), What> {
+    let mut name = words.value(kind)?;
+    if name == "-4" || name == "-6" {
+        config.not_obeyed.push((words.line, name.to_owned()));
+        name = words.value(kind)?;
+    }
+    if name.starts_with("127.127.") {
+        // A reference clock (ntp.conf(5)): its options are its own.
+        config.not_obeyed.push((words.line, format!("{kind} {name}")));
+        words.words.by_ref().for_each(drop);
+        return Ok(());
+    }
+    let mut polling = Polling::default();
+    while let Some(word) = words.words.next() {
+        match word {
+            "iburst" | "burst" => polling.iburst = true,
+            "minpoll" => polling.min = poll(word, words.value(word)?)?,
+            "maxpoll" => polling.max = poll(word, words.value(word)?)?,
+            word if NOT_OBEYED_FLAGS.contains(&word) => {
+                config.not_obeyed.push((words.line, word.to_owned()));
+            }
+            word if NOT_OBEYED_OPTIONS.contains(&word) => {
+                words.value(word)?;
+                config.not_obeyed.push((words.line, word.to_owned()));
+            }
+            word => return Err(What::Unknown(word.to_owned())),
+        }
+    }
+    if polling.min > polling.max {
+        return Err(What::Crossed);
+    }
+    if config.servers.len() == SERVERS_MAX {
+        return Err(What::TooMany);
+    }
+    config.servers.push(Server { name: name.to_owned(), pool: kind == "pool", polling });
+    Ok(())
+}
+
+fn parse_tinker(config: &mut Config, words: &mut Words) -> Result<(), What> {
+    while let Some(word) = words.words.next() {
+        let value = words.value(word)?;
+        match word {
+            "step" => config.step = seconds(word, value)?,
+            "panic" => config.panic = seconds(word, value)?,
+            word if NOT_OBEYED_TINKER.contains(&word) => {
+                config.not_obeyed.push((words.line, format!("tinker {word}")));
+            }
+            word => return Err(What::Unknown(word.to_owned())),
+        }
+    }
+    Ok(())
+}
+
+fn poll(word: &str, value: &str) -> Result<i8, What> {
+    let poll = value.parse().ok().filter(|poll| (POLL_MIN..=POLL_MAX).contains(poll));
+    poll.ok_or_else(|| What::BadValue(word.to_owned(), value.to_owned()))
+}
+
+fn seconds(word: &str, value: &str) -> Result<f64, What> {
+    let seconds = value.parse().ok().filter(|seconds: &f64| seconds.is_finite() && *seconds >= 0.0);
+    seconds.ok_or_else(|| What::BadValue(word.to_owned(), value.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn mistake(text: &str) -> String {
+        parse(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_plain_file_is_understood() {
+        let text = "
+            # a comment
+            driftfile /var/lib/ntp/ntp.drift   # another
+            server 192.0.2.1 iburst minpoll 4 maxpoll 8
+            pool pool.example.net burst
+            server [2001:db8::1]:1123
+            tinker panic 0 step 0.5
+        ";
+        let config = parse(text).unwrap();
+        let server = |name: &str, pool, iburst, min, max| Server {
+            name: name.to_owned(),
+            pool,
+            polling: Polling { iburst, min, max },
+        };
+        let expected = Config {
+            servers: vec![
+                server("192.0.2.1", false, true, 4, 8),
+                server("pool.example.net", true, true, 6, 10),
+                server("[2001:db8::1]:1123", false, false, 6, 10),
+            ],
+            drift_file: Some("/var/lib/ntp/ntp.drift".to_owned()),
+            step: 0.5,
+            panic: 0.0,
+            not_obeyed: vec![],
+        };
+        assert_eq!(config, expected);
+        assert_eq!(config.not_obeyed_list(), None);
+    }
+
+    /// Debian's and Red Hat's files, abridged.
+    #[test]
+    fn what_ntpd_knows_and_we_do_not_obey_is_named_with_its_line() {
+        let text = "driftfile /var/lib/ntp/drift\n\
+            leapfile /usr/share/zoneinfo/leap-seconds.list\n\
+            tos maxclock 11\n\
+            pool 0.debian.pool.ntp.org iburst prefer version 4\n\
+            restrict -4 default kod notrap nomodify nopeer noquery limited\n\
+            restrict 127.0.0.1\n\
+            server 127.127.1.0 minpoll 1 flag1 1\n\
+            tinker huffpuff 7200\n";
+        let config = parse(text).unwrap();
+        assert_eq!(config.servers.len(), 1);
+        assert_eq!(
+            config.not_obeyed_list().unwrap(),
+            "leapfile (line 2), tos (line 3), prefer (line 4), version (line 4), \
+             restrict (line 5), restrict (line 6), server 127.127.1.0 (line 7), \
+             tinker huffpuff (line 8)"
+        );
+    }
+
+    #[test]
+    fn an_unknown_word_is_a_mistake_with_its_line() {
+        assert_eq!(mistake("\n\nsevrer 192.0.2.1"), "line 3: no such word: sevrer");
+        assert_eq!(mistake("server 192.0.2.1 ibrust"), "line 1: no such word: ibrust");
+        assert_eq!(mistake("tinker panick 0"), "line 1: no such word: panick");
+        assert_eq!(mistake("driftfile a b"), "line 1: no such word: b");
+    }
+
+    #[test]
+    fn a_missing_or_impossible_value_is_a_mistake() {
+        assert_eq!(mistake("server"), "line 1: server wants a value");
+        assert_eq!(mistake("driftfile"), "line 1: driftfile wants a value");
+        assert_eq!(mistake("server a minpoll"), "line 1: minpoll wants a value");
+        assert_eq!(mistake("server a key"), "line 1: key wants a value");
+        assert_eq!(mistake("tinker step"), "line 1: step wants a value");
+        assert_eq!(mistake("server a minpoll 2"), "line 1: minpoll cannot be 2");
+        assert_eq!(mistake("server a maxpoll 18"), "line 1: maxpoll cannot be 18");
+        assert_eq!(mistake("server a minpoll soon"), "line 1: minpoll cannot be soon");
+        for value in ["-1", "nan", "inf", "much"] {
+            assert_eq!(
+                mistake(&format!("tinker panic {value}")),
+                format!("line 1: panic cannot be {value}")
+            );
+        }
+        assert_eq!(
+            mistake("server a minpoll 9 maxpoll 7"),
+            "line 1: minpoll is greater than maxpoll"
+        );
+    }
+
+    #[test]
+    fn there_is_a_limit_to_the_number_of_servers() {
+        let text = |count| "server 192.0.2.1\n".repeat(count);
+        assert!(parse(&text(SERVERS_MAX)).is_ok());
+        assert_eq!(mistake(&text(SERVERS_MAX + 1)), "line 17: more than 16 servers");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(
+            text in "(server|pool|tinker|restrict|[ a-z0-9.#\n-]){0,60}",
+        ) {
+            let _ = parse(&text);
+        }
+    }
+}

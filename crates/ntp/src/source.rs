@@ -1,0 +1,405 @@
+//! One server: when to ask it, what it answered, and whether it can be counted on.
+//!
+//! Nobody knows us yet, so we *knock*: after 2 s, 4 s, 8 s and so on until the first answer. With
+//! `iburst` three more requests follow two seconds apart, and the interval then doubles until it is
+//! the shortest that was configured (*ramp*): a frequency is known early, and a server pays
+//! for that with eight packets once. From then on (*steady*) the interval follows what
+//! [`Filter::advice`] says. Silence is met by asking at the shortest interval; eight times in a
+//! row, and we are back to knocking.
+//!
+//! A request stays open until its answer was believed or the next one leaves. A forged packet, or a
+//! bad answer, closes nothing: the genuine one that follows is still heard.
+
+use crate::answer::{self, Answer, Asked, Kiss, Refused, Sample};
+use crate::bank::Frequency;
+use crate::budget::Budget;
+use crate::filter::{Advice, Filter, Taken};
+use crate::select::Candidate;
+use crate::time::{Raw, Span, Stamp};
+
+/// The shortest poll interval that may be configured, as a power of two in seconds (ntpd's).
+pub const POLL_MIN: i8 = 3;
+/// The longest (ntpd's): a day and a half.
+pub const POLL_MAX: i8 = 17;
+/// The usual shortest (ntpd's): about a minute.
+pub const POLL_USUAL_MIN: i8 = 6;
+/// The usual longest (ntpd's): a quarter of an hour.
+pub const POLL_USUAL_MAX: i8 = 10;
+
+/// Between the requests of a burst. Servers with ntpd's default limits take offence at less.
+const BURST_INTERVAL: Span = Span::from_secs(2);
+/// How many requests follow the first answer, so that four samples stand after six seconds.
+const BURST_MORE: u8 = 3;
+/// So many bursts may follow each other, whatever happens around us.
+const BURSTS: u8 = 3;
+/// After that, one in this time.
+const BURST_SPACING: Span = Span::from_secs(256);
+/// Where the ramp begins: 4 s.
+const RAMP_FIRST: i8 = 2;
+/// Knocking slows down to this, about 4 minutes: kind to a server that is gone, and soon enough
+/// for a machine that waits for its network.
+const KNOCK_MAX: i8 = 8;
+/// Where nothing can even be sent, trying costs nobody anything: every 32 s.
+const KNOCK_MAX_UNSENT: i8 = 5;
+/// So many requests in a row without an answer, and the server counts as gone (RFC 5905: the reach
+/// register has eight bits).
+const MISSES_MAX: u8 = 8;
+/// An estimate that rests on fewer samples is not shown to anybody: of two, nobody can tell which
+/// one is wrong.
+const SAMPLES_MIN: u32 = 3;
+/// After a doubt, so many new samples are needed.
+const FRESH_MIN: u32 = 2;
+/// So often in a row must the filter advise to ask more rarely before it is done.
+const RARER_AFTER: u8 = 3;
+/// An estimate grows vaguer by this ratio beyond what its own deviation says (RFC 5905, PHI).
+const DRIFT_TOLERANCE: f64 = 15e-6;
+
+/// How often to ask, as `server` lines say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Polling {
+    /// A few quick requests at first.
+    pub iburst: bool,
+    /// The shortest interval, as a power of two in seconds.
+    pub min: i8,
+    /// The longest.
+    pub max: i8,
+}
+
+impl Default for Polling {
+    fn default() -> Self {
+        Self { iburst: false, min: POLL_USUAL_MIN, max: POLL_USUAL_MAX }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// No answer yet, or none for long.
+    Knock,
+    /// Quick requests; so many more.
+    Burst { left: u8 },
+    /// The interval doubles from request to request.
+    Ramp { exponent: i8 },
+    /// The interval follows the filter.
+    Steady,
+    /// The server has asked us to stay away.
+    Away,
+}
+
+/// Why a server is of no use now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trouble {
+    /// Nothing could be sent to it.
+    Unsent(String),
+    /// It does not answer; perhaps the network says why.
+    Silent(Option<String>),
+    /// It answers, but not usefully.
+    Refused(Refused),
+    /// It has asked us to stay away.
+    Away,
+}
+
+/// What became of a packet.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Heard {
+    /// Not an answer of this server to our open request.
+    Foreign(Refused),
+    /// An answer that is of no use.
+    Useless(Refused),
+    /// A measurement.
+    Sample(Sample, Taken),
+    /// It asks to be asked less often.
+    Slower,
+    /// It asks not to be asked again.
+    Away,
+}
+
+/// A server as we know it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Source {
+    polling: Polling,
+    phase: Phase,
+    /// The interval when steady, as a power of two in seconds.
+    poll: i8,
+    due: Raw,
+    asked: Option<Asked>,
+    /// One bit per request, the newest lowest: whether it was answered (RFC 5905, p.reach).
+    reach: u8,
+    /// Requests without an answer, in a row.
+    misses: u8,
+    rarer: u8,
+    fresh: u32,
+    bursts: Budget,
+    /// What is known against the open request, should it stay without a useful answer.
+    hint: Option<Trouble>,
+    trouble: Option<Trouble>,
+    last: Option<Sample>,
+    filter: Filter,
+}
+
+impl Source {
+    /// A server to be asked from `now` on. `prior` is what is known of our own frequency.
+    #[must_use]
+    pub fn new(polling: Polling, prior: Frequency, now: Raw) -> Self {
+        Self {
+            polling,
+            phase: Phase::Knock,
+            poll: polling.min,
+            due: now,
+            asked: None,
+            reach: 0,
+            misses: 0,
+            rarer: 0,
+            fresh: 0,
+            bursts: Budget::new(BURSTS, BURST_SPACING),
+            hint: None,
+            trouble: None,
+            last: None,
+            filter: Filter::new(prior),
+        }
+    }
+
+    /// When to call [`Source::turn`] again; never, once the server has sent us away.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Raw> {
+        (self.phase != Phase::Away).then_some(self.due)
+    }
+
+    /// Whether a request is due. If so it is up to the caller to send one and to say so
+    /// ([`Source::sent`], [`Source::unsent`]).
+    pub fn turn(&mut self, now: Raw) -> bool {
+        if self.phase == Phase::Away || now < self.due {
+            return false;
+        }
+        if self.asked.take().is_some() {
+            let trouble = self.hint.take().unwrap_or(Trouble::Silent(None));
+            self.miss(trouble);
+        }
+        self.reach <<= 1;
+        self.due = now + self.interval();
+        self.phase = match self.phase {
+            Phase::Burst { left } if left > 1 => Phase::Burst { left: left - 1 },
+            Phase::Burst { .. } if self.filter.count() <= u32::from(BURST_MORE) => {
+                Phase::Ramp { exponent: RAMP_FIRST }
+            }
+            Phase::Ramp { exponent } if exponent + 1 < self.poll => {
+                Phase::Ramp { exponent: exponent + 1 }
+            }
+            Phase::Burst { .. } | Phase::Ramp { .. } => Phase::Steady,
+            Phase::Knock | Phase::Steady | Phase::Away => self.phase,
+        };
+        true
+    }
+
+    /// A request with this nonce left at `at`.
+    pub fn sent(&mut self, nonce: Stamp, at: Raw) {
+        self.asked = Some(Asked { nonce, at });
+        self.hint = None;
+    }
+
+    /// The request could not be sent.
+    pub fn unsent(&mut self, why: String, now: Raw) {
+        self.miss(Trouble::Unsent(why));
+        self.due = now + self.interval();
+    }
+
+    /// The network says that the server cannot be reached.
+    pub fn unreachable(&mut self, why: String) {
+        self.hint = Some(Trouble::Silent(Some(why)));
+    }
+
+    /// A packet came from the server's address at `arrived`.
+    pub fn hear(&mut self, bytes: &[u8], arrived: Raw) -> Heard {
+        match answer::judge(bytes, self.asked, arrived) {
+            Err(refused) if refused.is_the_servers() => {
+                self.hint = Some(Trouble::Refused(refused));
+                Heard::Useless(refused)
+            }
+            Err(refused) => Heard::Foreign(refused),
+            Ok(Answer::Kiss(Kiss::Deny)) => {
+                self.asked = None;
+                self.phase = Phase::Away;
+                self.reach = 0;
+                self.trouble = Some(Trouble::Away);
+                Heard::Away
+            }
+            Ok(Answer::Kiss(Kiss::Rate)) => {
+                self.slower(arrived);
+                Heard::Slower
+            }
+            Ok(Answer::Sample(sample)) => Heard::Sample(sample, self.take(sample, arrived)),
+        }
+    }
+
+    /// Something has happened to time itself: ask again soon, and wait for fresh samples.
+    pub fn doubt(&mut self, now: Raw) {
+        self.fresh = 0;
+        self.burst(now);
+    }
+
+    /// The network has changed: knock again at once.
+    pub fn hurry(&mut self, now: Raw) {
+        if self.phase == Phase::Knock {
+            self.misses = 0;
+            self.due = self.due.min(now);
+        }
+    }
+
+    /// What this server has to say in a vote, if anything.
+    #[must_use]
+    pub fn candidate(&self, now: Raw) -> Option<Candidate> {
+        if !self.has_a_say() {
+            return None;
+        }
+        let last = self.last?;
+        let age = (now - last.at).seconds().max(0.0);
+        let distance = last.origin.distance() + self.filter.delay() / 2.0 + age * DRIFT_TOLERANCE;
+        let estimate = self.filter.estimate(now)?;
+        (distance < answer::DISTANCE_MAX).then_some(Candidate { estimate, distance })
+    }
+
+    /// Whether its word counts: it answers, and enough was heard of it.
+    #[must_use]
+    pub fn has_a_say(&self) -> bool {
+        self.reach != 0 && !self.is_immature()
+    }
+
+    /// Whether it will soon have a say, if one waits for it a little.
+    #[must_use]
+    pub fn is_undecided(&self) -> bool {
+        self.phase != Phase::Away && self.misses == 0 && self.is_immature()
+    }
+
+    /// Whether any of the last eight requests was answered.
+    #[must_use]
+    pub fn is_reachable(&self) -> bool {
+        self.reach != 0
+    }
+
+    /// Whether the server is gone for good or for long, so that another address may do better.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.phase == Phase::Away || self.misses >= MISSES_MAX
+    }
+
+    /// Requests in a row without an answer.
+    #[must_use]
+    pub fn misses(&self) -> u8 {
+        self.misses
+    }
+
+    /// Why it is of no use now, if it is not.
+    #[must_use]
+    pub fn trouble(&self) -> Option<&Trouble> {
+        self.trouble.as_ref()
+    }
+
+    /// What it answered last.
+    #[must_use]
+    pub fn last(&self) -> Option<&Sample> {
+        self.last.as_ref()
+    }
+
+    /// Its samples.
+    #[must_use]
+    pub fn filter(&self) -> &Filter {
+        &self.filter
+    }
+
+    /// How long it is from one request to the next, as things are.
+    #[must_use]
+    pub fn interval(&self) -> Span {
+        match self.phase {
+            Phase::Knock => {
+                let unsent = matches!(self.trouble, Some(Trouble::Unsent(_)));
+                let slowest = if unsent { KNOCK_MAX_UNSENT } else { KNOCK_MAX };
+                let exponent = i8::try_from(self.misses).unwrap_or(i8::MAX).saturating_add(1);
+                Span::from_exponent(exponent.min(slowest))
+            }
+            Phase::Burst { .. } => BURST_INTERVAL,
+            Phase::Ramp { exponent } => Span::from_exponent(exponent),
+            Phase::Steady if self.misses > 0 => Span::from_exponent(self.polling.min),
+            Phase::Steady | Phase::Away => Span::from_exponent(self.poll),
+        }
+    }
+
+    fn is_immature(&self) -> bool {
+        self.fresh < FRESH_MIN || self.filter.count() < SAMPLES_MIN
+    }
+
+    fn take(&mut self, sample: Sample, arrived: Raw) -> Taken {
+        self.asked = None;
+        self.reach |= 1;
+        self.misses = 0;
+        self.trouble = None;
+        self.last = Some(sample);
+        let taken = self.filter.take(&sample);
+        match taken {
+            Taken::In => {
+                self.fresh = self.fresh.saturating_add(1);
+                self.adapt();
+            }
+            Taken::Aside => self.burst(arrived),
+            Taken::Anew => self.fresh = 1,
+        }
+        if self.phase == Phase::Knock {
+            self.phase = Phase::Steady;
+            self.poll = self.polling.min;
+            self.rarer = 0;
+            self.due = arrived + Span::from_exponent(self.poll);
+            if self.polling.iburst {
+                self.burst(arrived);
+            }
+        }
+        taken
+    }
+
+    fn adapt(&mut self) {
+        if self.phase != Phase::Steady {
+            return;
+        }
+        match self.filter.advice(Span::from_exponent(self.poll)) {
+            Advice::Stay => self.rarer = 0,
+            Advice::Oftener => {
+                self.rarer = 0;
+                self.poll = (self.poll - 1).max(self.polling.min);
+            }
+            Advice::Rarer => {
+                self.rarer += 1;
+                if self.rarer >= RARER_AFTER {
+                    self.rarer = 0;
+                    self.poll = (self.poll + 1).min(self.polling.max);
+                }
+            }
+        }
+    }
+
+    fn burst(&mut self, now: Raw) {
+        if self.phase == Phase::Away || !self.bursts.spend(now) {
+            return;
+        }
+        self.phase = Phase::Burst { left: BURST_MORE };
+        self.due = self.due.min(now + BURST_INTERVAL);
+    }
+
+    fn slower(&mut self, now: Raw) {
+        self.asked = None;
+        self.polling.min = (self.polling.min + 1).min(POLL_MAX);
+        self.polling.max = self.polling.max.max(self.polling.min);
+        self.polling.iburst = false;
+        self.poll = self.poll.max(self.polling.min);
+        self.phase = Phase::Steady;
+        self.due = now + Span::from_exponent(self.poll);
+    }
+
+    fn miss(&mut self, trouble: Trouble) {
+        self.trouble = Some(trouble);
+        self.misses = self.misses.saturating_add(1);
+        let in_vain = matches!(self.phase, Phase::Burst { .. }) && self.reach == 0;
+        if self.misses >= MISSES_MAX || in_vain {
+            self.phase = Phase::Knock;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

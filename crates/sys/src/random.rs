@@ -1,0 +1,41 @@
+//! Numbers that nobody can guess: getrandom(2).
+
+use std::io;
+use std::num::NonZeroU64;
+
+/// Tries before zero is taken for a broken generator: once in 2^64 it is not.
+const TRIES: usize = 3;
+
+/// A random number for one use. Never waits: early at boot the kernel may have none to give.
+///
+/// # Errors
+/// `EAGAIN` as long as the kernel has none to give, and all of getrandom(2).
+pub fn nonce() -> io::Result<NonZeroU64> {
+    for _ in 0..TRIES {
+        let mut bytes = [0_u8; 8];
+        // SAFETY: the pointer and the length are those of an array that is ours alone.
+        let filled =
+            unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), libc::GRND_NONBLOCK) };
+        if filled == -1 {
+            return Err(io::Error::last_os_error());
+        }
+        // Eight bytes are never given in part (getrandom(2)).
+        if let Some(nonce) = NonZeroU64::new(u64::from_ne_bytes(bytes)) {
+            return Ok(nonce);
+        }
+    }
+    Err(io::Error::other("the kernel gives no random numbers"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_are_the_same() {
+        let mut nonces: Vec<_> = (0..100).map(|_| nonce().unwrap()).collect();
+        nonces.sort_unstable();
+        nonces.dedup();
+        assert_eq!(nonces.len(), 100);
+    }
+}

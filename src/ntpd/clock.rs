@@ -1,0 +1,76 @@
+//! Reading the clocks: oscillator and system clock at one moment.
+
+use std::time::Duration;
+
+use ntp::time::{Now, Raw, Span, Wall};
+use sys::clock;
+
+/// A reading is repeated so often, and the quickest counts: whoever is interrupted between two
+/// clocks reads two moments.
+const TRIES: usize = 3;
+
+/// No datagram waits longer than this between the kernel and us; a stamp that says so is of a clock
+/// that was stepped meanwhile.
+const QUEUED_MAX: Span = Span::from_secs(1);
+
+/// Both clocks now.
+pub(crate) fn now() -> Now {
+    let mut best: Option<(Span, Now)> = None;
+    for _ in 0..TRIES {
+        let before = raw();
+        let wall = wall(clock::realtime());
+        let width = raw() - before;
+        if best.is_none_or(|(least, _)| width < least) {
+            best = Some((width, Now { raw: before + width.half(), wall }));
+        }
+    }
+    best.map_or_else(Now::default, |(_, now)| now)
+}
+
+/// The oscillator now.
+pub(crate) fn raw() -> Raw {
+    Raw::from_nanos(nanos(clock::monotonic_raw()))
+}
+
+/// The system clock now.
+pub(crate) fn wall_now() -> Wall {
+    wall(clock::realtime())
+}
+
+/// A time of day as the kernel gives it.
+pub(crate) fn wall(since_epoch: Duration) -> Wall {
+    Wall::from_nanos(nanos(since_epoch))
+}
+
+/// When a datagram came, on the oscillator's scale: from the kernel's stamp where there is one.
+pub(crate) fn arrival(now: Now, stamp: Option<Duration>) -> Raw {
+    let queued = stamp.map_or(Span::ZERO, |stamp| now.wall - wall(stamp));
+    let believable = queued >= Span::ZERO && queued <= QUEUED_MAX;
+    now.raw - if believable { queued } else { Span::ZERO }
+}
+
+fn nanos(time: Duration) -> i64 {
+    i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stamp_is_mapped_to_the_oscillator_and_nonsense_is_not() {
+        let now = Now { raw: Raw::from_nanos(5_000), wall: wall(Duration::from_secs(1_000_000)) };
+        let at = |nanos| arrival(now, Some(Duration::from_nanos(nanos)));
+        assert_eq!(arrival(now, None), now.raw);
+        assert_eq!(at(999_999_999_999_000), Raw::from_nanos(4_000));
+        assert_eq!(at(1_000_000_000_000_001), now.raw, "it comes from the future");
+        assert_eq!(at(0), now.raw, "it comes from 1970");
+    }
+
+    #[test]
+    fn the_clocks_go_forward_together() {
+        let (first, second) = (now(), now());
+        assert!(second.raw >= first.raw);
+        assert!(first.wall > Wall::default());
+    }
+}

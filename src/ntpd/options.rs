@@ -1,0 +1,383 @@
+//! The command line and ntp.conf, made one set of options.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use cli::{Args, Command, Flag, UnableExt as _, Usage};
+use ntp::config::{self, Config, SERVERS_MAX, Server};
+use ntp::discipline::Policy;
+use ntp::source::Polling;
+use ntp::time::Span;
+
+/// Read where no file and no server is named, as ntpd does.
+const CONFIG_FILE: &str = "/etc/ntp.conf";
+
+/// The stratum of a local reference: far from the top, so that any real server is preferred.
+const LOCAL_STRATUM: u8 = 10;
+
+/// The highest stratum that clients believe.
+const STRATUM_MAX: u8 = 15;
+
+/// A clock that is off by more than this, in seconds, cannot be told in NTP's stamps.
+const OFFSET_MAX: f64 = 2e9;
+
+pub(crate) static COMMAND: Command = Command {
+    name: "ntpd",
+    summary: "keep the clock right, in the foreground",
+    usage: "[-dgqx] [-c conf] [-f drift] [-l file] [-p server]... [--observe] [--serve addr:port]",
+    flags: &[
+        flag(&["g", "panicgate"], None, "set the first offset whatever its size"),
+        flag(&["q", "quit"], None, "set the clock once and leave; the exit code says whether"),
+        flag(&["x", "slew"], None, "slew, never step (but what -g allows beyond the limit)"),
+        flag(&["n", "F", "nofork"], None, "stay in the foreground, as always"),
+        flag(&["d", "debug"], None, "say more: every sample"),
+        flag(&["c", "configfile"], Some("CONF"), "read CONF (else /etc/ntp.conf without -p)"),
+        flag(&["f", "driftfile"], Some("DRIFT"), "keep the frequency in DRIFT"),
+        flag(&["l", "logfile"], Some("FILE"), "log to FILE instead of stderr"),
+        flag(&["p", "server"], Some("SERVER"), "ask SERVER[:PORT]; may be repeated"),
+        flag(&["observe"], None, "say what the time is and never touch the clock"),
+        flag(&["serve"], Some("ADDR:PORT"), "answer others; port 0 takes one that is free"),
+        flag(&["stratum"], Some("N"), "stratum of the local clock when serving it (10)"),
+        flag(&["serve-offset"], Some("TIME"), "test instrument: serve a clock that is off by TIME"),
+    ],
+    about: "\
+An offset never ends ntpd. One of more than 1000 s is refused without -g, and the log says which
+command would allow it. Without the right to set the clock it observes and says so.
+
+--serve without any server answers with the local clock, at stratum 10: a reference for machines
+without a network, for demonstrations and tests. --serve-offset is an instrument for tests and has
+no other use: what is served is then a clock of its own, off from the system clock by a given time
+at the start (-90, 1.5, 2h, -30min) and left alone by whoever sets that clock later.
+
+With a drift file, -g is used up once per boot (DRIFT.first remembers it), so that a restart does
+not allow another large step. `ntpd -g -q`, which somebody types, is not bound by that.
+
+Signals: TERM and INT keep the frequency, bring the clock to rest and leave; HUP opens the log file
+again and tries what has failed at once.
+
+Exit codes: 0 asked to leave, or -q has set the clock; 100 wrong command line or configuration;
+111 failed now.",
+};
+
+const fn flag(
+    names: &'static [&'static str],
+    value: Option<&'static str>,
+    help: &'static str,
+) -> Flag {
+    Flag { names, value, help }
+}
+
+/// A configuration file that cannot be meant: exit 100, as for a wrong command line.
+#[derive(Debug)]
+pub(crate) struct Misconfigured(String);
+
+impl fmt::Display for Misconfigured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Misconfigured {}
+
+/// Answering others.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Serve {
+    /// Where.
+    pub(crate) at: SocketAddr,
+    /// With which stratum, where it is the local clock that is served.
+    pub(crate) stratum: u8,
+    /// As a test instrument, how far off from the system clock at the start.
+    pub(crate) off: Option<Span>,
+}
+
+/// All that was asked for.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Options {
+    pub(crate) servers: Vec<Server>,
+    pub(crate) policy: Policy,
+    pub(crate) once: bool,
+    pub(crate) observe: bool,
+    pub(crate) debug: bool,
+    pub(crate) log: Option<PathBuf>,
+    pub(crate) drift: Option<PathBuf>,
+    /// The drift file was named on the command line, so it is written by an observer as well.
+    pub(crate) drift_is_meant: bool,
+    pub(crate) serve: Option<Serve>,
+    /// The command that would allow a refused offset.
+    pub(crate) permit: String,
+    /// Sentences to begin with: information, and warnings.
+    pub(crate) notes: Vec<String>,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Reads the command line `args`, made of `words`, and the configuration it names.
+///
+/// # Errors
+/// [`Usage`] and [`Misconfigured`] (exit 100), and files that cannot be read (111).
+pub(crate) fn read(args: &Args, words: &[OsString]) -> anyhow::Result<Options> {
+    if let Some(operand) = args.operands.first() {
+        return Err(Usage::because(format!("no such argument: {}", operand.display())).into());
+    }
+    let serve = serve(args)?;
+    let (named, notes) = named_servers(args);
+    let path = match args.value("c") {
+        Some(path) => Some(Path::new(path)),
+        None if named.is_empty() && serve.is_none() => Some(Path::new(CONFIG_FILE)),
+        None => None,
+    };
+    let config = path.map_or_else(|| Ok(Config::default()), read_config)?;
+    let unheeded = config.not_obeyed_list().zip(path);
+    let warnings = unheeded
+        .map(|(list, path)| format!("{}: not supported and ignored: {list}", path.display()));
+    let mut servers: Vec<Server> =
+        named.into_iter().chain(config.servers.iter().cloned()).collect();
+    if args.has("q") {
+        // Who wants the time once does not want to wait for it.
+        for server in &mut servers {
+            server.polling.iburst = true;
+        }
+    }
+    if servers.is_empty() && serve.is_none() {
+        return Err(Misconfigured("no server is named: give -p, or a configuration".into()).into());
+    }
+    if !servers.is_empty() && serve.is_some_and(|serve| serve.off.is_some()) {
+        return Err(Usage::because("--serve-offset is of no use with servers").into());
+    }
+    if servers.len() > SERVERS_MAX {
+        return Err(Usage::because(format!("more than {SERVERS_MAX} servers")).into());
+    }
+    let drift = args.value("f").map(PathBuf::from);
+    Ok(Options {
+        servers,
+        policy: policy(args, &config),
+        once: args.has("q"),
+        observe: args.has("observe"),
+        debug: args.has("d"),
+        log: args.value("l").map(PathBuf::from),
+        drift_is_meant: drift.is_some(),
+        drift: drift.or_else(|| config.drift_file.as_ref().map(PathBuf::from)),
+        serve,
+        permit: permit(args, words),
+        notes,
+        warnings: warnings.into_iter().collect(),
+    })
+}
+
+/// The servers of `-p`, and what there is to say of those that are none.
+fn named_servers(args: &Args) -> (Vec<Server>, Vec<String>) {
+    let names = args.values("p").into_iter().map(|name| name.to_string_lossy());
+    let (files, names): (Vec<_>, Vec<_>) = names.partition(|name| name.contains('/'));
+    let note = "is ignored: there is no pid file, supervise knows the pid";
+    let server = |name: &str| Server { name: name.to_owned(), pool: false, polling: quick() };
+    let servers = names.iter().map(|name| server(name)).collect();
+    (servers, files.iter().map(|file| format!("-p {file} {note}")).collect())
+}
+
+/// A server of the command line is asked quickly at first.
+fn quick() -> Polling {
+    Polling { iburst: true, ..Polling::default() }
+}
+
+fn read_config(path: &Path) -> anyhow::Result<Config> {
+    let bytes = std::fs::read(path).unable(format_args!("read {}", path.display()))?;
+    let text = String::from_utf8_lossy(&bytes);
+    let parsed = config::parse(&text);
+    Ok(parsed.map_err(|mistake| Misconfigured(format!("{}: {mistake}", path.display())))?)
+}
+
+fn policy(args: &Args, config: &Config) -> Policy {
+    let step = if args.has("x") { 0.0 } else { config.step };
+    Policy {
+        step: (step > 0.0).then_some(step),
+        panic: (config.panic > 0.0).then_some(config.panic),
+        any_first: args.has("g"),
+    }
+}
+
+fn serve(args: &Args) -> Result<Option<Serve>, Usage> {
+    let text = |key: &str| args.value(key).map(|value| value.to_string_lossy().into_owned());
+    let wrong = |key: &str, value: &str| Usage::because(format!("--{key} cannot be {value}"));
+    let Some(at) = text("serve") else {
+        let needless = ["stratum", "serve-offset"].into_iter().find(|key| args.has(key));
+        return needless.map_or(Ok(None), |key| {
+            Err(Usage::because(format!("--{key} is of no use without --serve")))
+        });
+    };
+    let stratum = match text("stratum") {
+        None => LOCAL_STRATUM,
+        Some(text) => {
+            let stratum = text.parse().ok().filter(|stratum| (1..=STRATUM_MAX).contains(stratum));
+            stratum.ok_or_else(|| wrong("stratum", &text))?
+        }
+    };
+    let off = match text("serve-offset") {
+        None => None,
+        Some(text) => Some(signed_time(&text).ok_or_else(|| wrong("serve-offset", &text))?),
+    };
+    let at = at.parse().map_err(|_| wrong("serve", &at))?;
+    Ok(Some(Serve { at, stratum, off }))
+}
+
+/// Seconds (`-90`, `1.5`) or a length of time in words (`2h`, `-30min`).
+fn signed_time(text: &str) -> Option<Span> {
+    let (negative, size) = match text.strip_prefix('-') {
+        Some(size) => (true, size),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let in_words = || humantime::parse_duration(size).ok().map(|size| size.as_secs_f64());
+    let seconds = size.parse().ok().or_else(in_words).filter(|s| (0.0..=OFFSET_MAX).contains(s))?;
+    Some(Span::from_seconds(if negative { -seconds } else { seconds }))
+}
+
+/// This command line, with leave to set the clock once whatever the offset.
+fn permit(args: &Args, words: &[OsString]) -> String {
+    let mut permit = String::from("ntpd");
+    for (key, letter) in [("g", " -g"), ("q", " -q")] {
+        if !args.has(key) {
+            permit.push_str(letter);
+        }
+    }
+    for word in words {
+        permit.push(' ');
+        permit.push_str(&quoted(word));
+    }
+    permit
+}
+
+/// A word as a shell must be given it.
+fn quoted(word: &OsStr) -> String {
+    let word = word.to_string_lossy();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+[]".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.into_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(words: &[&str]) -> anyhow::Result<Options> {
+        let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+        read(&cli::parse(&COMMAND, words.clone()).unwrap(), &words)
+    }
+
+    fn wrong(words: &[&str]) -> String {
+        let error = options(words).unwrap_err();
+        assert!(error.is::<Usage>() || error.is::<Misconfigured>(), "{error}");
+        error.to_string()
+    }
+
+    #[test]
+    fn servers_of_the_command_line_are_asked_quickly() {
+        let options = options(&["-p", "192.0.2.1", "-p", "time.example:1123"]).unwrap();
+        let names: Vec<&str> = options.servers.iter().map(|s| s.name.as_str()).collect();
+        assert_eq!(names, ["192.0.2.1", "time.example:1123"]);
+        assert!(options.servers.iter().all(|server| server.polling == quick()));
+        assert_eq!(options.policy, Policy::default());
+    }
+
+    #[test]
+    fn a_pid_file_is_ignored_with_a_sentence() {
+        let options = options(&["-p", "/var/run/ntpd.pid", "-p", "192.0.2.1"]).unwrap();
+        assert_eq!(options.servers.len(), 1);
+        assert_eq!(options.notes.len(), 1);
+        assert!(options.notes[0].starts_with("-p /var/run/ntpd.pid is ignored"));
+    }
+
+    #[test]
+    fn ntpds_usual_flags_are_understood() {
+        let options = options(&["-n", "-g", "-x", "-q", "-F", "-p", "192.0.2.1"]).unwrap();
+        let expected = Policy { step: None, any_first: true, ..Policy::default() };
+        assert_eq!(options.policy, expected);
+        assert!(options.once && !options.observe);
+    }
+
+    #[test]
+    fn a_local_reference_needs_no_server() {
+        let options = options(&["--serve", "127.0.0.1:0", "--serve-offset=-2h"]).unwrap();
+        let serve = options.serve.unwrap();
+        assert_eq!((serve.stratum, serve.off), (10, Some(Span::from_secs(-7200))));
+        assert!(options.servers.is_empty());
+    }
+
+    #[test]
+    fn times_are_read_with_a_sign() {
+        for (text, seconds) in [
+            ("2h", 7200.0),
+            ("-30min", -1800.0),
+            ("1.5", 1.5),
+            ("-0.25", -0.25),
+            ("+1day", 86400.0),
+        ] {
+            assert_eq!(signed_time(text), Some(Span::from_seconds(seconds)), "{text}");
+        }
+        for text in ["", "-", "soon", "nan", "inf", "--1", "1e10"] {
+            assert_eq!(signed_time(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        assert_eq!(wrong(&["-p", "a", "b"]), "no such argument: b");
+        assert_eq!(wrong(&["--serve", "here"]), "--serve cannot be here");
+        assert_eq!(wrong(&["--serve", "127.0.0.1:0", "--stratum", "16"]), "--stratum cannot be 16");
+        let lying = ["--serve", "127.0.0.1:0", "--serve-offset", "much"];
+        assert_eq!(wrong(&lying), "--serve-offset cannot be much");
+        assert_eq!(wrong(&["-p", "a", "--stratum", "3"]), "--stratum is of no use without --serve");
+        let both = ["--serve", "127.0.0.1:0", "--serve-offset", "1", "-p", "a"];
+        assert_eq!(wrong(&both), "--serve-offset is of no use with servers");
+        assert_eq!(wrong(&["-c", "/dev/null"]), "no server is named: give -p, or a configuration");
+        let many: Vec<&str> = std::iter::repeat_n("-pa", 17).collect();
+        assert_eq!(wrong(&many), "more than 16 servers");
+    }
+
+    #[test]
+    fn a_configuration_and_the_command_line_add_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ntp.conf");
+        std::fs::write(
+            &path,
+            "server 192.0.2.2 minpoll 4\ndriftfile /var/drift\ntinker panic 0\nrestrict default\n",
+        )
+        .unwrap();
+        let path = path.to_str().unwrap();
+        let options = options(&["-c", path, "-p", "192.0.2.1"]).unwrap();
+        let names: Vec<&str> = options.servers.iter().map(|s| s.name.as_str()).collect();
+        assert_eq!(names, ["192.0.2.1", "192.0.2.2"]);
+        assert_eq!(options.drift, Some("/var/drift".into()));
+        assert!(!options.drift_is_meant);
+        assert_eq!(options.policy.panic, None);
+        let warning = format!("{path}: not supported and ignored: restrict (line 4)");
+        assert_eq!(options.warnings, [warning]);
+    }
+
+    #[test]
+    fn a_mistake_in_the_configuration_names_file_and_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ntp.conf");
+        std::fs::write(&path, "\nsevrer 192.0.2.2\n").unwrap();
+        let path = path.to_str().unwrap();
+        assert_eq!(wrong(&["-c", path]), format!("{path}: line 2: no such word: sevrer"));
+    }
+
+    #[test]
+    fn a_configuration_that_is_not_there_is_a_failure_of_now() {
+        let error = options(&["-c", "/nonexistent/ntp.conf"]).unwrap_err();
+        assert!(!error.is::<Usage>() && !error.is::<Misconfigured>());
+        let sentence = "unable to read /nonexistent/ntp.conf: file does not exist";
+        assert_eq!(error.to_string(), sentence);
+    }
+
+    #[test]
+    fn the_permit_is_a_command_to_paste() {
+        let permit = |words: &[&str]| options(words).unwrap().permit;
+        assert_eq!(permit(&["-n", "-p", "192.0.2.1"]), "ntpd -g -q -n -p 192.0.2.1");
+        assert_eq!(permit(&["-gn", "-p", "192.0.2.1"]), "ntpd -q -gn -p 192.0.2.1");
+        assert_eq!(permit(&["-p", "a b'c"]), r"ntpd -g -q -p 'a b'\''c'");
+    }
+}

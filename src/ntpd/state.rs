@@ -1,0 +1,150 @@
+//! What outlives us: the drift file, and that this boot's first offset is over.
+//!
+//! The drift file holds one number, the frequency in parts per million, as ntpd's does. Beside it
+//! lies `FILE.first`, with the boot in which `-g` was used up: a restart by a supervisor must not
+//! make the *next* offset the first one again.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use cli::{Unable, UnableExt as _};
+
+/// A frequency beyond this, in parts per million, is no oscillator's: the file is damaged.
+const FREQUENCY_MAX: f64 = 500.0;
+
+/// No file that we read here is longer.
+const TEXT_MAX: u64 = 4096;
+
+/// Where Linux says which boot this is.
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+/// The drift file and its neighbour.
+#[derive(Debug, Clone)]
+pub(crate) struct State {
+    drift: PathBuf,
+    first: PathBuf,
+}
+
+impl State {
+    /// Of the drift file `drift`.
+    pub(crate) fn new(drift: PathBuf) -> Self {
+        let mut first = drift.clone().into_os_string();
+        first.push(".first");
+        Self { drift, first: first.into() }
+    }
+
+    /// The frequency that was kept, if one was.
+    ///
+    /// # Errors
+    /// The file cannot be read, or holds no frequency.
+    pub(crate) fn frequency(&self) -> Result<Option<f64>, Unable> {
+        let text = match read(&self.drift) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            read => read.unable(format_args!("read {}", self.drift.display()))?,
+        };
+        let number = text.split_ascii_whitespace().next().and_then(|word| word.parse().ok());
+        let sane = number.filter(|ppm: &f64| ppm.abs() <= FREQUENCY_MAX);
+        sane.map(Some)
+            .ok_or_else(|| io::Error::other("it holds no frequency"))
+            .unable(format_args!("use {}", self.drift.display()))
+    }
+
+    /// Keeps the frequency, in parts per million.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(crate) fn keep_frequency(&self, ppm: f64) -> Result<(), Unable> {
+        replace(&self.drift, &format!("{ppm:.3}\n"))
+            .unable(format_args!("write {}", self.drift.display()))
+    }
+
+    /// Whether this boot's first offset is over.
+    pub(crate) fn first_is_over(&self) -> bool {
+        match (read(&self.first), read(Path::new(BOOT_ID))) {
+            (Ok(kept), Ok(boot)) => kept.trim() == boot.trim(),
+            (Err(_), _) | (_, Err(_)) => false,
+        }
+    }
+
+    /// Keeps that this boot's first offset is over.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(crate) fn keep_first_is_over(&self) -> Result<(), Unable> {
+        read(Path::new(BOOT_ID))
+            .and_then(|boot| replace(&self.first, &boot))
+            .unable(format_args!("write {}", self.first.display()))
+    }
+
+    /// The file that says so.
+    pub(crate) fn first(&self) -> &Path {
+        &self.first
+    }
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    use std::io::Read as _;
+    let mut text = String::new();
+    fs::File::open(path)?.take(TEXT_MAX).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// Writes a file so that whoever reads it finds the old text or the new one, also after a crash.
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let mut new = path.to_path_buf().into_os_string();
+    new.push(".new");
+    let mut file = fs::File::create(&new)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&new, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state() -> (tempfile::TempDir, State) {
+        let dir = tempfile::tempdir().unwrap();
+        let state = State::new(dir.path().join("ntp.drift"));
+        (dir, state)
+    }
+
+    #[test]
+    fn a_frequency_is_kept_as_ntpd_keeps_it() {
+        let (dir, state) = state();
+        assert_eq!(state.frequency().unwrap(), None);
+        state.keep_frequency(-12.3456).unwrap();
+        assert_eq!(fs::read_to_string(dir.path().join("ntp.drift")).unwrap(), "-12.346\n");
+        assert_eq!(state.frequency().unwrap(), Some(-12.346));
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing else is left there");
+    }
+
+    #[test]
+    fn what_is_no_frequency_is_refused() {
+        let (dir, state) = state();
+        for text in ["", "fast\n", "nan\n", "500.1\n", "-1e9\n"] {
+            fs::write(dir.path().join("ntp.drift"), text).unwrap();
+            assert!(state.frequency().is_err(), "{text:?}");
+        }
+        fs::write(dir.path().join("ntp.drift"), "1.5 0.01\n").unwrap();
+        assert_eq!(state.frequency().unwrap(), Some(1.5));
+    }
+
+    #[test]
+    fn the_first_offset_is_over_in_this_boot_only() {
+        let (dir, state) = state();
+        assert!(!state.first_is_over());
+        state.keep_first_is_over().unwrap();
+        assert!(state.first_is_over());
+        fs::write(dir.path().join("ntp.drift.first"), "another-boot\n").unwrap();
+        assert!(!state.first_is_over());
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_a_sentence() {
+        let state = State::new("/nonexistent/ntp.drift".into());
+        let error = state.keep_frequency(1.0).unwrap_err().to_string();
+        assert_eq!(error, "unable to write /nonexistent/ntp.drift: file does not exist");
+    }
+}
