@@ -79,7 +79,6 @@ fn run_finds_its_supervise_and_may_write_to_it(sandbox: &Sandbox) {
     let script = "svok .; echo $? >found.new; svc -d . 2>warning; mv found.new found";
     let services: Vec<Service> =
         (0..SERVICES).map(|n| sandbox.running(&format!("scan/s{n}"), script)).collect();
-    sandbox.expect_failure_on_ours("a service is started before its control and ok are opened");
     sandbox.svscan();
     for service in services {
         sandbox.wait_until("run has looked around", || service.has("found"));
