@@ -255,7 +255,7 @@ fn a_service_that_ignores_term_is_up_and_wanted_down(sandbox: &Sandbox) {
     let service = listener(sandbox);
     sandbox.svc("-d", &service);
     sandbox.wait_until("TERM arrives", || service.has("got"));
-    assert_eq!(flags(&service), (0, b'd'));
+    sandbox.wait_until("it is wanted down", || service.want() == Some(b'd'));
     assert_eq!(line(sandbox, &service), "s: up (pid PID) N seconds, want down");
     sandbox.svc("-k", &service);
     goes_down(sandbox, &service);

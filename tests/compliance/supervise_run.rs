@@ -9,9 +9,10 @@ use crate::support::{
 
 each_suite!(
     run_is_called_by_its_path_in_its_directory_without_arguments,
-    run_has_the_signals_as_supervise_found_them,
+    run_has_no_signal_blocked_and_none_ignored_by_supervise,
     run_has_the_descriptors_of_supervise_and_no_others,
     run_has_the_environment_of_supervise,
+    run_finds_its_supervise_and_may_write_to_it,
     a_directory_has_one_supervise,
     supervise_takes_exactly_one_directory,
     a_directory_that_is_none_is_111,
@@ -40,12 +41,19 @@ fn run_is_called_by_its_path_in_its_directory_without_arguments(sandbox: &Sandbo
     assert_eq!(service.read("place").trim_end(), place.to_str().unwrap());
 }
 
-fn run_has_the_signals_as_supervise_found_them(sandbox: &Sandbox) {
-    const LIST: &str = "grep -E '^(SigBlk|SigIgn|SigPnd|ShdPnd):' /proc/self/status";
-    let service = up_with(sandbox, &format!("{LIST} >list"));
-    let ours = sandbox.shell(LIST).text();
-    assert_eq!(service.read("list"), ours);
-    assert!(ours.contains("SigBlk:\t0000000000000000\n"), "{ours}");
+/// Not a shell script: a shell clears the mask it was given.
+fn run_has_no_signal_blocked_and_none_ignored_by_supervise(sandbox: &Sandbox) {
+    let service = sandbox.service("s");
+    service.executable("run", "#!/usr/bin/tail -f\n");
+    sandbox.supervise_up(&service);
+    let facts = format!("/proc/{}/status", service.pid());
+    sandbox.wait_until("run is executed", || {
+        fs::read_to_string(&facts).is_ok_and(|facts| facts.starts_with("Name:\trun\n"))
+    });
+    let list = format!("grep -E '^(SigBlk|SigPnd|ShdPnd|SigIgn):' {facts}");
+    let ignored = sandbox.shell("grep '^SigIgn:' /proc/self/status").text();
+    let expected = format!("SigPnd:\t{0}\nShdPnd:\t{0}\nSigBlk:\t{0}\n{ignored}", "0".repeat(16));
+    assert_eq!(sandbox.shell(&list).text(), expected);
 }
 
 fn run_has_the_descriptors_of_supervise_and_no_others(sandbox: &Sandbox) {
@@ -63,6 +71,20 @@ fn run_has_the_environment_of_supervise(sandbox: &Sandbox) {
     sandbox.daemon_by_shell("COLOUR='dark red'; export COLOUR; exec supervise s");
     sandbox.wait_until("run has looked around", || service.read("colour").ends_with('\n'));
     assert_eq!(service.read("colour"), "dark red\n");
+}
+
+/// `svc -d .` in a run script is an old way to say "never again": control and ok are there first.
+fn run_finds_its_supervise_and_may_write_to_it(sandbox: &Sandbox) {
+    const SERVICES: usize = 24;
+    let script = "svok .; echo $? >found.new; svc -d . 2>warning; mv found.new found";
+    let services: Vec<Service> =
+        (0..SERVICES).map(|n| sandbox.running(&format!("scan/s{n}"), script)).collect();
+    sandbox.svscan();
+    for service in services {
+        sandbox.wait_until("run has looked around", || service.has("found"));
+        assert_eq!((service.read("found"), service.read("warning")), ("0\n".into(), String::new()));
+        sandbox.wait_until("it is down", || service.pid() == 0 && service.want() == Some(b'd'));
+    }
 }
 
 fn a_directory_has_one_supervise(sandbox: &Sandbox) {
@@ -99,7 +121,7 @@ fn a_directory_that_is_none_is_111(sandbox: &Sandbox) {
 
 fn the_files_of_supervise_are_private_but_the_status(sandbox: &Sandbox) {
     let service = sandbox.resting("s");
-    sandbox.daemon_by_shell("umask 022; exec supervise s");
+    sandbox.daemon_by_shell("umask 0; exec supervise s");
     sandbox.wait_until("it is up", || service.is_supervised() && service.pid() != 0);
     for (file, mode) in [
         ("supervise", 0o700),
