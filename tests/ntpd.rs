@@ -10,7 +10,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::UdpSocket;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -111,11 +111,12 @@ impl Drop for Ntpd {
     }
 }
 
-/// Runs it to its end.
+/// Runs it to its end; its exit code, and all that it said.
 fn run(args: &[&str]) -> (Option<i32>, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ntpd"));
-    let Output { status, stderr, .. } = command.arg("--observe").args(args).output().unwrap();
-    (status.code(), String::from_utf8(stderr).unwrap())
+    let mut ntpd = Ntpd::observer(args);
+    let status = ntpd.wait();
+    let lines: Vec<String> = ntpd.lines.iter().map(|line| line + "\n").collect();
+    (status.code(), lines.concat())
 }
 
 #[test]
