@@ -210,10 +210,28 @@ impl Sandbox {
         self.start(self.command(self.pair.daemon, "/bin/sh".as_ref()).args(["-c", script]))
     }
 
+    /// Starts a daemon whose standard error goes elsewhere.
+    pub(crate) fn daemon_telling<A: AsRef<OsStr>>(
+        &self,
+        stderr: impl Into<Stdio>,
+        name: &str,
+        args: &[A],
+    ) -> Daemon {
+        let program = self.pair.daemon.bin(self.root.path()).join(name);
+        let mut command = self.command(self.pair.daemon, program.as_ref());
+        self.start_telling(command.args(args), stderr.into())
+    }
+
     fn start(&self, command: &mut Command) -> Daemon {
         let index = self.daemons.borrow().len();
+        let stderr = File::create(self.output(&format!("daemon{index}.err"))).unwrap();
+        self.start_telling(command, stderr.into())
+    }
+
+    fn start_telling(&self, command: &mut Command, stderr: Stdio) -> Daemon {
+        let index = self.daemons.borrow().len();
         command.stdout(File::create(self.output(&format!("daemon{index}.out"))).unwrap());
-        command.stderr(File::create(self.output(&format!("daemon{index}.err"))).unwrap());
+        command.stderr(stderr);
         let child = spawn(command);
         let pid = child.id();
         self.daemons.borrow_mut().push(child);

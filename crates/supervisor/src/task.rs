@@ -270,7 +270,7 @@ mod tests {
         let told = task.publish(now()).unwrap_err().to_string();
         assert_eq!(
             told,
-            "unable to write a/supervise/status: another directory has taken its place"
+            "unable to write a/supervise/status.new: another directory has taken its place"
         );
         assert_eq!(fs::read_dir(new.join(layout::SUPERVISE)).unwrap().count(), 0);
         assert!(task.publish(now()).is_ok(), "told once");

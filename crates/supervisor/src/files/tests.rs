@@ -169,7 +169,7 @@ fn where_supervise_is_a_file_nothing_is_made() {
     let (_keep, dir) = service();
     fs::write(dir.join("supervise"), "").unwrap();
     let refused = Locked::take(&dir, "a").unwrap_err();
-    assert_eq!(refused.to_string(), "unable to mkdir a/supervise: file already exists");
+    assert_eq!(refused.to_string(), "unable to acquire a/supervise/lock: not a directory");
 }
 
 #[test]
