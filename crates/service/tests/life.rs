@@ -237,6 +237,20 @@ fn a_service_that_keeps_dying_is_told_of_once_until_a_good_run() {
 }
 
 #[test]
+fn a_service_that_dies_for_hours_is_tried_once_in_a_minute() {
+    let mut life = Life::new(Wish::Up);
+    let mut born = life.0.deadline();
+    for deaths in 1..200 {
+        let _ = life.crashes();
+        let next = life.0.deadline();
+        let pause = next.zip(born).map(|(next, born)| next.since(born)).expect("a start to come");
+        assert!(pause >= ms(1000) && pause <= ms(75_000), "{deaths}: {pause:?}");
+        assert!(deaths <= 10 || pause >= ms(60_000), "{deaths}: {pause:?}");
+        born = next;
+    }
+}
+
+#[test]
 fn pauses_that_grew_with_faults_are_told_of_when_it_runs_and_dies() {
     let mut life = Life::starting();
     let mut now = 0;
