@@ -341,6 +341,14 @@ fn a_logger_that_does_not_drain_its_pipe_is_killed_at_the_grace() {
 }
 
 #[test]
+fn a_paused_service_is_stopped_like_another() {
+    let mut life = Life::up();
+    assert_eq!(life.at(10, letter(b'p')), [Action::Send(RUN, Signal::Stop)]);
+    assert_eq!(life.at(20, Event::Stop(SERVICE)), [TERM, CONT]);
+    assert!(!life.0.view().paused);
+}
+
+#[test]
 fn all_that_is_late_comes_in_one_step() {
     let mut life = Life::starting();
     assert_eq!(life.at(0, Event::Started(Err(MISSING))), [cannot_start(MISSING)]);
