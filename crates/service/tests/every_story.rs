@@ -149,7 +149,6 @@ fn every_short_story_of_the_end_of_everything() {
         UP,
         DOWN,
         EXIT,
-        PAUSE,
         KILL,
         Move::Stop(SERVICE),
         Move::Stop(LOGGER),

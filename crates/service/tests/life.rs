@@ -247,6 +247,20 @@ fn a_service_that_the_operator_ends_again_and_again_is_not_one_that_keeps_dying(
 }
 
 #[test]
+fn a_service_that_dies_for_hours_is_tried_once_in_a_minute() {
+    let mut life = Life::new(Wish::Up);
+    let mut born = life.0.deadline();
+    for deaths in 1..200 {
+        let _ = life.crashes();
+        let next = life.0.deadline();
+        let pause = next.zip(born).map(|(next, born)| next.since(born)).expect("a start to come");
+        assert!(pause >= ms(1000) && pause <= ms(75_000), "{deaths}: {pause:?}");
+        assert!(deaths <= 10 || pause >= ms(60_000), "{deaths}: {pause:?}");
+        born = next;
+    }
+}
+
+#[test]
 fn pauses_that_grew_with_faults_are_told_of_when_it_runs_and_dies() {
     let mut life = Life::starting();
     let mut now = 0;
@@ -334,6 +348,14 @@ fn a_logger_that_does_not_drain_its_pipe_is_killed_at_the_grace() {
     assert_eq!(life.at(1200, Event::Drained(false)), []);
     assert_eq!(life.0.deadline(), None);
     assert_eq!(life.at(1210, Event::Ended(RUN, End::Signalled(9))), [Action::Leave]);
+}
+
+#[test]
+fn a_paused_service_is_stopped_like_another() {
+    let mut life = Life::up();
+    assert_eq!(life.at(10, letter(b'p')), [Action::Send(RUN, Signal::Stop)]);
+    assert_eq!(life.at(20, Event::Stop(SERVICE)), [TERM, CONT]);
+    assert!(!life.0.view().paused);
 }
 
 #[test]

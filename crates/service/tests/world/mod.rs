@@ -191,7 +191,6 @@ impl World {
         self.ledger.watch(&mut self.life, event)
     }
 
-    /// A child that may end between the moves of [`World::settle`] may already have ended.
     fn end_child(&mut self, code: u8) -> Verdict {
         match self.ledger.child() {
             Some(child) => self.tell(Event::Ended(child.pid, child.end(code))),
