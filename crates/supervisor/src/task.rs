@@ -72,7 +72,7 @@ pub(crate) struct Wanted {
 }
 
 impl Task {
-    /// A task whose lock is taken. Its FIFOs are opened by [`Task::open`], after its first status.
+    /// A task whose lock is taken. Its FIFOs are opened after its first status.
     ///
     /// # Errors
     /// No such directory, or another supervise has it.
