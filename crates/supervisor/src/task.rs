@@ -18,8 +18,9 @@ use tai::Stamp;
 
 use crate::files::{self, Files, Locked};
 
-/// So many letters are taken from a control FIFO in a turn: the others wait for the next.
-pub(crate) const LETTERS_PER_TURN: usize = 64;
+/// So many letters are taken from a control FIFO in a turn: as many as svc ever writes at once. The
+/// others wait for the next, so that a flood for one service keeps no other waiting for long.
+pub(crate) const LETTERS_PER_TURN: usize = 16;
 
 /// A supervised service. Never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
