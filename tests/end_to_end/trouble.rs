@@ -53,7 +53,7 @@ fn ends_are_heard_where_svscan_was_given_sigchld_ignored() {
 #[test]
 fn a_service_finds_its_own_fifos_from_its_first_breath() {
     let sandbox = sandbox();
-    let script = "cd supervise && [ -p ok ] && echo d >control && echo told >../told; sleep 100000";
+    let script = "cd supervise && [ -p ok ] && echo d >control; sleep 1000000";
     let service = sandbox.running("a", script);
     sandbox.link(&service, "a");
     sandbox.svscan();
@@ -79,20 +79,25 @@ fn a_service_that_cannot_be_controlled_is_not_started() {
 #[test]
 fn services_that_leave_and_lose_their_link_leave_no_descriptor_behind() {
     let sandbox = sandbox();
-    let (service, svscan) = logged(&sandbox, REST);
+    let svscan = sandbox.svscan();
+    let other = sandbox.resting("b");
+    sandbox.link(&other, "b");
+    sandbox.wait_until("it is up", || other.is_supervised() && other.pid() != 0);
     let descriptors = || fs::read_dir(format!("/proc/{}/fd", svscan.pid)).unwrap().count();
     let before = descriptors();
+    let service = sandbox.resting("a");
+    let log = service.log();
+    log.script(LOGGER);
     for _ in 0..3 {
+        sandbox.link(&service, "a");
+        sandbox.wait_until("both are up", || service.pid() != 0 && log.pid() != 0);
         service.control(b"dx");
-        service.log().control(b"dx");
-        let gone = || !service.is_supervised() && !service.log().is_supervised();
+        log.control(b"dx");
+        let gone = || !service.is_supervised() && !log.is_supervised();
         sandbox.wait_until("both have left", gone);
         fs::remove_file(sandbox.path("scan/a")).unwrap();
-        sandbox.link(&service, "a");
-        let up = || service.pid() != 0 && service.log().pid() != 0;
-        sandbox.wait_until("both are up", up);
+        sandbox.wait_until("nothing is left", || descriptors() == before);
     }
-    assert_eq!(descriptors(), before);
 }
 
 #[test]
@@ -179,6 +184,7 @@ fn a_log_directory_made_anew_gets_its_logger() {
 fn a_service_goes_on_without_the_log_directory_it_lost() {
     let sandbox = sandbox();
     let (service, svscan) = logged(&sandbox, NOTED);
+    sandbox.wait_until("it has started", || starts(&service) == 1);
     fs::remove_dir_all(service.path("log")).unwrap();
     service.control(b"t");
     sandbox.wait_until("it was started again", || starts(&service) > 1);
@@ -234,7 +240,7 @@ fn a_standard_error_that_nobody_reads_keeps_nobody_waiting() {
     sandbox.link(&service, "a");
     symlink("missing", sandbox.path("scan/b")).unwrap();
     sandbox.daemon_telling(writer, "svscan", &["scan"]);
-    sandbox.wait_until("it is up", || service.pid() != 0);
+    sandbox.wait_until("it has started", || service.pid() != 0 && starts(&service) == 1);
     symlink("missing", sandbox.path("scan/c")).unwrap();
     service.control(b"t");
     sandbox.wait_until("it was started again", || starts(&service) > 1);
