@@ -5,7 +5,9 @@ use std::time::Duration;
 use contract::{Letter, status::Wish};
 use service::life::{DRAIN_CHECK, Service};
 use service::pacing::SPACING_MAX;
-use service::words::{Action, End, Event, Farewell, Fault, Pid, Report, Signal, Step};
+use service::words::{
+    Action, End, Event, Farewell, Fault, Pid, Report, Settings, Signal, Step, Survivors,
+};
 use service::{Boottime, Monotonic, Now};
 
 const RUN: Pid = Pid(7);
@@ -13,6 +15,9 @@ const NEXT: Pid = Pid(8);
 const CRASH: End = End::Exited(1);
 const MISSING: Fault = Fault { step: Step::Exec, errno: 2 };
 const FORBIDDEN: Fault = Fault { step: Step::Exec, errno: 13 };
+
+const NOBODY: Event = Event::Survivors(Survivors { count: 0, oldest: None });
+const NO_FINISH: Event = Event::Finishing(Ok(None));
 
 const TERM: Action = Action::Send(RUN, Signal::Term);
 const CONT: Action = Action::Send(RUN, Signal::Cont);
@@ -37,6 +42,10 @@ fn at(ms: u64) -> Now {
     Now { monotonic: Monotonic(time), boottime: Boottime(time) }
 }
 
+fn killed_after(timeout: Duration) -> Settings {
+    Settings { timeout_kill: Some(timeout), ..Settings::default() }
+}
+
 /// A service whose story is told in milliseconds since it was taken in.
 struct Life(Service);
 
@@ -59,7 +68,24 @@ impl Life {
         life
     }
 
+    /// What is to be done, where nobody outlives the main process and there is no `./finish`.
     fn at(&mut self, ms: u64, event: Event) -> Vec<Action> {
+        let mut actions = Vec::new();
+        let mut next = Some(event);
+        while let Some(event) = next.take() {
+            for action in self.whole(ms, event) {
+                match action {
+                    Action::CountSurvivors => next = Some(NOBODY),
+                    Action::Finish(..) => next = Some(NO_FINISH),
+                    other => actions.push(other),
+                }
+            }
+        }
+        actions
+    }
+
+    /// What is to be done, all of it.
+    fn whole(&mut self, ms: u64, event: Event) -> Vec<Action> {
         self.0.step(at(ms), event).into_iter().collect()
     }
 
@@ -77,7 +103,10 @@ impl Life {
         let start: Vec<_> = self.0.step(now, Event::Tick).into_iter().collect();
         assert_eq!(start, [Action::Start]);
         let mut told: Vec<_> = self.0.step(now, Event::Started(Ok(RUN))).into_iter().collect();
-        told.extend(self.0.step(now, Event::Ended(RUN, CRASH)));
+        for event in [Event::Ended(RUN, CRASH), NOBODY, NO_FINISH] {
+            told.extend(self.0.step(now, event));
+        }
+        told.retain(|action| !matches!(action, Action::CountSurvivors | Action::Finish(..)));
         told
     }
 }
@@ -289,7 +318,7 @@ fn quick_ends_that_no_start_follows_are_not_told_of() {
 #[test]
 fn only_a_timeout_kills_what_ignores_down_and_saying_it_again_is_no_reprieve() {
     let mut life = Life::up();
-    life.0.set_timeout_kill(Some(ms(3000)));
+    life.0.set_settings(killed_after(ms(3000)));
     assert_eq!(life.at(1000, letter(b'd')), [TERM, CONT]);
     assert_eq!(life.at(3000, letter(b'd')), [TERM, CONT]);
     assert_eq!(life.next(4000), [KILLED, KILL]);
@@ -308,7 +337,7 @@ fn up_while_it_ends_from_down_waits_for_the_end_and_starts_it_again() {
 #[test]
 fn a_wish_that_comes_while_it_starts_is_obeyed_when_the_process_is_known() {
     let mut life = Life::starting();
-    life.0.set_timeout_kill(Some(ms(3000)));
+    life.0.set_settings(killed_after(ms(3000)));
     assert_eq!(life.at(1, letter(b'd')), []);
     assert_eq!(life.at(1, letter(b't')), []);
     assert_eq!(life.at(2, Event::Started(Ok(RUN))), [TERM, CONT]);
@@ -372,7 +401,7 @@ fn all_that_is_late_comes_in_one_step() {
 #[test]
 fn a_grace_of_centuries_is_a_grace_without_end() {
     let mut life = Life::up();
-    life.0.set_timeout_kill(Some(Duration::MAX));
+    life.0.set_settings(killed_after(Duration::MAX));
     assert_eq!(life.at(1, letter(b'd')), [TERM, CONT]);
     let farewell = Farewell { linger: Duration::MAX, grace: Duration::MAX };
     assert_eq!(life.at(2, Event::Stop(farewell)), []);
