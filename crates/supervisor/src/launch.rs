@@ -46,7 +46,7 @@ impl Launch<'_> {
         }
         steps.push(Step::OpenFiles(self.open_files));
         steps.push(Step::Signals);
-        let plan = Plan { steps: &steps, program: RUN };
+        let plan = Plan { steps: &steps, argv: &[RUN], marker: c"KEEPUP_SERVICE=" };
         spawner.start(&plan, self.way).map_err(fault)
     }
 }

@@ -77,9 +77,16 @@ pub enum Step<'a> {
 pub struct Plan<'a> {
     /// Walked in order.
     pub steps: &'a [Step<'a>],
-    /// What to execute; a path with a slash in it. It gets this as its only argument.
-    pub program: &'a CStr,
+    /// What to execute, a path with a slash in it, and its arguments after it: the program's
+    /// `argv`. Without a first word the start fails (`ENOENT`).
+    pub argv: &'a [&'a CStr],
+    /// An entry `NAME=value` of the program's environment that says whose process it is. One of
+    /// the same name that we were given ourselves is not passed on.
+    pub marker: &'a CStr,
 }
+
+/// The name of the marker in the environment of every program.
+pub const MARKER: &str = "KEEPUP_SERVICE";
 
 /// How much the way is trusted not to hang.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -175,21 +182,23 @@ impl Spawner {
         }
     }
 
-    fn orders<'a>(&'a self, plan: &'a Plan<'a>) -> Orders<'a> {
-        let argv = [plan.program.as_ptr(), ptr::null()];
-        let envp = self.environment.pointers.as_ptr();
+    fn orders<'a>(&'a mut self, plan: &'a Plan<'a>) -> Orders<'a> {
+        let words = plan.argv.iter().map(|word| word.as_ptr());
+        let argv = words.chain(std::iter::once(ptr::null())).collect();
+        let envp = self.environment.with(plan.marker);
         Orders { plan, argv, envp, mask: &self.mask, unshare: false, failed: None }
     }
 
-    fn borrow(&self, plan: &Plan<'_>) -> Result<u32, Failed> {
+    fn borrow(&mut self, plan: &Plan<'_>) -> Result<u32, Failed> {
+        let (top, shares_table) = (self.stack.top(), self.shares_table);
         let mut orders = self.orders(plan);
-        orders.unshare = self.shares_table;
-        let table = if self.shares_table { libc::CLONE_FILES } else { 0 };
+        orders.unshare = shares_table;
+        let table = if shares_table { libc::CLONE_FILES } else { 0 };
         let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD | table;
         // SAFETY: the stack is ours, big enough and not in use, for we sleep (VFORK) until the
         // child has executed or ended; `orders` lives until then; `child` keeps to what a child in
         // our memory may do.
-        let pid = unsafe { libc::clone(child, self.stack.top(), flags, (&raw mut orders).cast()) };
+        let pid = unsafe { libc::clone(child, top, flags, (&raw mut orders).cast()) };
         let pid = u32::try_from(pid).map_err(|_| failed_here())?;
         match orders.failed {
             None => Ok(pid),
@@ -202,7 +211,7 @@ impl Spawner {
         }
     }
 
-    fn fork(&self, plan: &Plan<'_>) -> Result<Started, Failed> {
+    fn fork(&mut self, plan: &Plan<'_>) -> Result<Started, Failed> {
         let pipe = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC);
         let (verdict, report) =
             pipe.map_err(|errno| Failed { at: Place::Fork, errno: errno as i32 })?;
@@ -261,7 +270,8 @@ fn send(fd: RawFd, failed: Option<Failed>) {
 /// What the child is given.
 struct Orders<'a> {
     plan: &'a Plan<'a>,
-    argv: [*const libc::c_char; 2],
+    /// Ends with a null pointer.
+    argv: Vec<*const libc::c_char>,
     envp: *const *const libc::c_char,
     mask: &'a SigSet,
     /// Whether the descriptor table is the parent's and to be left first.
@@ -285,7 +295,7 @@ extern "C" fn child(orders: *mut libc::c_void) -> libc::c_int {
             return EXIT_NOT_STARTED;
         }
     }
-    let program = orders.plan.program.as_ptr();
+    let program = orders.plan.argv.first().map_or(c"".as_ptr(), |program| program.as_ptr());
     // SAFETY: a path and two arrays of strings, each ended by a null pointer.
     unsafe { libc::execve(program, orders.argv.as_ptr(), orders.envp) };
     orders.failed = Some(Failed { at: Place::Exec, errno: Errno::last_raw() });
@@ -393,7 +403,8 @@ pub fn keep_descriptors_to_ourselves() {
 /// The environment as `execve` takes it. It does not change in our lifetime.
 #[derive(Debug)]
 struct Environment {
-    /// Points into `_strings`, and ends with a null pointer.
+    /// The first is the marker's place; the others point into `_strings`, and a null pointer ends
+    /// them.
     pointers: Vec<*const libc::c_char>,
     _strings: Vec<CString>,
 }
@@ -401,6 +412,7 @@ struct Environment {
 impl Environment {
     fn capture() -> Self {
         let strings: Vec<CString> = std::env::vars_os()
+            .filter(|(name, _)| name != MARKER)
             .filter_map(|(name, value)| {
                 let mut pair = name.into_vec();
                 pair.push(b'=');
@@ -408,9 +420,18 @@ impl Environment {
                 CString::new(pair).ok()
             })
             .collect();
-        let mut pointers: Vec<_> = strings.iter().map(|string| string.as_ptr()).collect();
+        let mut pointers = vec![c"".as_ptr()];
+        pointers.extend(strings.iter().map(|string| string.as_ptr()));
         pointers.push(ptr::null());
         Self { pointers, _strings: strings }
+    }
+
+    /// The environment with this entry in it: valid as long as that, and until the next call.
+    fn with(&mut self, marker: &CStr) -> *const *const libc::c_char {
+        if let Some(first) = self.pointers.first_mut() {
+            *first = marker.as_ptr();
+        }
+        self.pointers.as_ptr()
     }
 }
 
