@@ -67,7 +67,7 @@ pub(crate) fn fault(failed: Failed) -> Fault {
         Place::Fork => words::Step::Fork,
         Place::Enter => words::Step::Directory,
         Place::Pipe => words::Step::LogPipe,
-        Place::Setup => words::Step::Setup,
+        Place::Group | Place::Setup => words::Step::Setup,
         Place::Exec => words::Step::Exec,
     };
     Fault { step, errno: failed.errno }

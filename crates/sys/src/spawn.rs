@@ -60,6 +60,9 @@ pub enum PipeEnd {
 /// What the child does before it becomes the program.
 #[derive(Debug, Clone, Copy)]
 pub enum Step<'a> {
+    /// Enter the control group with this `cgroup.procs` (`Group::entrance`). The first step: what
+    /// the others cost is the service's already.
+    Group(&'a CStr),
     /// Make the directory the working directory, if it is still the one we know.
     Enter(&'a CStr, Identity),
     /// Open a FIFO afresh, if it is still the one we know: nobody gets a description of ours.
@@ -124,6 +127,8 @@ pub struct Failed {
 pub enum Place {
     /// No process could be made.
     Fork,
+    /// [`Step::Group`]
+    Group,
     /// [`Step::Enter`]
     Enter,
     /// [`Step::Pipe`]
@@ -136,10 +141,12 @@ pub enum Place {
 
 impl Place {
     /// Every place, numbered for a child's report.
-    const ALL: [Self; 5] = [Self::Fork, Self::Enter, Self::Pipe, Self::Setup, Self::Exec];
+    const ALL: [Self; 6] =
+        [Self::Fork, Self::Group, Self::Enter, Self::Pipe, Self::Setup, Self::Exec];
 
     const fn of(step: &Step<'_>) -> Self {
         match step {
+            Step::Group(_) => Self::Group,
             Step::Enter(..) => Self::Enter,
             Step::Pipe(..) => Self::Pipe,
             Step::Session | Step::OpenFiles(_) | Step::Signals => Self::Setup,
@@ -305,6 +312,7 @@ extern "C" fn child(orders: *mut libc::c_void) -> libc::c_int {
 /// One step; `false` leaves the reason in errno.
 fn walk(step: &Step<'_>, mask: &SigSet) -> bool {
     match *step {
+        Step::Group(procs) => enter_group(procs),
         Step::Enter(dir, known) => enter(dir, known),
         Step::Pipe(path, known, end) => open_pipe(path, known, end),
         // SAFETY: takes nothing.
@@ -321,6 +329,14 @@ fn walk(step: &Step<'_>, mask: &SigSet) -> bool {
             (unsafe { libc::sigprocmask(libc::SIG_SETMASK, mask, ptr::null_mut()) }) == 0
         }
     }
+}
+
+/// The descriptor goes at `execve`.
+fn enter_group(procs: &CStr) -> bool {
+    // SAFETY: a C string.
+    let fd = unsafe { libc::open(procs.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC) };
+    // SAFETY: one byte; a descriptor of -1 is refused. `0` is whoever writes it (cgroups(7)).
+    fd >= 0 && unsafe { libc::write(fd, c"0".as_ptr().cast(), 1) } == 1
 }
 
 fn enter(dir: &CStr, known: Identity) -> bool {
