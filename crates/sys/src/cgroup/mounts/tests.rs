@@ -178,7 +178,10 @@ mod any {
         }
 
         #[test]
-        fn what_is_shown_lies_below_the_mount(root in "(/[a.]{1,2}){0,3}", own in "(/[a.]{1,2}){0,4}") {
+        fn what_is_shown_lies_below_the_mount(
+            root in "(/[a.]{1,2}){0,3}",
+            own in "(/[a.]{1,2}){0,4}",
+        ) {
             let mount = at("/m", &format!("{root}/"));
             let own = PathBuf::from(format!("{own}/"));
             if let Some(shown) = shown_at(&mount, &own) {
