@@ -20,6 +20,9 @@ const MOUNTINFO_MAX: usize = 4 << 20;
 /// A line for each hierarchy, and paths have their limit.
 const OWN_MAX: usize = 64 * 1024;
 
+/// What is looked for here, for the operator.
+const VERSION: &str = "version 2";
+
 /// Where we are ourselves once there is room: beside the services, not above them.
 const LEAF: &str = "keepup.supervisor";
 
@@ -34,8 +37,8 @@ pub struct Tree {
 pub enum NoTree {
     /// /proc does not tell.
     NoProc(io::Error),
-    /// The hierarchy is not mounted, or the kernel has none.
-    NotMounted,
+    /// The hierarchy of these words is not mounted, or the kernel has none.
+    NotMounted(&'static str),
     /// No mount shows the group we are in.
     Outside(PathBuf),
     /// A group cannot be made in this one, or not be entered.
@@ -76,9 +79,9 @@ impl Tree {
     /// Why there are no groups; words for the operator.
     pub fn find() -> Result<Self, NoTree> {
         let (mounts, own) = seen(None).map_err(NoTree::NoProc)?;
-        let own = own.ok_or(NoTree::NotMounted)?;
+        let own = own.ok_or(NoTree::NotMounted(VERSION))?;
         let mut unified = mounts.iter().filter(|mount| mount.kind == Kind::Unified).peekable();
-        unified.peek().ok_or(NoTree::NotMounted)?;
+        unified.peek().ok_or(NoTree::NotMounted(VERSION))?;
         let mut why = NoTree::Outside(own.clone());
         for mount in unified {
             let shown = shown_at(mount, &own).filter(|dir| is_unified(dir));
@@ -138,7 +141,18 @@ impl Tree {
         if self.enabled().contains(&controller) {
             return Ok(());
         }
+        // The kernel would not refuse pids and cpu: it would turn this group into one of threads,
+        // and none below could be entered any more (cgroup-v2.rst, "Threads").
+        if !self.is_top() && holds_processes(&self.dir)? {
+            return Err(io::Error::from_raw_os_error(libc::EBUSY));
+        }
         entrance::write(&self.dir, "cgroup.subtree_control", &format!("+{}", controller.name()))
+    }
+
+    /// Whether it is the topmost group of the machine, which may hold processes as well. The one of
+    /// a namespace may not.
+    fn is_top(&self) -> bool {
+        !self.dir.join("cgroup.events").exists()
     }
 
     /// Moves us, and nobody else, into a group of our own, so that controllers can be enabled:
@@ -208,12 +222,12 @@ impl fmt::Display for NoTree {
         };
         match self {
             Self::NoProc(error) => write!(f, "unable to read /proc/self: {}", words(error)),
-            Self::NotMounted => f.write_str("cgroup version 2 is not mounted"),
+            Self::NotMounted(what) => write!(f, "no control groups of {what} are mounted"),
             Self::Outside(own) => {
-                write!(f, "no mount of cgroup version 2 shows our own group {}", own.display())
+                write!(f, "no mount shows our own control group {}", own.display())
             }
             Self::Refused(dir, error) => {
-                write!(f, "unable to make groups in {}: {}", dir.display(), words(error))
+                write!(f, "unable to make control groups in {}: {}", dir.display(), words(error))
             }
         }
     }
@@ -269,6 +283,10 @@ pub(super) fn probe(dir: &Path) -> io::Result<()> {
 
 fn can_write(path: &Path) -> io::Result<()> {
     OpenOptions::new().write(true).open(path).map(drop)
+}
+
+fn holds_processes(group: &Path) -> io::Result<bool> {
+    Ok(!entrance::read(group, entrance::PROCS)?.is_empty())
 }
 
 /// A group below one of threads is no place for a process. Version 1 has no such file.

@@ -14,6 +14,9 @@ use super::{entrance, keyed};
 /// The controller, and its mount option.
 const PIDS: &str = "pids";
 
+/// What is looked for here, for the operator.
+const VERSION: &str = "version 1 with the pids controller";
+
 /// A directory of the pids hierarchy of version 1 under which we may make groups.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct V1Pids {
@@ -33,12 +36,12 @@ impl V1Pids {
     /// Why there are none.
     pub fn find() -> Result<Self, NoTree> {
         let (mounts, own) = seen(Some(PIDS)).map_err(NoTree::NoProc)?;
-        let own = own.ok_or(NoTree::NotMounted)?;
+        let own = own.ok_or(NoTree::NotMounted(VERSION))?;
         let has_pids = |kind: &Kind| match kind {
             Kind::Unified => false,
             Kind::V1(options) => options.iter().any(|option| option == PIDS),
         };
-        let mut why = NoTree::NotMounted;
+        let mut why = NoTree::NotMounted(VERSION);
         for mount in mounts.iter().filter(|mount| has_pids(&mount.kind)) {
             let Some(dir) = shown_at(mount, &own).filter(|dir| is_v1(dir)) else {
                 why = NoTree::Outside(own.clone());

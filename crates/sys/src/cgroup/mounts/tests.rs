@@ -168,9 +168,9 @@ mod any {
             name in prop::collection::vec(1..=255_u8, 1..40),
             optional in prop::collection::vec("(shared|master|propagate_from):[0-9]{1,3}", 0..4),
         ) {
-            let optional: String = optional.iter().map(|word| format!("{word} ")).collect();
-            let point = escaped(&name);
-            let line = format!("9 8 0:7 / /{point} rw,relatime {optional}- cgroup2 none rw\n");
+            let (point, optional) = (escaped(&name), [optional, vec!["-".into()]].concat());
+            let optional = optional.join(" ");
+            let line = format!("9 8 0:7 / /{point} rw,relatime {optional} cgroup2 none rw\n");
             let mut expected = vec![b'/'];
             expected.extend(&name);
             let expected = Mount { point: path(expected), ..at("", "/") };
@@ -178,7 +178,10 @@ mod any {
         }
 
         #[test]
-        fn what_is_shown_lies_below_the_mount(root in "(/[a.]{1,2}){0,3}", own in "(/[a.]{1,2}){0,4}") {
+        fn what_is_shown_lies_below_the_mount(
+            root in "(/[a.]{1,2}){0,3}",
+            own in "(/[a.]{1,2}){0,4}",
+        ) {
             let mount = at("/m", &format!("{root}/"));
             let own = PathBuf::from(format!("{own}/"));
             if let Some(shown) = shown_at(&mount, &own) {
