@@ -161,7 +161,10 @@ impl Service {
                 self.cleared(now, then, actions);
             }
             (then, _) => {
-                if let Then::Bury(Death { how: last, .. }) = then {
+                // Whoever ends a service himself knows what he does.
+                if let Then::Bury(Death { how: last, .. }) = then
+                    && !self.asked
+                {
                     let count = survivors.count;
                     actions.push(Action::Report(Report::Stragglers { count, last }));
                 }
