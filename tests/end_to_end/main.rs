@@ -12,6 +12,7 @@ mod process_one;
 mod scan;
 mod start;
 mod stop;
+mod survivors;
 mod trouble;
 
 use support::{Pair, Sandbox, Suite};

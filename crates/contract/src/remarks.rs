@@ -2,7 +2,7 @@
 //! there only where there is something to say, and is keepup's own.
 //!
 //! ```text
-//! backing-off 83211 7 4100 exit 1    starts again at 83.211 s, 7 deaths since 4.100 s, the last one
+//! backing-off 83211 7 4100 exit 1    starts again at 83.211 s; 7 deaths since 4.100 s; the last
 //! background                         it put itself in the background
 //! clearing 3                         3 processes that it left are being ended
 //! finishing                          ./finish runs

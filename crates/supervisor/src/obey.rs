@@ -169,10 +169,11 @@ impl Engine {
     /// Brings the status file up to what is so.
     pub(crate) fn publish(&mut self, id: TaskId) {
         let Some(task) = self.tasks.get_mut(&id) else { return };
+        // First, so that who sees the new status sees what is to be said of it.
+        task.remark();
         if let Err(error) = task.publish(now()) {
             self.voice.warn(error);
         }
-        task.remark();
     }
 
     /// Brings the queue of deadlines and the watches up to what the machine says.

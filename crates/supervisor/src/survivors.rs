@@ -38,6 +38,13 @@ pub(crate) struct Own {
 }
 
 impl Own {
+    /// Whether somebody is at a terminal or has logged in: people are not swept out with the
+    /// service that let them in.
+    fn is_person(&self, it: &Facts) -> bool {
+        let at_terminal = it.tty != 0 && it.tty != self.tty;
+        at_terminal || proc::login_uid(it.pid) != self.login_uid
+    }
+
     pub(crate) fn look() -> Self {
         let us = std::process::id();
         let tty = proc::facts(us).map_or(0, |it| it.tty);
@@ -70,6 +77,7 @@ impl Orphans {
         if let Some(owner) = self.owners.get(&pid) {
             return Some(*owner);
         }
+        wait_for_exec(pid);
         let marked = proc::environment_value(pid, sys::spawn::MARKER.as_bytes())
             .and_then(|value| Marker::parse(&value))
             .map(Owner::Marked);
@@ -78,6 +86,22 @@ impl Orphans {
         Some(owner)
     }
 }
+
+/// In the middle of `execve` a process has no environment to be seen, as it has no command line.
+/// That is over in a moment; whoever has none for longer has none.
+fn wait_for_exec(pid: u32) {
+    for _ in 0..EXEC_LOOKS_MAX {
+        match proc::facts(pid) {
+            Some(it) if !it.has_ended() && !proc::has_command_line(pid) => {
+                std::thread::yield_now();
+            }
+            Some(_) | None => return,
+        }
+    }
+}
+
+/// Some milliseconds at the most.
+const EXEC_LOOKS_MAX: usize = 200;
 
 impl Engine {
     /// Counts who is left of a service.
@@ -101,7 +125,9 @@ impl Engine {
             None => self.orphans_of(id),
         };
         let mut left: Vec<Facts> = pids.into_iter().filter_map(proc::facts).collect();
-        left.retain(|it| !it.has_ended() && !self.pids.contains_key(&it.pid) && !self.spares(it));
+        left.retain(|it| !it.has_ended() && !self.pids.contains_key(&it.pid));
+        let spared = spared(&left, |it| self.own.is_person(it));
+        left.retain(|it| !spared.contains(&it.pid));
         left
     }
 
@@ -118,14 +144,22 @@ impl Engine {
         }
         pids
     }
+}
 
-    /// People are not swept out with the service that let them in: who is at a terminal, or has
-    /// logged in.
-    fn spares(&self, it: &Facts) -> bool {
-        let own = &self.own;
-        let at_terminal = it.tty != 0 && it.tty != own.tty;
-        at_terminal || proc::login_uid(it.pid) != own.login_uid
+/// Those that people are at, with the processes between them and the service: whoever lets a person
+/// in (sshd) holds the line.
+fn spared(left: &[Facts], is_person: impl Fn(&Facts) -> bool) -> HashSet<u32> {
+    let parents: HashMap<u32, u32> = left.iter().map(|it| (it.pid, it.parent)).collect();
+    let mut spared = HashSet::new();
+    for it in left.iter().filter(|it| is_person(it)) {
+        let mut next = Some(it.pid);
+        while let Some(pid) = next
+            && spared.insert(pid)
+        {
+            next = parents.get(&pid).copied().filter(|parent| parents.contains_key(parent));
+        }
     }
+    spared
 }
 
 fn is_of(task: &Task, owner: Owner) -> bool {
@@ -149,5 +183,38 @@ fn send(it: &Facts, signal: i32) {
         // Whoever has ended meanwhile needs no signal; whoever is not ours to signal is counted
         // again, and told of in the end.
         let _ = process.signal(signal);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(pid: u32, parent: u32, started: u64) -> Facts {
+        let (comm, state) = (b"x".to_vec(), b'S');
+        Facts { pid, parent, group: pid, session: pid, started, tty: 0, comm, state }
+    }
+
+    #[test]
+    fn the_daemon_is_the_oldest_of_the_topmost() {
+        let us = std::process::id();
+        let left = [facts(9, us, 30), facts(8, 9, 10), facts(5, us, 20), facts(4, us, 20)];
+        assert_eq!(oldest(&left), Some(4));
+        assert_eq!(oldest(&left[..2]), Some(9), "a child is older by its tick and not topmost");
+        assert_eq!(oldest(&[facts(7, 1, 10)]), None, "nobody would tell us of its end");
+        assert_eq!(oldest(&[]), None);
+    }
+
+    #[test]
+    fn who_is_at_a_terminal_is_spared_with_those_who_let_him_in() {
+        let left = [facts(2, 1, 0), facts(3, 2, 0), facts(4, 3, 0), facts(5, 3, 0), facts(6, 1, 0)];
+        let spared = spared(&left, |it| it.pid == 4);
+        assert_eq!(spared, HashSet::from([2, 3, 4]));
+    }
+
+    #[test]
+    fn a_circle_of_parents_ends() {
+        let left = [facts(2, 3, 0), facts(3, 2, 0)];
+        assert_eq!(spared(&left, |_| true).len(), 2);
     }
 }

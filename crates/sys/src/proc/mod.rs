@@ -49,6 +49,13 @@ pub fn environment_value(pid: u32, name: &[u8]) -> Option<Vec<u8>> {
     entries.find_map(|entry| Some(entry.strip_prefix(name)?.strip_prefix(b"=")?.to_vec()))
 }
 
+/// Whether the process has words to show: not while it executes, and not once it has ended. It may
+/// also have wiped them.
+#[must_use]
+pub fn has_command_line(pid: u32) -> bool {
+    read(pid, "cmdline", 1).is_some_and(|line| !line.is_empty())
+}
+
 /// Which directory the process works in. A dead network file system may keep us waiting for it, so
 /// ask that last.
 #[must_use]
