@@ -54,9 +54,7 @@ pub(super) struct Background {
 pub(super) enum Then {
     /// `./finish`, and what follows a death.
     Bury(Death),
-    /// The next start, which was only waiting for this.
-    Start,
-    /// Nothing.
+    /// What is wanted: the next start, which was only waiting for this, or nothing.
     Rest { not_before: Monotonic },
 }
 
@@ -115,16 +113,9 @@ impl Service {
         match death.how {
             End::NotStarted(fault) => self.cannot_start(now, death.since, fault, actions),
             End::Exited(_) | End::Signalled(_) if self.settings.policy == Policy::Leave => {
-                self.cleared(now, Then::Bury(death), actions);
+                self.cleared(Then::Bury(death), actions);
             }
             End::Exited(_) | End::Signalled(_) => self.clear(Then::Bury(death), actions),
-        }
-    }
-
-    /// It is down; who its last life left is ended.
-    pub(super) fn clear_rest(&mut self, not_before: Monotonic, actions: &mut Actions) {
-        if self.left_behind && self.settings.policy != Policy::Leave {
-            self.clear(Then::Rest { not_before }, actions);
         }
     }
 
@@ -147,10 +138,10 @@ impl Service {
         clearing.count = survivors.count;
         if survivors.count == 0 {
             self.left_behind = false;
-            return self.cleared(now, clearing.then, actions);
+            return self.cleared(clearing.then, actions);
         }
         if clearing.kill.is_some() {
-            return self.still_there(now, clearing, actions);
+            return self.still_there(now.monotonic, clearing, actions);
         }
         match (clearing.then, survivors.oldest) {
             (Then::Bury(death), Some(oldest)) if self.is_background(death) => {
@@ -158,7 +149,7 @@ impl Service {
             }
             (then, _) if self.has_run_once(then) => {
                 self.left_behind = true;
-                self.cleared(now, then, actions);
+                self.cleared(then, actions);
             }
             (then, _) => {
                 if let Then::Bury(Death { how: last, .. }) = then {
@@ -209,24 +200,24 @@ impl Service {
     }
 
     /// They were signalled, and some are still there.
-    fn still_there(&mut self, now: Now, mut clearing: Clearing, actions: &mut Actions) {
+    fn still_there(&mut self, now: Monotonic, mut clearing: Clearing, actions: &mut Actions) {
         let Some(kill) = clearing.kill else { return };
-        let at = now.monotonic;
-        if at >= kill {
+        if now >= kill {
             // Each time, for there may be new ones.
             actions.push(Action::Sweep(Signal::Kill));
         }
-        if at >= kill + UNENDING_AFTER {
+        if now >= kill + UNENDING_AFTER {
             if self.stop_by.is_some() {
-                return self.cleared(now, clearing.then, actions);
+                self.left_behind = false;
+                return self.cleared(clearing.then, actions);
             }
             if !std::mem::replace(&mut clearing.told_unending, true) {
                 actions.push(Action::Report(Report::Unending(clearing.count)));
             }
         }
         clearing.interval = clearing.interval.saturating_mul(2).min(CHECK_MAX);
-        let mut check = at + clearing.interval;
-        if at < kill {
+        let mut check = now + clearing.interval;
+        if now < kill {
             check = check.min(kill);
         }
         self.state = State::Clearing(Clearing { check: Some(check), ..clearing });
@@ -256,18 +247,11 @@ impl Service {
     }
 
     /// Nobody is left who is not to be left.
-    fn cleared(&mut self, now: Now, then: Then, actions: &mut Actions) {
+    fn cleared(&mut self, then: Then, actions: &mut Actions) {
         match then {
             Then::Bury(death) => {
                 self.state = State::Finishing { of: death, pid: None, kill: None };
                 actions.push(Action::Finish(death.pid, death.how));
-            }
-            Then::Start => {
-                self.left_behind = false;
-                self.state = State::Down { not_before: now.monotonic };
-                if self.want != Wish::Down && !self.leaving {
-                    self.start(actions);
-                }
             }
             Then::Rest { not_before } => self.state = State::Down { not_before },
         }
