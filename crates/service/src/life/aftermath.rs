@@ -207,12 +207,12 @@ impl Service {
             actions.push(Action::Sweep(Signal::Kill));
         }
         if now >= kill + UNENDING_AFTER {
+            if !std::mem::replace(&mut clearing.told_unending, true) {
+                actions.push(Action::Report(Report::Unending(clearing.count)));
+            }
             if self.stop_by.is_some() {
                 self.left_behind = false;
                 return self.cleared(clearing.then, actions);
-            }
-            if !std::mem::replace(&mut clearing.told_unending, true) {
-                actions.push(Action::Report(Report::Unending(clearing.count)));
             }
         }
         clearing.interval = clearing.interval.saturating_mul(2).min(CHECK_MAX);
