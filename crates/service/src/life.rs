@@ -322,6 +322,7 @@ impl Service {
         self.changed = now.boottime;
         // Wished down while it started. A stop that came then has its own deadlines.
         if self.want == Wish::Down && self.ending == NOT_ENDING {
+            self.asked = true;
             terminate(pid, actions);
             self.ending.kill = self.settings.timeout_kill.map(|timeout| now.monotonic + timeout);
         }

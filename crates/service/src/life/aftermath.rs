@@ -164,16 +164,22 @@ impl Service {
     /// Whether the survivors are the service itself. Not when the operator was ending it.
     fn is_background(&self, death: Death) -> bool {
         death.how == End::Exited(0)
-            && !self.asked
+            && !self.was_asked_to_end()
             && self.want == Wish::Up
             && self.settings.policy == Policy::Adopt
+    }
+
+    /// By the operator, or because everything ends.
+    fn was_asked_to_end(&self) -> bool {
+        self.asked || self.stop_by.is_some()
     }
 
     /// Whether it was to run once and has done its work: who it left may be the purpose of it, and
     /// is ended before the next life only.
     fn has_run_once(&self, then: Then) -> bool {
         let success = matches!(then, Then::Bury(Death { how: End::Exited(0), .. }));
-        success && self.want == Wish::Once && !self.asked
+        let may_stay = self.settings.policy == Policy::Adopt && !self.was_asked_to_end();
+        success && may_stay && self.want == Wish::Once
     }
 
     /// It has put itself in the background: the survivor is the service.
