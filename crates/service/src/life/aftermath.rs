@@ -113,6 +113,7 @@ impl Service {
         match death.how {
             End::NotStarted(fault) => self.cannot_start(now, death.since, fault, actions),
             End::Exited(_) | End::Signalled(_) if self.settings.policy == Policy::Leave => {
+                self.left_behind = true;
                 self.cleared(Then::Bury(death), actions);
             }
             End::Exited(_) | End::Signalled(_) => self.clear(Then::Bury(death), actions),
@@ -304,7 +305,7 @@ impl Service {
         if let End::NotStarted(fault) = how {
             actions.push(Action::Report(Report::CannotFinish(fault)));
         }
-        self.left_behind = self.settings.policy != Policy::Leave;
+        self.left_behind = true;
         self.bury(now, of, actions);
     }
 
