@@ -183,7 +183,7 @@ impl Service {
                 earlier(self.ending.next(), tell)
             }
             State::Clearing(clearing) => clearing.deadline(),
-            State::Finishing { kill, .. } => kill,
+            State::Finishing { pid, kill, .. } => pid.and(kill),
         }
     }
 
