@@ -135,7 +135,9 @@ impl Service {
 
     /// So many are left.
     pub(super) fn counted(&mut self, now: Now, survivors: Survivors, actions: &mut Actions) {
-        let State::Clearing(mut clearing) = self.state else { return };
+        let State::Clearing(mut clearing @ Clearing { check: None, .. }) = self.state else {
+            return;
+        };
         clearing.count = survivors.count;
         if survivors.count == 0 {
             self.left_behind = false;
