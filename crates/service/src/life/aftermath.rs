@@ -94,14 +94,14 @@ pub(super) struct Deaths {
 
 impl Deaths {
     /// Notes a death, and says whether it was one too many.
-    fn is_one_too_many(&mut self, now: Monotonic, limit: DeathLimit) -> bool {
+    fn is_one_too_many(&mut self, at: Monotonic, limit: DeathLimit) -> bool {
         let most = limit.deaths.clamp(1, DEATHS_MAX);
-        self.recent.push_back(now);
+        self.recent.push_back(at);
         while self.recent.len() > usize::try_from(most).unwrap_or(usize::MAX) {
             self.recent.pop_front();
         }
         let full = self.recent.len() == usize::try_from(most).unwrap_or(usize::MAX);
-        full && self.recent.front().is_some_and(|first| now.since(*first) <= limit.within)
+        full && self.recent.front().is_some_and(|first| at.since(*first) <= limit.within)
     }
 }
 
@@ -317,16 +317,14 @@ impl Service {
 
     /// The life is over: its length decides when the next may begin.
     fn bury(&mut self, now: Now, death: Death, actions: &mut Actions) {
-        // The life of a service in the background began with its `./run`.
-        let ran = death.at.since(death.since);
         if self.background.take().is_none() {
             self.told_background = false;
         }
         let asked = std::mem::take(&mut self.asked);
-        let not_before = self.rest(now, death.since, ran, death.how, asked);
+        let not_before = self.rest(death.since, death.at, death.how, asked);
         self.told = None;
         self.deaths.last = Some(death.how);
-        self.hold_against_it(now.monotonic, asked, actions);
+        self.hold_against_it(death.at, asked, actions);
         if self.is_news_that_it_backs_off() {
             self.told_backing_off = true;
             let deaths = self.pacing.quick_deaths();
@@ -344,9 +342,8 @@ impl Service {
         actions: &mut Actions,
     ) {
         let asked = std::mem::take(&mut self.asked);
-        let ran = now.monotonic.since(since);
         self.ending = NOT_ENDING;
-        self.rest(now, since, ran, End::NotStarted(fault), asked);
+        self.rest(since, now.monotonic, End::NotStarted(fault), asked);
         if self.told != Some(fault) {
             self.told = Some(fault);
             actions.push(Action::Report(Report::CannotStart(fault)));
@@ -354,20 +351,15 @@ impl Service {
     }
 
     /// Down from now on; gives the instant from which on it may start again.
-    fn rest(
-        &mut self,
-        now: Now,
-        since: Monotonic,
-        ran: Duration,
-        how: End,
-        asked: bool,
-    ) -> Monotonic {
+    fn rest(&mut self, since: Monotonic, at: Monotonic, how: End, asked: bool) -> Monotonic {
+        // The life of a service in the background began with its `./run`.
+        let ran = at.since(since);
         let spacing = if asked { self.pacing.forgive() } else { self.pacing.ended(ran, how) };
         let not_before = since + spacing;
         self.told_backing_off &= self.pacing.is_backing_off();
         match self.pacing.quick_deaths() {
             0 => self.deaths.first_quick = None,
-            1 => self.deaths.first_quick = Some(now.monotonic),
+            1 => self.deaths.first_quick = Some(at),
             _ => {}
         }
         self.state = State::Down { not_before };
@@ -375,12 +367,12 @@ impl Service {
     }
 
     /// A death that nobody asked for counts towards its limit.
-    fn hold_against_it(&mut self, now: Monotonic, asked: bool, actions: &mut Actions) {
+    fn hold_against_it(&mut self, at: Monotonic, asked: bool, actions: &mut Actions) {
         let Some(limit) = self.settings.death_limit else { return };
         if asked || self.want != Wish::Up {
             return self.deaths.recent.clear();
         }
-        if self.deaths.is_one_too_many(now, limit) {
+        if self.deaths.is_one_too_many(at, limit) {
             self.deaths.recent.clear();
             self.give_up();
             actions.push(Action::Report(Report::TooManyDeaths(limit)));
