@@ -379,10 +379,11 @@ impl Service {
         }
     }
 
-    /// Where no start follows there is no pause to tell of, and a fault is told in its own words.
+    /// Where no start follows, or one at once, there is no pause to tell of, and a fault is told in
+    /// its own words.
     fn is_news_that_it_backs_off(&self) -> bool {
-        let starts_again = self.want == Wish::Up && !self.leaving;
-        self.pacing.is_backing_off() && starts_again && !self.told_backing_off
+        let pauses = self.want == Wish::Up && !self.leaving && !self.at_once;
+        self.pacing.is_backing_off() && pauses && !self.told_backing_off
     }
 
     /// What is to be said of it between two lives.
