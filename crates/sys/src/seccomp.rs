@@ -228,8 +228,7 @@ mod tests {
             number in 0..6_u32,
             argument in 0..3_u32,
         ) {
-            let calls = calls.into_iter().map(|(number, argument, error)| call(number, argument, error));
-            let calls: Vec<_> = calls.collect();
+            let calls: Vec<_> = calls.into_iter().map(|(a, b, c)| call(a, b, c)).collect();
             let fits = calls.iter().find(|call| {
                 call.call == i64::from(number) && call.argument.is_none_or(|its| its == argument)
             });
