@@ -13,6 +13,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use sys::process::Process;
+use sys::seccomp::Filter;
 use tempfile::TempDir;
 
 use super::service::{REST, Service};
@@ -203,6 +204,18 @@ impl Sandbox {
         let program = self.pair.daemon.bin(self.root.path()).join(name);
         let mut command = self.command(self.pair.daemon, program.as_ref());
         self.start(command.args(args))
+    }
+
+    /// Starts a daemon in a world without some system calls.
+    pub(crate) fn daemon_under<A: AsRef<OsStr>>(
+        &self,
+        filter: &Filter,
+        name: &str,
+        args: &[A],
+    ) -> Daemon {
+        let program = self.pair.daemon.bin(self.root.path()).join(name);
+        let mut command = self.command(self.pair.daemon, program.as_ref());
+        self.start(filter.put_on_child(command.args(args)))
     }
 
     /// Starts a shell script that becomes a daemon (`umask 022; exec supervise x`).

@@ -82,15 +82,10 @@ impl Process {
     /// `ESRCH` where it has ended and was reaped, `EPERM` where it is not ours to signal, `EINVAL`
     /// for a number that is none.
     pub fn signal(&self, signal: i32) -> io::Result<()> {
-        let sent = match &self.hold {
-            Hold::Descriptor(fd) => pidfd_send_signal(fd.as_raw_fd(), signal),
-            Hold::Started(_) => return self.signal_by_number(signal),
-        };
-        match sent {
+        let Hold::Descriptor(fd) = &self.hold else { return self.signal_by_number(signal) };
+        match pidfd_send_signal(fd.as_raw_fd(), signal) {
             // EPERM may be a sandbox's; if it is the kernel's it will say so again.
-            Err(error) if means_forbidden(&error) && !self.is_reaped() => {
-                self.signal_by_number(signal)
-            }
+            Err(error) if means_forbidden(&error) => self.signal_by_number(signal),
             sent => sent,
         }
     }

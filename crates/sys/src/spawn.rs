@@ -38,6 +38,8 @@ const GUARD_LEN: usize = 4096;
 const EXIT_NOT_STARTED: i32 = 111;
 /// The first descriptor a program does not inherit.
 const FIRST_OWN_FD: RawFd = 3;
+/// Enough for a few hundred services (`RLIMIT_NOFILE`, as it is where nobody raised it).
+const LAST_GUESSED: RawFd = 1023;
 
 /// Device and inode: what a file is, whatever it is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -223,10 +225,11 @@ impl Spawner {
         let (verdict, report) =
             pipe.map_err(|errno| Failed { at: Place::Fork, errno: errno as i32 })?;
         let mut orders = self.orders(plan);
+        let last = if self.shares_table { None } else { Some(last_descriptor()) };
         // SAFETY: we have a single thread; the child makes only system calls, and does not return.
         match unsafe { libc::fork() } {
             0 => {
-                keep_only(report.as_raw_fd());
+                keep_only(report.as_raw_fd(), last);
                 child(ptr::from_mut(&mut orders).cast());
                 send(FIRST_OWN_FD, orders.failed);
                 // SAFETY: ends the child without running anything of the parent's.
@@ -254,13 +257,32 @@ impl Verdict {
 
 /// Closes the forked child's copies of the parent's descriptors, but for `report`, which becomes
 /// [`FIRST_OWN_FD`]. They would go at `execve`; but a child that hangs before it would hold locks,
-/// and FIFOs that svc takes for somebody who reads.
-fn keep_only(report: RawFd) {
+/// and FIFOs that svc takes for somebody who reads. One by one up to `last`, where it is known that
+/// `close_range` is refused.
+fn keep_only(report: RawFd, last: Option<RawFd>) {
     if report != FIRST_OWN_FD {
         // SAFETY: takes numbers; the table is the child's own, and nothing uses it but its steps.
         unsafe { libc::dup3(report, FIRST_OWN_FD, libc::O_CLOEXEC) };
     }
-    close_range(FIRST_OWN_FD + 1, 0);
+    let Some(last) = last else {
+        close_range(FIRST_OWN_FD + 1, 0);
+        return;
+    };
+    for fd in FIRST_OWN_FD + 1..=last {
+        // SAFETY: takes a number; as above.
+        unsafe { libc::close(fd) };
+    }
+}
+
+/// Our last descriptor; a guess, where /proc does not tell.
+fn last_descriptor() -> RawFd {
+    own_descriptors().into_iter().flatten().max().unwrap_or(LAST_GUESSED)
+}
+
+/// What /proc says that we have open.
+fn own_descriptors() -> io::Result<impl Iterator<Item = RawFd>> {
+    let entries = std::fs::read_dir("/proc/self/fd")?.flatten();
+    Ok(entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()))
 }
 
 /// A failed child's report: the place and the errno.
@@ -406,13 +428,10 @@ pub fn keep_descriptors_to_ourselves() {
     if close_range(FIRST_OWN_FD, libc::CLOSE_RANGE_CLOEXEC) == 0 {
         return;
     }
-    let Ok(entries) = std::fs::read_dir("/proc/self/fd") else { return };
-    for entry in entries.flatten() {
-        let fd = entry.file_name().to_str().and_then(|name| name.parse::<RawFd>().ok());
-        if let Some(fd) = fd.filter(|fd| *fd >= FIRST_OWN_FD) {
-            // SAFETY: takes numbers; at worst the descriptor is closed by now and nothing happens.
-            unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
-        }
+    let Ok(open) = own_descriptors() else { return };
+    for fd in open.filter(|fd| *fd >= FIRST_OWN_FD) {
+        // SAFETY: takes numbers; at worst the descriptor is closed by now and nothing happens.
+        unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
     }
 }
 

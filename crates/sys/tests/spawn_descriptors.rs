@@ -190,6 +190,20 @@ fn take_lease(file: &File, kind: libc::c_int) -> std::io::Result<()> {
 #[test]
 fn a_child_that_hangs_before_its_program_holds_nothing_of_ours() {
     let _turn = turn();
+    hangs_and_holds_nothing();
+}
+
+#[test]
+fn a_child_that_hangs_holds_nothing_where_close_range_is_forbidden() {
+    let _turn = turn();
+    let without_it = std::thread::spawn(|| {
+        sys::seccomp::forbid(&[(libc::SYS_close_range, libc::EPERM)]).unwrap();
+        hangs_and_holds_nothing();
+    });
+    without_it.join().unwrap();
+}
+
+fn hangs_and_holds_nothing() {
     let mut bench = Bench::with_script("exit 5");
     let run = File::open(bench.path("run")).unwrap();
     if let Err(error) = take_lease(&run, libc::F_WRLCK) {

@@ -115,3 +115,35 @@ fn by_number_nobody_signals_a_group_all_or_process_one() {
         assert_eq!(refused.raw_os_error(), Some(libc::EPERM), "{pid}");
     }
 }
+
+#[test]
+fn a_process_is_held_by_its_number_where_descriptors_are_forbidden() {
+    for errno in [libc::ENOSYS, libc::EPERM] {
+        let without_it = std::thread::spawn(move || {
+            crate::seccomp::forbid(&[(libc::SYS_pidfd_open, errno)]).unwrap();
+            let mut child = Command::new("sleep").arg("1000").spawn().unwrap();
+            let process = Process::open(child.id()).unwrap();
+            assert!(process.pollable().is_none());
+            process.signal(libc::SIGTERM).unwrap();
+            assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGTERM));
+            let gone = [Process::open(child.id()), Process::open(0)];
+            gone.map(|gone| gone.unwrap_err().raw_os_error())
+        });
+        assert_eq!(without_it.join().unwrap(), [Some(libc::ESRCH); 2], "{errno}");
+    }
+}
+
+#[test]
+fn a_signal_goes_by_number_where_only_the_call_for_descriptors_is_forbidden() {
+    for errno in [libc::ENOSYS, libc::EPERM] {
+        let without_it = std::thread::spawn(move || {
+            crate::seccomp::forbid(&[(libc::SYS_pidfd_send_signal, errno)]).unwrap();
+            let mut child = Command::new("sleep").arg("1000").spawn().unwrap();
+            let [process, _] = both(child.id());
+            process.signal(libc::SIGTERM).unwrap();
+            assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGTERM));
+            process.signal(libc::SIGTERM).unwrap_err().raw_os_error()
+        });
+        assert_eq!(without_it.join().unwrap(), Some(libc::ESRCH), "{errno}");
+    }
+}
