@@ -8,6 +8,7 @@
 //! finishing                          ./finish runs
 //! given-up                           it is not started again by itself
 //! cannot-start SENTENCE              why not
+//! delayed WHY                        its start waits
 //! ```
 //!
 //! Instants are milliseconds on `CLOCK_MONOTONIC`: a step of the wall clock changes nothing.
@@ -42,6 +43,8 @@ pub enum Remark {
     GivenUp,
     /// Why it cannot be started.
     CannotStart(String),
+    /// What its start waits for.
+    Delayed(String),
 }
 
 impl Remark {
@@ -57,6 +60,7 @@ impl Remark {
             Self::Finishing => "finishing".into(),
             Self::GivenUp => "given-up".into(),
             Self::CannotStart(sentence) => format!("cannot-start {sentence}"),
+            Self::Delayed(why) => format!("delayed {why}"),
         };
         line = line.replace(char::is_control, "?");
         let mut end = line.len().min(LEN_MAX - 1);
@@ -84,6 +88,7 @@ impl Remark {
             ("finishing", "") => Some(Self::Finishing),
             ("given-up", "") => Some(Self::GivenUp),
             ("cannot-start", sentence) => Some(Self::CannotStart(sentence.into())),
+            ("delayed", why) => Some(Self::Delayed(why.into())),
             _ => None,
         }
     }
@@ -104,6 +109,7 @@ impl Remark {
             Self::Finishing => ", finishing".into(),
             Self::GivenUp => ", given up".into(),
             Self::CannotStart(sentence) => format!(", {sentence}"),
+            Self::Delayed(why) => format!(", waiting: {why}"),
         }
     }
 }
@@ -186,6 +192,7 @@ mod tests {
             Just(Remark::Finishing),
             Just(Remark::GivenUp),
             "[ -~]{0,80}".prop_map(Remark::CannotStart),
+            "[ -~]{0,80}".prop_map(Remark::Delayed),
         ]
     }
 

@@ -47,10 +47,12 @@ use std::time::Duration;
 
 use contract::{Letter, status::Wish};
 
+use crate::guard::Scarcity;
 use crate::pacing::Pacing;
 use crate::time::{Boottime, Monotonic, Now};
 use crate::words::{
-    Action, Actions, Event, Farewell, Fault, Pid, Policy, Remark, Report, Settings, Signal, View,
+    Action, Actions, Cause, Event, Farewell, Fault, Pid, Policy, Remark, Report, Settings, Signal,
+    View,
 };
 use aftermath::{Background, Clearing, Death, Deaths, Then};
 
@@ -118,6 +120,11 @@ pub struct Service {
     /// The operator said up or once while there was no process: the next life waits for nothing but
     /// the end of the last.
     at_once: bool,
+    never_started: bool,
+    /// Why the last start was asked for.
+    cause: Cause,
+    /// What there is too little of for its start.
+    delayed: Option<Scarcity>,
     /// It was given up; only the operator starts it again.
     given_up: bool,
     /// Everything ends: until when it had to.
@@ -148,6 +155,9 @@ impl Service {
             told_background: false,
             left_behind: false,
             at_once: false,
+            never_started: true,
+            cause: Cause::First,
+            delayed: None,
             given_up: false,
             stop_by: None,
             told: None,
@@ -215,9 +225,16 @@ impl Service {
             (State::Finishing { .. }, _) => Remark::Finishing,
             (State::Down { .. }, _) if self.given_up => Remark::GivenUp,
             (State::Down { .. }, _) if self.want != Wish::Up => Remark::None,
+            (State::Down { .. }, _) if let Some(what) = self.delayed => Remark::Delayed(what),
             (State::Down { .. }, Some(fault)) => Remark::CannotStart(fault),
             (State::Down { not_before }, None) => self.backing_off(not_before),
         }
+    }
+
+    /// Why the last start was asked for.
+    #[must_use]
+    pub fn cause(&self) -> Cause {
+        self.cause
     }
 
     /// The fault that keeps it from starting, as last told.
@@ -239,6 +256,9 @@ impl Service {
                 Err(fault) => self.cannot_start(now, now.monotonic, fault, actions),
             },
             Event::Forked(pid) if self.state == State::Starting => self.started(now, pid, actions),
+            Event::Delayed(what, until) if self.state == State::Starting => {
+                self.delay(what, until, actions);
+            }
             Event::Ended(ended, how) => match self.state {
                 State::Up { pid, since } if pid == ended => {
                     self.ended(now, Death { pid, since, at: now.monotonic, how }, actions);
@@ -259,7 +279,15 @@ impl Service {
             Event::Stop(farewell) => self.stop(now.monotonic, farewell),
             Event::Drained(drained) => self.drained(now.monotonic, drained),
             // An answer nobody waits for, or only the time has changed.
-            Event::Started(_) | Event::Forked(_) | Event::Tick => {}
+            Event::Started(_) | Event::Forked(_) | Event::Delayed(..) | Event::Tick => {}
+        }
+    }
+
+    /// Nothing is held against a service that only has to wait.
+    fn delay(&mut self, what: Scarcity, until: Monotonic, actions: &mut Actions) {
+        self.state = State::Down { not_before: until };
+        if self.delayed.replace(what) != Some(what) {
+            actions.push(Action::Report(Report::Delayed(what)));
         }
     }
 
@@ -318,6 +346,7 @@ impl Service {
     }
 
     fn started(&mut self, now: Now, pid: Pid, actions: &mut Actions) {
+        (self.never_started, self.delayed) = (false, None);
         self.state = State::Up { pid, since: now.monotonic };
         self.changed = now.boottime;
         // Wished down while it started. A stop that came then has its own deadlines.
@@ -392,7 +421,11 @@ impl Service {
             self.left = true;
             actions.push(Action::Leave);
         } else if starts {
-            self.at_once = false;
+            self.cause = match std::mem::take(&mut self.at_once) {
+                true => Cause::Asked,
+                false if self.never_started => Cause::First,
+                false => Cause::Restart,
+            };
             self.state = State::Starting;
             actions.push(Action::Start);
         }

@@ -28,6 +28,7 @@ use crate::farewell::Farewell;
 use crate::launch;
 use crate::pair::Pair;
 use crate::scanner::Scanner;
+use crate::shortage::Shortage;
 use crate::survivors::{Orphans, Own};
 use crate::task::{Part, Task, TaskId, Wanted};
 use crate::voice::Voice;
@@ -95,6 +96,7 @@ pub(crate) struct Engine {
     /// Where services have their control groups, if they have any.
     pub(crate) groups: Option<Tree>,
     pub(crate) orphans: Orphans,
+    pub(crate) shortage: Shortage,
     /// Our own terminal and login: people have others.
     pub(crate) own: Own,
     /// More children may have ended than a turn reaps.
@@ -130,6 +132,7 @@ impl Engine {
             farewell: Farewell::default(),
             groups: if options.cgroups { Tree::find().ok() } else { None },
             orphans: Orphans::default(),
+            shortage: Shortage::new(now().monotonic),
             own: Own::look(),
             more_to_reap: false,
             next_task: 0,

@@ -12,6 +12,7 @@ use cli::Unable;
 use contract::layout;
 use contract::remarks::Remark;
 use service::Pid;
+use service::guard::Scarcity;
 use service::life::aftermath::FINISHED_FOR_GOOD;
 use service::scan::Refusal;
 use service::words::{self, DeathLimit, End, Fault, Report, Step};
@@ -25,6 +26,7 @@ pub(crate) fn report(name: &str, dir: &Path, report: Report) -> String {
     match report {
         Report::CannotStart(fault) => cannot_start(name, dir, fault),
         Report::StartsAgain => format!("{name}: started; what kept it from starting is gone"),
+        Report::Delayed(what) => format!("{name}: its start waits: {}", scarcity(what)),
         Report::BackingOff { deaths, last, pause } => format!(
             "{name}: ended {deaths} times soon after its start, the last time with {}: the next \
              start is in {}, and later each time; {}",
@@ -82,6 +84,15 @@ fn background(name: &str, pid: u32, ran: Duration) -> String {
     )
 }
 
+fn scarcity(what: Scarcity) -> &'static str {
+    match what {
+        Scarcity::Pids => "almost all processes this machine can have are there (kernel.pid_max)",
+        Scarcity::Files => "almost all files this machine can open are open (fs.file-max)",
+        Scarcity::Memory => "there is almost no memory left",
+        Scarcity::Restarts => "too many services are being restarted",
+    }
+}
+
 fn processes(count: u32) -> String {
     if count == 1 { "1 process".into() } else { format!("{count} processes") }
 }
@@ -106,6 +117,7 @@ pub(crate) fn remark(name: &str, dir: &Path, remark: words::Remark) -> Option<St
         words::Remark::Clearing(count) => Remark::Clearing(count),
         words::Remark::Finishing => Remark::Finishing,
         words::Remark::GivenUp => Remark::GivenUp,
+        words::Remark::Delayed(what) => Remark::Delayed(scarcity(what).into()),
         words::Remark::CannotStart(fault) => Remark::CannotStart(cannot_start(name, dir, fault)),
     };
     Some(remark.encode())

@@ -10,7 +10,7 @@ use service::words::{self, End, Event, Fault};
 use sys::limits::OpenFiles;
 use sys::spawn::{Failed, Identity, PipeEnd, Place, Plan, Spawner, Started, Step, Verdict, Way};
 
-use crate::engine::Engine;
+use crate::engine::{Engine, now};
 use crate::groups;
 use crate::task::{Part, TaskId};
 
@@ -70,6 +70,10 @@ impl Launch<'_> {
 impl Engine {
     /// Starts `./run`, and gives the answer to [`service::Action::Start`].
     pub(crate) fn start(&mut self, id: TaskId) -> Event {
+        let cause = self.tasks.get(&id).map(|task| task.service.cause()).unwrap_or_default();
+        if let Some((what, until)) = self.shortage.delays(now().monotonic, cause) {
+            return Event::Delayed(what, until);
+        }
         self.find_logger(id);
         let Some(task) = self.tasks.get_mut(&id) else { return Event::Tick };
         let complaints = task.refresh();

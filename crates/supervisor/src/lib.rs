@@ -23,6 +23,7 @@ mod pair;
 mod repeats;
 mod scanner;
 mod settings;
+mod shortage;
 mod survivors;
 mod task;
 mod voice;

@@ -150,6 +150,7 @@ impl Engine {
         let line = match report {
             Report::StartsAgain => self.voice.tell(sentence),
             Report::CannotStart(_)
+            | Report::Delayed(_)
             | Report::BackingOff { .. }
             | Report::Killed(_)
             | Report::Background { .. }

@@ -21,6 +21,7 @@ pub mod poll;
 pub mod proc;
 pub mod process;
 pub mod random;
+pub mod scarcity;
 pub mod seccomp;
 pub mod signals;
 mod small_file;

@@ -224,8 +224,8 @@ impl Spawner {
         let pipe = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC);
         let (verdict, report) =
             pipe.map_err(|errno| Failed { at: Place::Fork, errno: errno as i32 })?;
-        let mut orders = self.orders(plan);
         let last = if self.shares_table { None } else { Some(last_descriptor()) };
+        let mut orders = self.orders(plan);
         // SAFETY: we have a single thread; the child makes only system calls, and does not return.
         match unsafe { libc::fork() } {
             0 => {

@@ -345,7 +345,7 @@ impl Service {
         actions: &mut Actions,
     ) {
         let asked = std::mem::take(&mut self.asked);
-        self.ending = NOT_ENDING;
+        (self.ending, self.delayed) = (NOT_ENDING, None);
         self.rest(since, now.monotonic, End::NotStarted(fault), asked);
         if self.told != Some(fault) {
             self.told = Some(fault);
