@@ -160,15 +160,12 @@ fn ask(database: &str, name: &OsStr) -> Result<Vec<u8>, Unable> {
     answer.unable(format_args!("look up {} with getent", name.display()))
 }
 
-/// Whether getent would look for this name, and not take it for a number, a flag or a pattern of
-/// its own: `getent passwd 0` is root's line, and so is that of `+0`.
+/// Whether getent would look for this name, and not take it for a flag, or for a number as
+/// strtoul(3) reads one: `getent passwd 0` is root's line, and so are those of `+0` and ` -0`.
 fn may_be_asked(name: &[u8]) -> bool {
-    let for_number = |byte: &u8| byte.is_ascii_digit() || byte.is_ascii_whitespace();
-    let digits = name.trim_ascii_start();
-    let digits = digits.strip_prefix(b"+").unwrap_or(digits);
-    !name.starts_with(b"-")
-        && !digits.iter().all(for_number)
-        && !name.iter().any(|byte| matches!(byte, b':' | b'\n'))
+    let of_number = |byte: &u8| byte.is_ascii_digit() || b" \t\n\x0b\x0c\r+-".contains(byte);
+    let splits = |byte: &u8| matches!(byte, b':' | b'\n');
+    !name.starts_with(b"-") && !name.iter().all(of_number) && !name.iter().any(splits)
 }
 
 /// A line of passwd(5) or group(5) without its end: its fields.
@@ -214,4 +211,98 @@ fn number(text: &[u8]) -> Option<u32> {
     let digits = text.iter().all(u8::is_ascii_digit);
     let text = std::str::from_utf8(text).ok().filter(|_| digits)?;
     text.parse().ok().filter(|&id| id != u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn ids_are_the_third_and_fourth_field_of_a_line() {
+        assert_eq!(passwd_ids(b"root:x:0:0:root:/root:/bin/sh"), Some((0, 0)));
+        assert_eq!(passwd_ids(b"a::7:8"), Some((7, 8)));
+        assert_eq!(passwd_ids(b"a:x:7:8:::\nb:x:9:9:::"), Some((7, 8)));
+        for line in ["", "a:x:7", "a:x:7:", "a:x::8", "a:x:-7:8", "a:x:7:8x", "a:x:7 :8", "\n"] {
+            assert_eq!(passwd_ids(line.as_bytes()), None, "{line}");
+        }
+        assert_eq!(group_gid(b"daemon:x:1:"), Some(1));
+        assert_eq!(group_gid(b"daemon:x"), None);
+    }
+
+    #[test]
+    fn a_number_is_digits_and_an_id() {
+        assert_eq!(number(b"4294967294"), Some(u32::MAX - 1));
+        for text in ["", "+1", "-1", "4294967295", "4294967296", " 1", "1 ", "\u{661}"] {
+            assert_eq!(number(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_line_is_that_of_its_first_field() {
+        assert!(is_of(b"root:x:0:0:::", b"root"));
+        assert!(!is_of(b"root:x:0:0:::", b"roo") && !is_of(b"roo:x:0:0:::", b"root"));
+        for name in ["", "#root", "+", "+root", "-root"] {
+            assert!(!is_of(format!("{name}:x:0:0:::").as_bytes(), name.as_bytes()), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_member_is_a_whole_name() {
+        let line = b"adm:x:4:syslog,ada, bob";
+        assert_eq!(membership(line, b"ada"), Some(4));
+        assert_eq!(membership(line, b"bob"), Some(4));
+        for name in ["ad", "adam", "adm", "", "syslog,ada"] {
+            assert_eq!(membership(line, name.as_bytes()), None, "{name}");
+        }
+        assert_eq!(membership(b"adm:x:4", b"ada"), None);
+        assert_eq!(membership(b"adm:x:four:ada", b"ada"), None);
+    }
+
+    #[test]
+    fn groups_of_getent_follow_the_name() {
+        assert_eq!(
+            getent_ids(b"ada                  4 1000 4294967294\n"),
+            [4, 1000, 4_294_967_294]
+        );
+        assert_eq!(getent_ids(b"ada\n"), []);
+        assert_eq!(getent_ids(b""), []);
+        assert_eq!(getent_ids(b"7 8 x\n9"), [8]);
+    }
+
+    #[test]
+    fn getent_is_asked_for_names_only() {
+        for name in ["ada", "DOM\\ada", "7eleven", "a b", "ada@example.org", "0x0"] {
+            assert!(may_be_asked(name.as_bytes()), "{name}");
+        }
+        for name in ["", "0", "+0", " -0", "\t 7", "-a", "--help", "a:b", "a\n", "\r1", "1-2"] {
+            assert!(!may_be_asked(name.as_bytes()), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_colon_makes_parts() {
+        let read = |text: &'static str| {
+            parts(text.as_bytes()).map(|(user, groups)| (user, groups.collect::<Vec<_>>()))
+        };
+        assert_eq!(read("root"), None);
+        assert_eq!(read("a:b"), Some((&b"a"[..], vec![&b"b"[..]])));
+        assert_eq!(read(":1:2:3"), Some((&b"1"[..], vec![&b"2"[..], b"3"])));
+        assert_eq!(read(":1"), Some((&b"1"[..], vec![])));
+        assert_eq!(read("::"), Some((&b""[..], vec![&b""[..]])));
+    }
+
+    proptest! {
+        #[test]
+        fn any_line_is_read_without_harm(line: Vec<u8>, name: Vec<u8>) {
+            let _ = (passwd_ids(&line), group_gid(&line), membership(&line, &name));
+            let _ = (getent_ids(&line), is_of(&line, &name), parts(&line).map(|(_, it)| it.count()));
+        }
+
+        #[test]
+        fn every_id_is_read_from_its_line(uid in 0..u32::MAX, gid in 0..u32::MAX) {
+            let line = format!("a:b:{uid}:{gid}:c:d:e");
+            prop_assert_eq!(passwd_ids(line.as_bytes()), Some((uid, gid)));
+        }
+    }
 }
