@@ -21,6 +21,11 @@ pub const MAX_DEATHS: &str = "max-deaths";
 pub const BACKOFF_MAX: &str = "backoff-max";
 /// A run of this length was a good one, and the next start is not delayed.
 pub const STABLE_AFTER: &str = "stable-after";
+/// A directory of small files, each a limit of what the service may use.
+pub const LIMITS: &str = "limits";
+/// In a scan directory: svscan's own. Settings and limits in it hold for every service that has
+/// none of its own.
+pub const SVSCAN: &str = ".svscan";
 /// The directory of the logger of a service, inside its service directory.
 pub const LOG: &str = "log";
 /// The directory of all that supervise writes, inside a service directory.

@@ -9,6 +9,7 @@
 //! given-up                           it is not started again by itself
 //! cannot-start SENTENCE              why not
 //! delayed WHY                        its start waits
+//! limit processes 512 3              it has hit its limit of 512 processes 3 times
 //! ```
 //!
 //! Instants are milliseconds on `CLOCK_MONOTONIC`: a step of the wall clock changes nothing.
@@ -45,6 +46,15 @@ pub enum Remark {
     CannotStart(String),
     /// What its start waits for.
     Delayed(String),
+    /// It has hit a limit.
+    Limit {
+        /// Of what: `processes`, `memory`.
+        what: String,
+        /// The limit.
+        limit: u64,
+        /// How often.
+        times: u64,
+    },
 }
 
 impl Remark {
@@ -61,6 +71,7 @@ impl Remark {
             Self::GivenUp => "given-up".into(),
             Self::CannotStart(sentence) => format!("cannot-start {sentence}"),
             Self::Delayed(why) => format!("delayed {why}"),
+            Self::Limit { what, limit, times } => format!("limit {what} {limit} {times}"),
         };
         line = line.replace(char::is_control, "?");
         let mut end = line.len().min(LEN_MAX - 1);
@@ -89,6 +100,12 @@ impl Remark {
             ("given-up", "") => Some(Self::GivenUp),
             ("cannot-start", sentence) => Some(Self::CannotStart(sentence.into())),
             ("delayed", why) => Some(Self::Delayed(why.into())),
+            ("limit", rest) => {
+                let mut words = rest.splitn(3, ' ');
+                let what = words.next()?.into();
+                let (limit, times) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+                Some(Self::Limit { what, limit, times })
+            }
             _ => None,
         }
     }
@@ -110,6 +127,10 @@ impl Remark {
             Self::GivenUp => ", given up".into(),
             Self::CannotStart(sentence) => format!(", {sentence}"),
             Self::Delayed(why) => format!(", waiting: {why}"),
+            Self::Limit { what, limit, times } => {
+                let plural = if *times == 1 { "" } else { "s" };
+                format!(", hit its limit of {limit} {what} {times} time{plural}")
+            }
         }
     }
 }
@@ -163,6 +184,9 @@ mod tests {
         assert_eq!(words(Remark::Background), ", in the background");
         assert_eq!(words(Remark::Clearing(3)), ", ending 3 processes it left");
         assert_eq!(words(Remark::Finishing), ", finishing");
+        let limit = |times| Remark::Limit { what: "processes".into(), limit: 512, times };
+        assert_eq!(words(limit(1)), ", hit its limit of 512 processes 1 time");
+        assert_eq!(words(limit(3)), ", hit its limit of 512 processes 3 times");
         assert_eq!(words(Remark::GivenUp), ", given up");
         assert_eq!(words(Remark::CannotStart("unable to x".into())), ", unable to x");
     }
@@ -193,6 +217,8 @@ mod tests {
             Just(Remark::GivenUp),
             "[ -~]{0,80}".prop_map(Remark::CannotStart),
             "[ -~]{0,80}".prop_map(Remark::Delayed),
+            ("[a-z]{1,9}", any::<u64>(), any::<u64>())
+                .prop_map(|(what, limit, times)| Remark::Limit { what, limit, times }),
         ]
     }
 

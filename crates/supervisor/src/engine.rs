@@ -14,7 +14,6 @@ use reactor::Reactor;
 use service::scan::EntryId;
 use service::words::{End, Event, Remark};
 use service::{Boottime, Monotonic, Now, Pid};
-use sys::cgroup::Tree;
 use sys::child::{self, Ended};
 use sys::clock_steps::ClockSteps;
 use sys::inotify::{Change, Watch, Watcher};
@@ -25,9 +24,11 @@ use sys::{clock, entry};
 
 use crate::Options;
 use crate::farewell::Farewell;
+use crate::groups::Groups;
 use crate::launch;
 use crate::pair::Pair;
 use crate::scanner::Scanner;
+use crate::settings::Settings;
 use crate::shortage::Shortage;
 use crate::survivors::{Orphans, Own};
 use crate::task::{Part, Task, TaskId, Wanted};
@@ -94,7 +95,9 @@ pub(crate) struct Engine {
     pub(crate) scanner: Option<Scanner>,
     pub(crate) farewell: Farewell,
     /// Where services have their control groups, if they have any.
-    pub(crate) groups: Option<Tree>,
+    pub(crate) groups: Option<Groups>,
+    /// What holds for services without files of their own.
+    pub(crate) defaults: Settings,
     pub(crate) orphans: Orphans,
     pub(crate) shortage: Shortage,
     /// Our own terminal and login: people have others.
@@ -130,7 +133,8 @@ impl Engine {
             pairs: HashMap::new(),
             scanner: None,
             farewell: Farewell::default(),
-            groups: if options.cgroups { Tree::find().ok() } else { None },
+            groups: if options.cgroups { Groups::find() } else { None },
+            defaults: Settings::built_in(sys::scarcity::pids().map(|(_, total)| total)),
             orphans: Orphans::default(),
             shortage: Shortage::new(now().monotonic),
             own: Own::look(),
@@ -276,6 +280,7 @@ impl Engine {
             match change {
                 Change::Entry(watch, name) if self.scans(watch) => self.look_at(name),
                 Change::Entry(watch, _) => self.mended(watch),
+                Change::Content(watch) => self.look_at_limits(watch),
                 Change::Itself(watch) if self.scans(watch) => self.rescan(),
                 Change::Itself(_) => {}
                 Change::Overflow => self.lost_count(),
@@ -299,6 +304,7 @@ impl Engine {
         let watches: Vec<Watch> = self.watches.keys().copied().collect();
         for watch in watches {
             self.mended(watch);
+            self.look_at_limits(watch);
         }
     }
 

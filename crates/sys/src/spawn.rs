@@ -28,7 +28,7 @@ use nix::errno::Errno;
 use nix::sys::signal::SigSet;
 
 use crate::entry;
-use crate::limits::OpenFiles;
+use crate::limits::Limit;
 
 /// Enough for the deepest call the child makes, a handful of system calls.
 const STACK_LEN: usize = 64 * 1024;
@@ -71,8 +71,8 @@ pub enum Step<'a> {
     Pipe(&'a CStr, Identity, PipeEnd),
     /// Lead a session of its own.
     Session,
-    /// Have these limits of open files.
-    OpenFiles(OpenFiles),
+    /// Have this soft and this hard limit, neither above the hard one that we have ourselves.
+    Limit(Limit, u64, u64),
     /// Have the signal mask and the SIGPIPE that we were given ourselves.
     Signals,
 }
@@ -151,7 +151,7 @@ impl Place {
             Step::Group(_) => Self::Group,
             Step::Enter(..) => Self::Enter,
             Step::Pipe(..) => Self::Pipe,
-            Step::Session | Step::OpenFiles(_) | Step::Signals => Self::Setup,
+            Step::Session | Step::Limit(..) | Step::Signals => Self::Setup,
         }
     }
 }
@@ -339,11 +339,7 @@ fn walk(step: &Step<'_>, mask: &SigSet) -> bool {
         Step::Pipe(path, known, end) => open_pipe(path, known, end),
         // SAFETY: takes nothing.
         Step::Session => (unsafe { libc::setsid() }) >= 0,
-        Step::OpenFiles(limits) => {
-            let limit = libc::rlimit { rlim_cur: limits.soft, rlim_max: limits.hard };
-            // SAFETY: `limit` lives through the call.
-            (unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }) == 0
-        }
+        Step::Limit(which, soft, hard) => which.set(soft, hard).is_ok(),
         Step::Signals => {
             entry::restore_sigpipe();
             let mask: *const libc::sigset_t = mask.as_ref();
