@@ -9,6 +9,7 @@ pub mod foreground;
 pub mod locks;
 pub mod people;
 pub mod program;
+pub mod scan;
 pub mod script;
 mod shell;
 
