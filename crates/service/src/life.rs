@@ -47,10 +47,12 @@ use std::time::Duration;
 
 use contract::{Letter, status::Wish};
 
+use crate::guard::Scarcity;
 use crate::pacing::Pacing;
 use crate::time::{Boottime, Monotonic, Now};
 use crate::words::{
-    Action, Actions, Event, Farewell, Fault, Pid, Policy, Remark, Report, Settings, Signal, View,
+    Action, Actions, Cause, Event, Farewell, Fault, Pid, Policy, Remark, Report, Settings, Signal,
+    View,
 };
 use aftermath::{Background, Clearing, Death, Deaths, Then};
 
@@ -112,8 +114,17 @@ pub struct Service {
     background: Option<Background>,
     /// The operator knows that it puts itself in the background.
     told_background: bool,
-    /// The last life may have left processes: they are counted before the next.
+    /// The last life may have left processes: they are counted before the next, and where it is to
+    /// be down.
     left_behind: bool,
+    /// The operator said up or once while there was no process: the next life waits for nothing but
+    /// the end of the last.
+    at_once: bool,
+    never_started: bool,
+    /// Why the last start was asked for.
+    cause: Cause,
+    /// What there is too little of for its start.
+    delayed: Option<Scarcity>,
     /// It was given up; only the operator starts it again.
     given_up: bool,
     /// Everything ends: until when it had to.
@@ -143,6 +154,10 @@ impl Service {
             background: None,
             told_background: false,
             left_behind: false,
+            at_once: false,
+            never_started: true,
+            cause: Cause::First,
+            delayed: None,
             given_up: false,
             stop_by: None,
             told: None,
@@ -178,7 +193,7 @@ impl Service {
                 earlier(self.ending.next(), tell)
             }
             State::Clearing(clearing) => clearing.deadline(),
-            State::Finishing { kill, .. } => kill,
+            State::Finishing { pid, kill, .. } => pid.and(kill),
         }
     }
 
@@ -210,9 +225,16 @@ impl Service {
             (State::Finishing { .. }, _) => Remark::Finishing,
             (State::Down { .. }, _) if self.given_up => Remark::GivenUp,
             (State::Down { .. }, _) if self.want != Wish::Up => Remark::None,
+            (State::Down { .. }, _) if let Some(what) = self.delayed => Remark::Delayed(what),
             (State::Down { .. }, Some(fault)) => Remark::CannotStart(fault),
             (State::Down { not_before }, None) => self.backing_off(not_before),
         }
+    }
+
+    /// Why the last start was asked for.
+    #[must_use]
+    pub fn cause(&self) -> Cause {
+        self.cause
     }
 
     /// The fault that keeps it from starting, as last told.
@@ -234,6 +256,9 @@ impl Service {
                 Err(fault) => self.cannot_start(now, now.monotonic, fault, actions),
             },
             Event::Forked(pid) if self.state == State::Starting => self.started(now, pid, actions),
+            Event::Delayed(what, until) if self.state == State::Starting => {
+                self.delay(what, until, actions);
+            }
             Event::Ended(ended, how) => match self.state {
                 State::Up { pid, since } if pid == ended => {
                     self.ended(now, Death { pid, since, at: now.monotonic, how }, actions);
@@ -251,22 +276,25 @@ impl Service {
             Event::OrphanEnded => self.count_now(now.monotonic),
             Event::Finishing(answer) => self.finishing(now, answer, actions),
             Event::Mended => self.mended(now.monotonic),
-            Event::Stop(farewell) => self.stop(now.monotonic, farewell, actions),
+            Event::Stop(farewell) => self.stop(now.monotonic, farewell),
             Event::Drained(drained) => self.drained(now.monotonic, drained),
             // An answer nobody waits for, or only the time has changed.
-            Event::Started(_) | Event::Forked(_) | Event::Tick => {}
+            Event::Started(_) | Event::Forked(_) | Event::Delayed(..) | Event::Tick => {}
+        }
+    }
+
+    /// Nothing is held against a service that only has to wait.
+    fn delay(&mut self, what: Scarcity, until: Monotonic, actions: &mut Actions) {
+        self.state = State::Down { not_before: until };
+        if self.delayed.replace(what) != Some(what) {
+            actions.push(Action::Report(Report::Delayed(what)));
         }
     }
 
     fn obey(&mut self, now: Monotonic, letter: Letter, actions: &mut Actions) {
         match letter {
-            Letter::Up => self.wish(now, Wish::Up),
-            Letter::Once => {
-                self.wish(now, Wish::Once);
-                if matches!(self.state, State::Down { .. }) && !self.leaving {
-                    self.start(actions);
-                }
-            }
+            Letter::Up => self.wish(Wish::Up),
+            Letter::Once => self.wish(Wish::Once),
             Letter::Down => self.wish_down(now, actions),
             Letter::Exit => self.leaving = true,
             Letter::Pause => self.pause(true, Signal::Stop, actions),
@@ -284,25 +312,18 @@ impl Service {
 
     fn wish_down(&mut self, now: Monotonic, actions: &mut Actions) {
         (self.want, self.paused, self.given_up) = (Wish::Down, false, false);
-        match self.state {
-            State::Up { pid, .. } => {
-                self.asked = true;
-                terminate(pid, actions);
-                let kill = self.settings.timeout_kill.map(|timeout| now + timeout);
-                self.ending.kill = earlier(self.ending.kill, kill);
-            }
-            State::Down { not_before } => self.clear_rest(not_before, actions),
-            State::Starting | State::Clearing(_) | State::Finishing { .. } => {}
+        if let State::Up { pid, .. } = self.state {
+            self.asked = true;
+            terminate(pid, actions);
+            let kill = self.settings.timeout_kill.map(|timeout| now + timeout);
+            self.ending.kill = earlier(self.ending.kill, kill);
         }
     }
 
     /// An operator who says up or once does not wait for the pacing.
-    fn wish(&mut self, now: Monotonic, want: Wish) {
-        self.want = want;
-        self.given_up = false;
-        if let State::Down { not_before } = &mut self.state {
-            *not_before = now;
-        }
+    fn wish(&mut self, want: Wish) {
+        (self.want, self.given_up) = (want, false);
+        self.at_once = !matches!(self.state, State::Starting | State::Up { .. });
     }
 
     fn pause(&mut self, paused: bool, signal: Signal, actions: &mut Actions) {
@@ -325,10 +346,12 @@ impl Service {
     }
 
     fn started(&mut self, now: Now, pid: Pid, actions: &mut Actions) {
+        (self.never_started, self.delayed) = (false, None);
         self.state = State::Up { pid, since: now.monotonic };
         self.changed = now.boottime;
         // Wished down while it started. A stop that came then has its own deadlines.
         if self.want == Wish::Down && self.ending == NOT_ENDING {
+            self.asked = true;
             terminate(pid, actions);
             self.ending.kill = self.settings.timeout_kill.map(|timeout| now.monotonic + timeout);
         }
@@ -341,19 +364,14 @@ impl Service {
         }
     }
 
-    fn stop(&mut self, now: Monotonic, farewell: Farewell, actions: &mut Actions) {
+    fn stop(&mut self, now: Monotonic, farewell: Farewell) {
         self.want = Wish::Down;
         self.leaving = true;
         let end_by = now + farewell.linger;
         let kill_by = Some(end_by + farewell.grace);
         self.stop_by = earlier(self.stop_by, kill_by);
-        match &mut self.state {
-            State::Finishing { kill, .. } => *kill = earlier(*kill, kill_by),
-            State::Down { not_before } => {
-                let not_before = *not_before;
-                self.clear_rest(not_before, actions);
-            }
-            State::Starting | State::Up { .. } | State::Clearing(_) => {}
+        if let State::Finishing { kill, .. } = &mut self.state {
+            *kill = earlier(*kill, kill_by);
         }
         if farewell.linger.is_zero() {
             self.ending.term = Some(now);
@@ -377,21 +395,39 @@ impl Service {
 
     fn drive(&mut self, now: Monotonic, actions: &mut Actions) {
         match self.state {
-            State::Down { .. } if self.left => {}
-            State::Down { .. } if self.leaving => {
-                self.left = true;
-                actions.push(Action::Leave);
-            }
-            State::Down { not_before } if self.want == Wish::Up && now >= not_before => {
-                self.start(actions);
-            }
+            State::Down { not_before } => self.drive_down(now, not_before, actions),
             State::Up { pid, .. } => {
                 self.drive_ending(now, pid, actions);
                 self.tell_background(now, pid, actions);
             }
             State::Clearing(_) => self.drive_clearing(now, actions),
             State::Finishing { pid: Some(pid), .. } => self.drive_finish(now, pid, actions),
-            State::Down { .. } | State::Starting | State::Finishing { pid: None, .. } => {}
+            State::Starting | State::Finishing { pid: None, .. } => {}
+        }
+    }
+
+    /// Whoever the last life left is ended before the next, and where there is to be none.
+    fn drive_down(&mut self, now: Monotonic, not_before: Monotonic, actions: &mut Actions) {
+        if self.left {
+            return;
+        }
+        let due = self.at_once || (self.want == Wish::Up && now >= not_before);
+        let starts = due && self.want != Wish::Down && !self.leaving;
+        let ends = self.want == Wish::Down || self.stop_by.is_some();
+        let to_clear = self.left_behind && self.settings.policy != Policy::Leave;
+        if to_clear && (starts || ends) {
+            self.clear(Then::Rest { not_before }, actions);
+        } else if self.leaving {
+            self.left = true;
+            actions.push(Action::Leave);
+        } else if starts {
+            self.cause = match std::mem::take(&mut self.at_once) {
+                true => Cause::Asked,
+                false if self.never_started => Cause::First,
+                false => Cause::Restart,
+            };
+            self.state = State::Starting;
+            actions.push(Action::Start);
         }
     }
 
@@ -408,15 +444,6 @@ impl Service {
             actions.push(Action::Report(Report::Killed(pid)));
             actions.push(Action::Send(pid, Signal::Kill));
         }
-    }
-
-    /// Whoever the last life left is ended first.
-    fn start(&mut self, actions: &mut Actions) {
-        if self.left_behind && self.settings.policy != Policy::Leave {
-            return self.clear(Then::Start, actions);
-        }
-        self.state = State::Starting;
-        actions.push(Action::Start);
     }
 }
 

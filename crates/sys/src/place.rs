@@ -1,6 +1,8 @@
 //! Who owns a directory, and whether it can keep us waiting.
 
+use std::ffi::CString;
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use nix::fcntl::{AT_FDCWD, AtFlags};
@@ -11,6 +13,8 @@ use nix::sys::statfs::{
 };
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{AccessFlags, faccessat, geteuid};
+
+use crate::spawn::Identity;
 
 /// CIFS and SMB2, of which libc knows only the older kin (linux/magic.h).
 const CIFS_SUPER_MAGIC: FsType = FsType(0xFF53_4D42);
@@ -85,4 +89,22 @@ pub fn is_writable(path: &Path) -> bool {
 pub fn device(dev: u64) -> (u32, u32) {
     let half = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
     (half(major(dev)), half(minor(dev)))
+}
+
+/// Which file it is, as far as that is known without asking a server; links are followed.
+pub(crate) fn identity_in_cache(path: &Path) -> Option<Identity> {
+    let path = CString::new(path.as_os_str().as_bytes()).ok()?;
+    let mut found = std::mem::MaybeUninit::<libc::statx>::zeroed();
+    let (flags, room) = (libc::AT_STATX_DONT_SYNC, found.as_mut_ptr());
+    // SAFETY: a C string, and room for one statx.
+    let asked = unsafe { libc::statx(libc::AT_FDCWD, path.as_ptr(), flags, libc::STATX_INO, room) };
+    if asked != 0 {
+        // Where the call itself is forbidden, the old one is not.
+        let found = nix::sys::stat::stat(path.as_c_str()).ok()?;
+        return Some(Identity { dev: found.st_dev, ino: found.st_ino });
+    }
+    // SAFETY: the call has filled it in; all zeroes are a valid value as well.
+    let found = unsafe { found.assume_init() };
+    let dev = libc::makedev(found.stx_dev_major, found.stx_dev_minor);
+    Some(Identity { dev, ino: found.stx_ino })
 }

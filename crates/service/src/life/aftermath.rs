@@ -54,9 +54,7 @@ pub(super) struct Background {
 pub(super) enum Then {
     /// `./finish`, and what follows a death.
     Bury(Death),
-    /// The next start, which was only waiting for this.
-    Start,
-    /// Nothing.
+    /// What is wanted: the next start, which was only waiting for this, or nothing.
     Rest { not_before: Monotonic },
 }
 
@@ -96,14 +94,14 @@ pub(super) struct Deaths {
 
 impl Deaths {
     /// Notes a death, and says whether it was one too many.
-    fn is_one_too_many(&mut self, now: Monotonic, limit: DeathLimit) -> bool {
+    fn is_one_too_many(&mut self, at: Monotonic, limit: DeathLimit) -> bool {
         let most = limit.deaths.clamp(1, DEATHS_MAX);
-        self.recent.push_back(now);
+        self.recent.push_back(at);
         while self.recent.len() > usize::try_from(most).unwrap_or(usize::MAX) {
             self.recent.pop_front();
         }
         let full = self.recent.len() == usize::try_from(most).unwrap_or(usize::MAX);
-        full && self.recent.front().is_some_and(|first| now.since(*first) <= limit.within)
+        full && self.recent.front().is_some_and(|first| at.since(*first) <= limit.within)
     }
 }
 
@@ -115,16 +113,10 @@ impl Service {
         match death.how {
             End::NotStarted(fault) => self.cannot_start(now, death.since, fault, actions),
             End::Exited(_) | End::Signalled(_) if self.settings.policy == Policy::Leave => {
-                self.cleared(now, Then::Bury(death), actions);
+                self.left_behind = true;
+                self.cleared(Then::Bury(death), actions);
             }
             End::Exited(_) | End::Signalled(_) => self.clear(Then::Bury(death), actions),
-        }
-    }
-
-    /// It is down; who its last life left is ended.
-    pub(super) fn clear_rest(&mut self, not_before: Monotonic, actions: &mut Actions) {
-        if self.left_behind && self.settings.policy != Policy::Leave {
-            self.clear(Then::Rest { not_before }, actions);
         }
     }
 
@@ -143,14 +135,16 @@ impl Service {
 
     /// So many are left.
     pub(super) fn counted(&mut self, now: Now, survivors: Survivors, actions: &mut Actions) {
-        let State::Clearing(mut clearing) = self.state else { return };
+        let State::Clearing(mut clearing @ Clearing { check: None, .. }) = self.state else {
+            return;
+        };
         clearing.count = survivors.count;
         if survivors.count == 0 {
             self.left_behind = false;
-            return self.cleared(now, clearing.then, actions);
+            return self.cleared(clearing.then, actions);
         }
         if clearing.kill.is_some() {
-            return self.still_there(now, clearing, actions);
+            return self.still_there(now.monotonic, clearing, actions);
         }
         match (clearing.then, survivors.oldest) {
             (Then::Bury(death), Some(oldest)) if self.is_background(death) => {
@@ -158,10 +152,13 @@ impl Service {
             }
             (then, _) if self.has_run_once(then) => {
                 self.left_behind = true;
-                self.cleared(now, then, actions);
+                self.cleared(then, actions);
             }
             (then, _) => {
-                if let Then::Bury(Death { how: last, .. }) = then {
+                // Whoever ends a service himself knows what he does.
+                if let Then::Bury(Death { how: last, .. }) = then
+                    && !self.asked
+                {
                     let count = survivors.count;
                     actions.push(Action::Report(Report::Stragglers { count, last }));
                 }
@@ -173,16 +170,22 @@ impl Service {
     /// Whether the survivors are the service itself. Not when the operator was ending it.
     fn is_background(&self, death: Death) -> bool {
         death.how == End::Exited(0)
-            && !self.asked
+            && !self.was_asked_to_end()
             && self.want == Wish::Up
             && self.settings.policy == Policy::Adopt
+    }
+
+    /// By the operator, or because everything ends.
+    fn was_asked_to_end(&self) -> bool {
+        self.asked || self.stop_by.is_some()
     }
 
     /// Whether it was to run once and has done its work: who it left may be the purpose of it, and
     /// is ended before the next life only.
     fn has_run_once(&self, then: Then) -> bool {
         let success = matches!(then, Then::Bury(Death { how: End::Exited(0), .. }));
-        success && self.want == Wish::Once && !self.asked
+        let may_stay = self.settings.policy == Policy::Adopt && !self.was_asked_to_end();
+        success && may_stay && self.want == Wish::Once
     }
 
     /// It has put itself in the background: the survivor is the service.
@@ -209,24 +212,24 @@ impl Service {
     }
 
     /// They were signalled, and some are still there.
-    fn still_there(&mut self, now: Now, mut clearing: Clearing, actions: &mut Actions) {
+    fn still_there(&mut self, now: Monotonic, mut clearing: Clearing, actions: &mut Actions) {
         let Some(kill) = clearing.kill else { return };
-        let at = now.monotonic;
-        if at >= kill {
+        if now >= kill {
             // Each time, for there may be new ones.
             actions.push(Action::Sweep(Signal::Kill));
         }
-        if at >= kill + UNENDING_AFTER {
-            if self.stop_by.is_some() {
-                return self.cleared(now, clearing.then, actions);
-            }
+        if now >= kill + UNENDING_AFTER {
             if !std::mem::replace(&mut clearing.told_unending, true) {
                 actions.push(Action::Report(Report::Unending(clearing.count)));
             }
+            if self.stop_by.is_some() {
+                self.left_behind = false;
+                return self.cleared(clearing.then, actions);
+            }
         }
         clearing.interval = clearing.interval.saturating_mul(2).min(CHECK_MAX);
-        let mut check = at + clearing.interval;
-        if at < kill {
+        let mut check = now + clearing.interval;
+        if now < kill {
             check = check.min(kill);
         }
         self.state = State::Clearing(Clearing { check: Some(check), ..clearing });
@@ -256,18 +259,11 @@ impl Service {
     }
 
     /// Nobody is left who is not to be left.
-    fn cleared(&mut self, now: Now, then: Then, actions: &mut Actions) {
+    fn cleared(&mut self, then: Then, actions: &mut Actions) {
         match then {
             Then::Bury(death) => {
                 self.state = State::Finishing { of: death, pid: None, kill: None };
                 actions.push(Action::Finish(death.pid, death.how));
-            }
-            Then::Start => {
-                self.left_behind = false;
-                self.state = State::Down { not_before: now.monotonic };
-                if self.want != Wish::Down && !self.leaving {
-                    self.start(actions);
-                }
             }
             Then::Rest { not_before } => self.state = State::Down { not_before },
         }
@@ -314,7 +310,7 @@ impl Service {
         if let End::NotStarted(fault) = how {
             actions.push(Action::Report(Report::CannotFinish(fault)));
         }
-        self.left_behind = self.settings.policy != Policy::Leave;
+        self.left_behind = true;
         self.bury(now, of, actions);
     }
 
@@ -324,16 +320,14 @@ impl Service {
 
     /// The life is over: its length decides when the next may begin.
     fn bury(&mut self, now: Now, death: Death, actions: &mut Actions) {
-        // The life of a service in the background began with its `./run`.
-        let ran = death.at.since(death.since);
         if self.background.take().is_none() {
             self.told_background = false;
         }
         let asked = std::mem::take(&mut self.asked);
-        let not_before = self.rest(now, death.since, ran, death.how, asked);
+        let not_before = self.rest(death.since, death.at, death.how, asked);
         self.told = None;
         self.deaths.last = Some(death.how);
-        self.hold_against_it(now.monotonic, asked, actions);
+        self.hold_against_it(death.at, asked, actions);
         if self.is_news_that_it_backs_off() {
             self.told_backing_off = true;
             let deaths = self.pacing.quick_deaths();
@@ -351,9 +345,8 @@ impl Service {
         actions: &mut Actions,
     ) {
         let asked = std::mem::take(&mut self.asked);
-        let ran = now.monotonic.since(since);
-        self.ending = NOT_ENDING;
-        self.rest(now, since, ran, End::NotStarted(fault), asked);
+        (self.ending, self.delayed) = (NOT_ENDING, None);
+        self.rest(since, now.monotonic, End::NotStarted(fault), asked);
         if self.told != Some(fault) {
             self.told = Some(fault);
             actions.push(Action::Report(Report::CannotStart(fault)));
@@ -361,20 +354,15 @@ impl Service {
     }
 
     /// Down from now on; gives the instant from which on it may start again.
-    fn rest(
-        &mut self,
-        now: Now,
-        since: Monotonic,
-        ran: Duration,
-        how: End,
-        asked: bool,
-    ) -> Monotonic {
+    fn rest(&mut self, since: Monotonic, at: Monotonic, how: End, asked: bool) -> Monotonic {
+        // The life of a service in the background began with its `./run`.
+        let ran = at.since(since);
         let spacing = if asked { self.pacing.forgive() } else { self.pacing.ended(ran, how) };
         let not_before = since + spacing;
         self.told_backing_off &= self.pacing.is_backing_off();
         match self.pacing.quick_deaths() {
             0 => self.deaths.first_quick = None,
-            1 => self.deaths.first_quick = Some(now.monotonic),
+            1 => self.deaths.first_quick = Some(at),
             _ => {}
         }
         self.state = State::Down { not_before };
@@ -382,22 +370,23 @@ impl Service {
     }
 
     /// A death that nobody asked for counts towards its limit.
-    fn hold_against_it(&mut self, now: Monotonic, asked: bool, actions: &mut Actions) {
+    fn hold_against_it(&mut self, at: Monotonic, asked: bool, actions: &mut Actions) {
         let Some(limit) = self.settings.death_limit else { return };
         if asked || self.want != Wish::Up {
             return self.deaths.recent.clear();
         }
-        if self.deaths.is_one_too_many(now, limit) {
+        if self.deaths.is_one_too_many(at, limit) {
             self.deaths.recent.clear();
             self.give_up();
             actions.push(Action::Report(Report::TooManyDeaths(limit)));
         }
     }
 
-    /// Where no start follows there is no pause to tell of, and a fault is told in its own words.
+    /// Where no start follows, or one at once, there is no pause to tell of, and a fault is told in
+    /// its own words.
     fn is_news_that_it_backs_off(&self) -> bool {
-        let starts_again = self.want == Wish::Up && !self.leaving;
-        self.pacing.is_backing_off() && starts_again && !self.told_backing_off
+        let pauses = self.want == Wish::Up && !self.leaving && !self.at_once;
+        self.pacing.is_backing_off() && pauses && !self.told_backing_off
     }
 
     /// What is to be said of it between two lives.

@@ -210,7 +210,11 @@ impl Ledger {
             Event::Mended => self.mended(),
             Event::Stop(farewell) => self.stop(farewell),
             Event::Drained(drained) => self.drained(drained),
-            Event::Tick | Event::OrphanEnded | Event::Survivors(_) | Event::Finishing(_) => {}
+            Event::Delayed(..)
+            | Event::Tick
+            | Event::OrphanEnded
+            | Event::Survivors(_)
+            | Event::Finishing(_) => {}
         }
         self.fall_due(&mut owed);
         owed
