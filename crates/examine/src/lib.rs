@@ -101,6 +101,3 @@ impl Default for Examiner {
 fn joined(name: &str, file: &str) -> String {
     format!("{}/{file}", name.trim_end_matches('/'))
 }
-
-#[cfg(test)]
-mod tests;

@@ -11,6 +11,7 @@ use doctor::Finding;
 use doctor::people::{self, Account};
 use doctor::script::{Logger, Reading};
 
+use crate::named::shown;
 use crate::run::Part;
 use crate::{Examiner, Report, joined};
 
@@ -37,10 +38,7 @@ impl Examiner {
                     continue;
                 }
                 let path = part.dir.join(directory);
-                let name = match directory.strip_prefix("./").unwrap_or(directory) {
-                    whole if whole.starts_with('/') => whole.to_owned(),
-                    inner => joined(part.name, inner),
-                };
+                let name = shown(directory, part);
                 let place = Place { path: &path, name: &name, account: &account, who: &who };
                 place.look(logger, report);
             }

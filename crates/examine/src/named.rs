@@ -70,10 +70,18 @@ fn environment(named: &Named, reading: &Reading, part: Part<'_>) -> Option<Findi
         Ok(_) => Some(Finding::wrong(format!("{by} reads {name}, which is not a directory"))),
         Err(error) if error.kind() == ErrorKind::NotFound => Some(Finding::wrong(format!(
             "{by} reads {name}, which is not there; mkdir {}",
-            path.display()
+            shown(name, part)
         ))),
         Err(_) => None,
     }
+}
+
+/// The path of a name, as the operator would write it.
+pub(crate) fn shown(name: &str, part: Part<'_>) -> String {
+    if name.starts_with('/') {
+        return name.to_owned();
+    }
+    joined(part.name, name.strip_prefix("./").unwrap_or(name))
 }
 
 /// Where a name leads that a script in the service directory uses, where that is known.

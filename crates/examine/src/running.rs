@@ -6,6 +6,7 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use cli::Unable;
+use contract::remarks::{self, Remark};
 use contract::{Status, Wish, layout, status};
 use doctor::script::{self, Reading};
 use doctor::{Finding, locks};
@@ -14,11 +15,6 @@ use tai::Stamp;
 use crate::run::Part;
 use crate::{Examiner, Report, file, joined};
 
-/// What the supervisor has to say of a service, a sentence a line: whom it has adopted, whom it
-/// could not end. Read where it is there.
-const REMARKS: &str = "supervise/remarks";
-/// So much of the remarks is read.
-const REMARKS_MAX: u64 = 4096;
 /// So much of `/proc/PID/cmdline` is read: the names of the interpreter and of its script.
 const CMDLINE_MAX: u64 = 4096;
 /// A service that has been up for so long has passed what a run script does first.
@@ -54,13 +50,16 @@ impl Examiner {
             let text = format!("it is supervised by {name}, process {pid}, and not by svscan");
             report.say(part.name, Finding::note(text));
         }
-        for line in file::text(&part.dir.join(REMARKS), REMARKS_MAX).unwrap_or_default().lines() {
-            report.say(part.name, Finding::note(line));
-        }
         let Some(status) = status_of(part.dir) else { return };
+        let remarks = remarks(part.dir);
+        for remark in &remarks {
+            if let Some(finding) = judged(remark, part, status.pid) {
+                report.say(part.name, finding);
+            }
+        }
         let now = Stamp::from_unix(sys::clock::realtime());
         let seconds = now.secs().saturating_sub(status.since.secs());
-        if status.pid == 0 && status.want == Wish::Up {
+        if status.pid == 0 && status.want == Wish::Up && remarks.is_empty() {
             report.say(part.name, Finding::wrong(keeps_ending(part, seconds)));
         }
         if status.paused {
@@ -114,13 +113,55 @@ fn status_of(dir: &Path) -> Option<Status> {
 }
 
 fn keeps_ending(part: Part<'_>, seconds: u64) -> String {
+    let look = where_to_look(part);
+    format!("it is wanted up, and has been down for {seconds} s: it keeps ending; {look}")
+}
+
+fn where_to_look(part: Part<'_>) -> String {
     let current = part.dir.join(layout::LOG).join("main/current");
-    let read = if current.exists() {
+    if current.exists() {
         format!("look at the end of {}", current.display())
     } else {
         "look at what it and svscan say on standard error".into()
+    }
+}
+
+/// What the supervisor has left to be read of a service, beyond its status.
+fn remarks(dir: &Path) -> Vec<Remark> {
+    let limit = u64::try_from(remarks::LEN_MAX).unwrap_or(u64::MAX);
+    let text = file::text(&dir.join(layout::REMARKS), limit).unwrap_or_default();
+    text.lines().filter_map(Remark::decode).collect()
+}
+
+/// What a remark means to the operator.
+fn judged(remark: &Remark, part: Part<'_>, pid: u32) -> Option<Finding> {
+    let words = |now| remark.words(now).trim_start_matches(", ").to_owned();
+    let now = sys::clock::monotonic();
+    match remark {
+        Remark::Background => Some(Finding::wrong(in_background(part, pid))),
+        Remark::BackingOff { .. } => {
+            let look = where_to_look(part);
+            Some(Finding::wrong(format!("it keeps ending: {}; {look}", words(now))))
+        }
+        Remark::GivenUp => Some(Finding::wrong(format!(
+            "it ended too often, or asked for it, and is not started again; svc -u {} starts it",
+            part.name
+        ))),
+        Remark::CannotStart(sentence) => Some(Finding::wrong(sentence.clone())),
+        Remark::Delayed(_) | Remark::Clearing(_) => Some(Finding::note(words(now))),
+        Remark::Finishing => None,
+    }
+}
+
+/// It has put itself in the background, and is supervised there.
+fn in_background(part: Part<'_>, pid: u32) -> String {
+    let name = comm(pid).unwrap_or_default();
+    let script = file::text(&part.dir.join(layout::RUN), CMDLINE_MAX);
+    let cure = match doctor::cure_for(&name, script.as_deref()) {
+        Some(cure) => format!("write: exec {cure}"),
+        None => format!("look for a flag of {name} like --foreground"),
     };
-    format!("it is wanted up, and has been down for {seconds} s: it keeps ending; {read}")
+    format!("it has put itself in the background, as process {pid} ({name}); {cure}")
 }
 
 /// The supervised process is a shell, and what it should have become is below it.

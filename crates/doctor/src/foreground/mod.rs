@@ -27,6 +27,8 @@ pub struct Daemon {
     pub else_: &'static [&'static str],
     /// What in its configuration decides as well: then the command line alone proves nothing.
     pub config: Option<&'static str>,
+    /// Whether its flags are words and never a row of letters, as in `-bd`.
+    pub of_words: bool,
     /// How to run it.
     pub cure: &'static str,
 }
@@ -83,7 +85,7 @@ impl Daemon {
     /// What it does when it is run with `args`.
     pub(crate) fn judge(&self, args: &[Word]) -> Judgement {
         let given = |signs: &'static [&'static str], strictly: bool| {
-            signs.iter().copied().find(|sign| is_given(sign, args, strictly))
+            signs.iter().copied().find(|sign| is_given(sign, args, strictly || self.of_words))
         };
         if given(self.else_, false).is_some() || given(self.foreground, false).is_some() {
             return Judgement::Fine;
@@ -95,6 +97,19 @@ impl Daemon {
         match (self.by_default, self.foreground.first()) {
             (Place::Background, sign) if !open => Judgement::Without(sign.copied()),
             (Place::Background | Place::Foreground, _) => Judgement::Fine,
+        }
+    }
+}
+
+impl Daemon {
+    /// [`Daemon::cure`] with the name by which the program was called.
+    pub(crate) fn cure_of(&self, name: &str) -> String {
+        match self.cure.split_once(' ') {
+            _ if !self.names.iter().any(|own| self.cure.split(' ').next() == Some(own)) => {
+                self.cure.to_owned()
+            }
+            Some((_, flags)) => format!("{name} {flags}"),
+            None => name.to_owned(),
         }
     }
 }

@@ -7,13 +7,31 @@ type Words = &'static [&'static str];
 /// It goes into the background unless one of `foreground` is there.
 const fn goes(names: Words, foreground: Words, cure: &'static str) -> Daemon {
     let by_default = Place::Background;
-    Daemon { names, by_default, foreground, background: &[], else_: &[], config: None, cure }
+    Daemon {
+        names,
+        by_default,
+        foreground,
+        background: &[],
+        else_: &[],
+        config: None,
+        of_words: false,
+        cure,
+    }
 }
 
 /// It stays in the foreground unless one of `background` is there.
 const fn stays(names: Words, background: Words, cure: &'static str) -> Daemon {
     let by_default = Place::Foreground;
-    Daemon { names, by_default, foreground: &[], background, else_: &[], config: None, cure }
+    Daemon {
+        names,
+        by_default,
+        foreground: &[],
+        background,
+        else_: &[],
+        config: None,
+        of_words: false,
+        cure,
+    }
 }
 
 impl Daemon {
@@ -30,6 +48,11 @@ impl Daemon {
     /// These keep it in the foreground.
     const fn with(self, foreground: Words) -> Self {
         Self { foreground, ..self }
+    }
+
+    /// Its flags are words.
+    const fn of_words(self) -> Self {
+        Self { of_words: true, ..self }
     }
 
     /// Its configuration decides as well.
@@ -79,7 +102,7 @@ pub const TABLE: &[Daemon] = &[
     goes(&["sshd"], &["-D", "-d", "-i"], "sshd -D -e").but(&["-t", "-T", "-G", "-V"]),
     goes(&["dropbear"], &["-F", "-i"], "dropbear -F -E").but(&["-V"]),
     goes(&["cron"], &["-f", "-n"], "cron -f"),
-    goes(&["crond"], &["-n", "-f", "-d"], "crond -n").but(&["-V"]),
+    goes(&["crond"], &["-f", "-n", "-d"], "crond -f").but(&["-V"]),
     goes(&["fcron"], &["-f", "--foreground"], "fcron -f").but(&["-V", "-h"]),
     goes(&["anacron"], &["-d"], "anacron -d").but(&["-u", "-T", "-V"]),
     goes(&["atd"], &["-f", "-d"], "atd -f").but(&["-s"]),
@@ -148,8 +171,12 @@ pub const TABLE: &[Daemon] = &[
         "-V",
         "--version",
     ]),
-    goes(&["syslogd"], &["-n", "-F", "--no-detach", "--foreground", "-d"], "syslogd -n")
-        .but(&["-V", "-v"]),
+    goes(
+        &["syslogd"],
+        &["-n", "-F", "--no-detach", "--foreground", "-d"],
+        "syslogd -n # sysklogd 2: -F",
+    )
+    .but(&["-V", "-v"]),
     goes(&["klogd"], &["-n"], "klogd -n").but(&["-v", "-o"]),
     goes(&["collectd"], &["-f"], "collectd -f").but(&["-t", "-T", "-h"]),
     goes(&["snmpd", "snmptrapd"], &["-f"], "snmpd -f").but(&["-v", "-h", "-H"]),
@@ -185,7 +212,7 @@ pub const TABLE: &[Daemon] = &[
     goes(&["stunnel", "stunnel4"], &[], "stunnel stunnel.conf")
         .but(&["-help", "-version", "-sockets", "-options", "-fd"])
         .or_config("foreground = yes"),
-    goes(&["inetd"], &["-i", "-f", "-d", "--debug"], "inetd -i"),
+    goes(&["inetd"], &["-i", "-f", "-d", "--debug"], "inetd -i # busybox: -f"),
     goes(&["xinetd"], &["-dontfork", "-d"], "xinetd -dontfork").but(&["-version"]),
     goes(&["rpcbind"], &["-f", "-d"], "rpcbind -f"),
     goes(&["rpc.statd", "rpc.mountd"], &["-F", "--foreground"], "rpc.statd -F")
@@ -220,7 +247,8 @@ pub const TABLE: &[Daemon] = &[
     ]),
     goes(&["minidlnad"], &["-d", "-S"], "minidlnad -S").but(&["-V", "-h"]),
     // Mail.
-    stays(&["exim", "exim4"], &["-bd"], "exim -bdf -q30m").with(&["-bdf"]),
+    // Debugging keeps it where it is too.
+    stays(&["exim", "exim4"], &["-bd"], "exim -bdf -q30m").with(&["-bdf", "-d", "-v"]).of_words(),
     stays(&["sendmail"], &["-bd"], "sendmail -bD -q30m").with(&["-bD"]),
     stays(&["postfix"], &["start"], "postfix start-fg").with(&["start-fg"]),
     goes(&["dovecot"], &["-F"], "dovecot -F").but(&["-a", "-n", "--version", "stop", "reload"]),

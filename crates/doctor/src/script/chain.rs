@@ -23,12 +23,12 @@ const LOADERS: &[Spec] = &[
     spec(&["command"], "", 0),
     spec(&["setuidgid", "envuidgid", "s6-setuidgid", "gosu", "su-exec"], "", 1),
     spec(&["s6-envuidgid"], "", 1),
-    spec(&["envdir"], "", 1),
+    spec(&["envdir"], "p", 1),
     spec(&["s6-envdir"], "c", 1),
     spec(&["softlimit", "s6-softlimit"], "acdfhlmoprst", 0),
     spec(&["pgrphack", "fghack", "nohup", "s6-setsid"], "", 0),
     spec(&["setsid"], "", 0),
-    spec(&["setlock"], "", 1),
+    spec(&["setlock"], "t", 1),
     spec(&["s6-setlock"], "tT", 1),
     spec(&["chpst"], "uUebCnlLmdopfcrt/", 0),
     spec(&["nice"], "n", 0),
@@ -38,6 +38,21 @@ const LOADERS: &[Spec] = &[
     spec(&["authbind"], "", 0),
     spec(&["choom"], "n", 0),
     spec(&["busybox"], "", 0),
+];
+
+/// Long flags of theirs that take no value; what another takes is not known.
+const LONG: &[&str] = &[
+    "--clear",
+    "--ctty",
+    "--deep",
+    "--fork",
+    "--groups",
+    "--ignore-environment",
+    "--ignore-missing",
+    "--loud",
+    "--no-wait",
+    "--silent",
+    "--wait",
 ];
 
 /// One chain loader and what it was told.
@@ -157,6 +172,9 @@ fn take_own<'a>(spec: &Spec, loader: &mut Loader<'a>, words: &'a [Word]) -> Opti
         }
         if !word.text.starts_with('-') || word.text == "-" {
             break;
+        }
+        if word.text.starts_with("--") && !word.text.contains('=') && !LONG.contains(&&*word.text) {
+            return None;
         }
         rest = after;
         let value = if takes_value(spec, &word.text) { take_value(&mut rest) } else { None };

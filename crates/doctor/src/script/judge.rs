@@ -45,14 +45,14 @@ fn start(chain: &Chain<'_>) -> Option<Finding> {
         Judgement::Fine => None,
         Judgement::With(sign) => Some(Finding::wrong(format!(
             "starts {name} with {sign}: it will put itself in the background; write: exec {}",
-            daemon.cure
+            daemon.cure_of(name)
         ))),
         Judgement::Without(sign) => Some(without(daemon, name, sign)),
     }
 }
 
 fn without(daemon: &Daemon, name: &str, sign: Option<&str>) -> Finding {
-    let cure = daemon.cure;
+    let cure = daemon.cure_of(name);
     let starts = match sign {
         Some(sign) => format!("starts {name} without {sign}"),
         None => format!("starts {name}"),

@@ -253,7 +253,8 @@ proptest! {
         before in prop::collection::vec("-[abcx]|[a-z./]{1,9}", 0..4),
         after in prop::collection::vec("-[abcx]|[a-z./]{1,9}", 0..4),
     ) {
-        let line = |flag: &str| format!("exec ntpd {} {flag} {}\n", before.join(" "), after.join(" "));
+        let (before, after) = (before.join(" "), after.join(" "));
+        let line = |flag: &str| format!("exec ntpd {before} {flag} {after}\n");
         let found = read(&line("-n"), Place::default()).findings;
         prop_assert_eq!(found, Vec::new());
         let found = read(&line("-g"), Place::default()).findings;

@@ -20,7 +20,8 @@ pub(super) const SCRIPTS: &[(&str, &str)] = &[
     (
         "mkdir -p /run/x\nexec nginx\n",
         "line 2: note: starts nginx without -g 'daemon off;': it will put itself in the \
-         background, unless its configuration says \"daemon off;\"; write: exec nginx -g 'daemon off;'",
+         background, unless its configuration says \"daemon off;\"; write: exec nginx -g \
+         'daemon off;'",
     ),
     (
         "exec memcached -d -m 64\n",
@@ -50,7 +51,7 @@ pub(super) const SCRIPTS: &[(&str, &str)] = &[
     (
         "exec php-fpm8.2 --daemonize\n",
         "line 1: starts php-fpm8.2 with --daemonize: it will put itself in the background; write: \
-         exec php-fpm -F",
+         exec php-fpm8.2 -F",
     ),
     (
         "exec rsync --daemon\n",
@@ -64,8 +65,8 @@ pub(super) const SCRIPTS: &[(&str, &str)] = &[
     ),
     (
         "exec busybox crond -l 8\n",
-        "line 1: starts crond without -n: it will put itself in the background; write: exec crond \
-         -n",
+        "line 1: starts crond without -f: it will put itself in the background; write: exec crond \
+         -f",
     ),
     (
         "#!/bin/sh\nexec 2>&1\n./server &\n",
