@@ -492,10 +492,11 @@ a/log/run: its file system is mounted noexec; remount it, or put the directory e
     assert_eq!(on_file_system(sandbox, "rw", fill), Some((1, no_room.to_owned())));
     let _ = fs::remove_dir_all(sandbox.path("good"));
     let _ = fs::remove_file(sandbox.path("scan/a"));
-    let (code, said) = on_file_system(sandbox, "ro", "true").unwrap();
-    let cure = "it cannot be made here; make it a link to a directory that can be written";
+    let (code, said) = on_file_system(sandbox, "ro", "mkdir a/log/supervise").unwrap();
+    let cure = "nothing can be written there; make it a link to a directory that can be written";
     assert_eq!(code, 1);
     assert!(said.contains(&format!("a/supervise: {cure}")), "{said}");
+    assert!(said.contains(&format!("a/log/supervise: {cure}")), "{said}");
     assert!(said.contains("a/log/main: its file system is read-only"), "{said}");
 }
 

@@ -13,6 +13,10 @@ use doctor::script::{Place, Reading};
 use crate::run::Part;
 use crate::{Examiner, Report, joined, log};
 
+/// The word on a `supervise/` that supervise cannot make or fill.
+const UNWRITABLE: &str =
+    "nothing can be written there; make it a link to a directory that can be written";
+
 impl Examiner {
     /// Looks at the service directory `dir`, and at its logger's.
     #[must_use]
@@ -83,16 +87,20 @@ impl Examiner {
         }
         let (path, name) = (part.dir.join(layout::SUPERVISE), joined(part.name, layout::SUPERVISE));
         match fs::metadata(&path) {
-            Ok(meta) if meta.is_dir() => self.running(part, reading, report),
+            Ok(meta) if meta.is_dir() => {
+                let ours = self.uid == 0 || self.uid == meta.uid();
+                if ours && !sys::place::is_writable(&path) {
+                    report.say(name, Finding::wrong(UNWRITABLE));
+                }
+                self.running(part, reading, report);
+            }
             Ok(_) => report.say(name, Finding::wrong("it is not a directory; remove it")),
             Err(_) if dangles(&path) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 // Somebody who may not write there is not the one who will supervise it.
                 let ours = self.uid == 0 || self.uid == owner;
                 if ours && !sys::place::is_writable(part.dir) {
-                    let text = "it cannot be made here; make it a link to a directory that can be \
-                                written";
-                    report.say(name, Finding::wrong(text));
+                    report.say(name, Finding::wrong(UNWRITABLE));
                 }
             }
             Err(error) => report.unable.push(Unable::new(format_args!("open {name}"), error)),
