@@ -172,6 +172,11 @@ const RUN: &[Row] = &[
         0,
         &["a/down: note: it keeps the service from being started by itself; rm a/down"],
     ),
+    row(
+        |a| a.write("finish", "#!/bin/sh\n"),
+        1,
+        &["a/finish: it is not executable; chmod +x a/finish"],
+    ),
     row(|a| a.write("supervise", ""), 1, &["a/supervise: it is not a directory; remove it"]),
     row(
         |a| {

@@ -49,6 +49,20 @@ impl Examiner {
         self.named_interpreter(&meta, &bytes, &interpreter, part, report)
     }
 
+    /// Looks at `finish`, where there is one: whether it can be executed.
+    pub(crate) fn finish(&self, part: Part<'_>, report: &mut Report) {
+        let path = part.dir.join(layout::FINISH);
+        let Ok(meta) = std::fs::symlink_metadata(&path) else { return };
+        let place = joined(part.name, layout::FINISH);
+        let bytes = file::read(&path, SCRIPT_MAX).ok().flatten();
+        if let Some(unfit) = program::unfit(&path, bytes.as_deref()) {
+            report.say(&place, Finding::wrong(unfit.words(part.name, layout::FINISH)));
+        }
+        if !meta.is_symlink() {
+            self.trust(&place, &meta, part.runner, report);
+        }
+    }
+
     /// A script: reads it where it is one of the shell.
     fn named_interpreter(
         &self,

@@ -71,6 +71,7 @@ impl Examiner {
             report.say(part.name, Finding::note(text));
         }
         let reading = self.run(part, report);
+        self.finish(part, report);
         if let Some(reading) = &reading {
             self.logs(reading, part, report);
         }

@@ -76,7 +76,7 @@ pub const TABLE: &[Daemon] = &[
         "httpd -DFOREGROUND",
     )
     // busybox has an httpd too, and that one wants -f.
-    .but(&["-t", "-S", "-v", "-V", "-l", "-L", "-M", "-f"])
+    .but(&["-t", "-S", "-v", "-V", "-l", "-L", "-M", "-f", "-F"])
     .not(&["-k start"]),
     stays(&["apachectl", "apache2ctl"], &["start"], "apachectl -DFOREGROUND"),
     goes(&["lighttpd"], &["-D"], "lighttpd -D -f lighttpd.conf").but(&["-t", "-v", "-V", "-p"]),
@@ -210,7 +210,7 @@ pub const TABLE: &[Daemon] = &[
     stays(&["tor"], &["--RunAsDaemon 1"], "tor").or_config("RunAsDaemon 1"),
     stays(&["autossh"], &["-f"], "autossh -M 0 -N host"),
     goes(&["stunnel", "stunnel4"], &[], "stunnel stunnel.conf")
-        .but(&["-help", "-version", "-sockets", "-options", "-fd"])
+        .but(&["-help", "-version", "-sockets", "-options", "-fd", "-f"])
         .or_config("foreground = yes"),
     goes(&["inetd"], &["-i", "-f", "-d", "--debug"], "inetd -i # busybox: -f"),
     goes(&["xinetd"], &["-dontfork", "-d"], "xinetd -dontfork").but(&["-version"]),
