@@ -161,7 +161,7 @@ fn in_background(part: Part<'_>, pid: u32) -> String {
     let script = file::text(&part.dir.join(layout::RUN), CMDLINE_MAX);
     let cure = match doctor::cure_for(&name, script.as_deref()) {
         Some(cure) => format!("write: exec {cure}"),
-        None => format!("look for a flag of {name} like --foreground"),
+        None => "have it stay in the foreground".to_owned(),
     };
     format!("it has put itself in the background, as process {pid} ({name}); {cure}")
 }
