@@ -29,7 +29,7 @@ pub(crate) struct Entry {
 }
 
 /// Whose originals take no options and whose ours do.
-const WITHOUT_OPTIONS_OF_OLD: [&str; 2] = ["envdir", "setuidgid"];
+const WITHOUT_OPTIONS_OF_OLD: [&str; 3] = ["envdir", "setuidgid", "svstat"];
 
 impl Entry {
     /// Reads the words after its name.

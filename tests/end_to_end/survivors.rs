@@ -120,6 +120,13 @@ fn a_daemon_that_forks_twice_and_closes_everything_is_supervised_once(groups: Gr
     svscan(&sandbox, &service, groups);
     sandbox.wait_until("the last of them is it", || running(&sleep) == [service.pid()]);
     sandbox.stays("there is one", || running(&sleep).len() == 1);
+    let pid = service.pid();
+    let listed = sandbox.tool("svstat", &["-v".into(), service.path("")]).text();
+    assert!(listed.ends_with(&format!(", in the background\n  {pid} sleep\n")), "{listed}");
+    let json = sandbox.tool("svstat", &["--json".into(), service.path("")]).text();
+    let process = format!("\"processes\":[{{\"pid\":{pid},\"parent\":");
+    assert!(json.contains("\"state\":\"up\"") && json.contains(&process), "{json}");
+    assert!(json.contains("\"remarks\":[\"in the background\"]"), "{json}");
     sandbox.svc("-d", &service);
     sandbox.wait_until("nobody is left", || is_down(&sandbox, &service));
     assert_eq!(running(&sleep), []);
