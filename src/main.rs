@@ -1,16 +1,15 @@
 //! Who was called? The multicall binary of the suite: the name it was run by chooses the command.
 
-mod commands;
-mod service_dir;
-
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use cli::{EXIT_TEMPORARY, EXIT_USAGE, Stop, Usage};
-use commands::Entry;
+use cli::{Command, EXIT_TEMPORARY, EXIT_USAGE, Stop, Usage};
+use keepup::commands::{self, Entry, SUITE};
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 fn main() -> ExitCode {
     sys::entry::restore_sigpipe();
@@ -20,10 +19,14 @@ fn main() -> ExitCode {
     if let Some(entry) = commands::find(name) {
         return call(entry, words.collect());
     }
-    match words.next() {
-        Some(name) if commands::find(&name).is_none() => unknown(&name),
-        Some(name) => commands::find(&name).map_or(ExitCode::FAILURE, |e| call(e, words.collect())),
-        None => index(),
+    match cli::parse(&SUITE, words) {
+        Ok(args) if args.has("list") => list(),
+        Ok(args) => args.operands.split_first().map_or_else(index, |(name, rest)| {
+            commands::find(name).map_or_else(|| unknown(name), |entry| call(entry, rest.to_vec()))
+        }),
+        Err(Stop::Help(_)) => index(),
+        Err(Stop::Version) => print(&format!("keepup {VERSION}\n")),
+        Err(Stop::Wrong(usage)) => wrong(&SUITE, &usage),
     }
 }
 
@@ -34,30 +37,30 @@ fn call(entry: &Entry, words: Vec<OsString>) -> ExitCode {
         Ok(args) => (entry.run)(&args),
         Err(Stop::Help(text)) => return print(&text),
         Err(Stop::Version) => {
-            return print(&format!("{name} (keepup) {}\n", env!("CARGO_PKG_VERSION")));
+            return print(&format!("{name} (keepup) {VERSION}\n"));
         }
         Err(Stop::Wrong(usage)) => Err(usage.into()),
     };
     result.unwrap_or_else(|error| {
         if let Some(usage) = error.downcast_ref::<Usage>() {
-            return wrong(entry, usage);
+            return wrong(entry.command, usage);
         }
         complain(format_args!("{name}: fatal: {error:#}"));
         ExitCode::from(EXIT_TEMPORARY)
     })
 }
 
-fn wrong(entry: &Entry, usage: &Usage) -> ExitCode {
+fn wrong(command: &Command, usage: &Usage) -> ExitCode {
     if let Some(message) = &usage.0 {
-        complain(format_args!("{}: {message}", entry.command.name));
+        complain(format_args!("{}: {message}", command.name));
     }
-    complain(format_args!("{}", entry.command.usage_line()));
+    complain(format_args!("{}", command.usage_line()));
     ExitCode::from(EXIT_USAGE)
 }
 
 /// The index: `keepup` alone lists the commands with one line each.
 fn index() -> ExitCode {
-    let mut text = String::from("usage: keepup COMMAND [ARGUMENT...]\n\n");
+    let mut text = format!("usage: {} {}\n\n", SUITE.name, SUITE.usage);
     for entry in commands::ALL {
         let command = entry.command;
         let _ = writeln!(text, "  {:<14}{}", command.name, command.summary);
@@ -73,18 +76,9 @@ fn list() -> ExitCode {
 }
 
 fn unknown(name: &OsStr) -> ExitCode {
-    match name.to_str() {
-        Some("--help") => index(),
-        Some("--version") => print(&format!("keepup {}\n", env!("CARGO_PKG_VERSION"))),
-        Some("--list") => list(),
-        Some(_) | None => {
-            let name = name.display();
-            complain(format_args!(
-                "keepup: fatal: no command is called {name}; `keepup` alone lists them"
-            ));
-            ExitCode::from(EXIT_USAGE)
-        }
-    }
+    let name = name.display();
+    complain(format_args!("keepup: fatal: no command is called {name}; `keepup` alone lists them"));
+    ExitCode::from(EXIT_USAGE)
 }
 
 /// Says why on standard error. Where nobody reads it the exit code must do, and not a panic's.

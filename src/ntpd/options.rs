@@ -23,7 +23,8 @@ const STRATUM_MAX: u8 = 15;
 /// A clock that is off by more than this, in seconds, cannot be told in NTP's stamps.
 const OFFSET_MAX: f64 = 2e9;
 
-pub(crate) static COMMAND: Command = Command {
+/// Its name, flags and help.
+pub static COMMAND: Command = Command {
     name: "ntpd",
     summary: "keep the clock right, in the foreground",
     usage: "[-dgqx] [-c conf] [-f drift] [-l file] [-p server]... [--observe] [--serve addr:port]",

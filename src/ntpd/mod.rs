@@ -19,9 +19,12 @@ use std::process::ExitCode;
 
 use cli::{EXIT_TEMPORARY, EXIT_USAGE, Stop, Usage};
 
-use options::{COMMAND, Misconfigured};
+pub use options::COMMAND;
+use options::Misconfigured;
 
-fn main() -> ExitCode {
+/// The whole program, from its command line to its exit code.
+#[must_use]
+pub fn main() -> ExitCode {
     let words: Vec<_> = std::env::args_os().skip(1).collect();
     if let Some(host) = resolver::is_asked(&words) {
         return resolver::answer(&host);
