@@ -1,0 +1,92 @@
+# bash completions of keepup and its commands. Written by `cargo pages`: do not edit.
+
+_keepup() {
+	local word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[0]##*/} at=1
+	if [[ $command == keepup ]] && ((COMP_CWORD > 1)); then
+		command=${COMP_WORDS[1]} at=2
+	fi
+	local flags= operands=() rest= is_operand=
+	local -A values=()
+	case $command in
+	keepup)
+		flags='--list --help --version'
+		operands=(name) names='svscan supervise svc svstat svok multilog tai64n tai64nlocal'
+		;;
+	svscan)
+		flags='--grace --help --version'
+		values[--grace]=other
+		operands=(directory) rest=
+		;;
+	supervise)
+		flags='--help --version'
+		operands=(directory) rest=
+		;;
+	svc)
+		flags='-u --up -d --down -o --once -p --pause -c --continue -h --hup -a --alarm -i --interrupt -t --term -k --kill -x --exit --help --version'
+		operands=(directory) rest=directory
+		;;
+	svstat)
+		flags='--help --version'
+		operands=(directory) rest=directory
+		;;
+	svok)
+		flags='--help --version'
+		operands=(directory) rest=
+		;;
+	multilog)
+		flags='--help --version'
+		operands=(file) rest=file
+		;;
+	tai64n)
+		flags='--help --version'
+		operands=() rest=
+		;;
+	tai64nlocal)
+		flags='--help --version'
+		operands=() rest=
+		;;
+	ntpd)
+		flags='-g --panicgate -q --quit -x --slew -n -F --nofork -d --debug -c --configfile -f --driftfile -l --logfile -p --server --observe --serve --stratum --serve-offset --help --version'
+		values[-c]=file
+		values[--configfile]=file
+		values[-f]=file
+		values[--driftfile]=file
+		values[-l]=file
+		values[--logfile]=file
+		values[-p]=other
+		values[--server]=other
+		values[--serve]=other
+		values[--stratum]=other
+		values[--serve-offset]=other
+		operands=() rest=
+		;;
+	*) return ;;
+	esac
+	local first=$at kind=
+	for ((; at < COMP_CWORD; at++)); do
+		case ${COMP_WORDS[at]} in
+		--) is_operand=1 first=$((at + 1)) && break ;;
+		-*) [[ ${values[${COMP_WORDS[at]}]} ]] && ((at++)) ;;
+		*) is_operand=1 first=$at && break ;;
+		esac
+	done
+	if ((at > COMP_CWORD)); then
+		kind=${values[${COMP_WORDS[COMP_CWORD - 1]}]}
+	elif [[ ! $is_operand && $word == -* ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$word")
+		return
+	else
+		[[ $is_operand ]] || first=$COMP_CWORD
+		kind=${operands[COMP_CWORD - first]:-$rest}
+	fi
+	case $kind in
+	directory) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;
+	file) compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+	account) mapfile -t COMPREPLY < <(compgen -u -- "$word") ;;
+	program) mapfile -t COMPREPLY < <(compgen -c -- "$word") ;;
+	name) mapfile -t COMPREPLY < <(compgen -W "$names" -- "$word") ;;
+	*) COMPREPLY=() ;;
+	esac
+}
+
+complete -F _keepup keepup svscan supervise svc svstat svok multilog tai64n tai64nlocal ntpd
