@@ -39,6 +39,8 @@ complete -c keepup -n '__fish_is_nth_token 1' -l list -d 'print the names of the
 complete -c keepup -n '__fish_is_nth_token 1' -l help -d 'print a summary and exit'
 complete -c keepup -n '__fish_is_nth_token 1' -l version -d 'print the version and exit'
 
+complete -c svscan -n '__keepup_runs svscan' -f
+complete -c keepup -n '__keepup_runs svscan' -f
 complete -c svscan -n '__keepup_runs svscan' -l grace -x -d 'kill what has not ended so long after TERM (90s)'
 complete -c keepup -n '__keepup_runs svscan' -l grace -x -d 'kill what has not ended so long after TERM (90s)'
 complete -c svscan -n '__keepup_runs svscan' -l help -d 'print a summary and exit'
@@ -48,6 +50,8 @@ complete -c keepup -n '__keepup_runs svscan' -l version -d 'print the version an
 complete -c svscan -n '__keepup_operand svscan 1 --grace' -x -a '(__fish_complete_directories)'
 complete -c keepup -n '__keepup_operand svscan 1 --grace' -x -a '(__fish_complete_directories)'
 
+complete -c supervise -n '__keepup_runs supervise' -f
+complete -c keepup -n '__keepup_runs supervise' -f
 complete -c supervise -n '__keepup_runs supervise' -l help -d 'print a summary and exit'
 complete -c keepup -n '__keepup_runs supervise' -l help -d 'print a summary and exit'
 complete -c supervise -n '__keepup_runs supervise' -l version -d 'print the version and exit'
@@ -55,6 +59,8 @@ complete -c keepup -n '__keepup_runs supervise' -l version -d 'print the version
 complete -c supervise -n '__keepup_operand supervise 1' -x -a '(__fish_complete_directories)'
 complete -c keepup -n '__keepup_operand supervise 1' -x -a '(__fish_complete_directories)'
 
+complete -c svc -n '__keepup_runs svc' -f
+complete -c keepup -n '__keepup_runs svc' -f
 complete -c svc -n '__keepup_runs svc' -s u -l up -d 'keep it up; start it if it is down'
 complete -c keepup -n '__keepup_runs svc' -s u -l up -d 'keep it up; start it if it is down'
 complete -c svc -n '__keepup_runs svc' -s d -l down -d 'keep it down; send TERM, then CONT'
@@ -84,6 +90,8 @@ complete -c keepup -n '__keepup_runs svc' -l version -d 'print the version and e
 complete -c svc -n '__keepup_operand svc 1+' -x -a '(__fish_complete_directories)'
 complete -c keepup -n '__keepup_operand svc 1+' -x -a '(__fish_complete_directories)'
 
+complete -c svstat -n '__keepup_runs svstat' -f
+complete -c keepup -n '__keepup_runs svstat' -f
 complete -c svstat -n '__keepup_runs svstat' -l help -d 'print a summary and exit'
 complete -c keepup -n '__keepup_runs svstat' -l help -d 'print a summary and exit'
 complete -c svstat -n '__keepup_runs svstat' -l version -d 'print the version and exit'
@@ -91,6 +99,8 @@ complete -c keepup -n '__keepup_runs svstat' -l version -d 'print the version an
 complete -c svstat -n '__keepup_operand svstat 1+' -x -a '(__fish_complete_directories)'
 complete -c keepup -n '__keepup_operand svstat 1+' -x -a '(__fish_complete_directories)'
 
+complete -c svok -n '__keepup_runs svok' -f
+complete -c keepup -n '__keepup_runs svok' -f
 complete -c svok -n '__keepup_runs svok' -l help -d 'print a summary and exit'
 complete -c keepup -n '__keepup_runs svok' -l help -d 'print a summary and exit'
 complete -c svok -n '__keepup_runs svok' -l version -d 'print the version and exit'
@@ -98,6 +108,8 @@ complete -c keepup -n '__keepup_runs svok' -l version -d 'print the version and 
 complete -c svok -n '__keepup_operand svok 1' -x -a '(__fish_complete_directories)'
 complete -c keepup -n '__keepup_operand svok 1' -x -a '(__fish_complete_directories)'
 
+complete -c multilog -n '__keepup_runs multilog' -f
+complete -c keepup -n '__keepup_runs multilog' -f
 complete -c multilog -n '__keepup_runs multilog' -l help -d 'print a summary and exit'
 complete -c keepup -n '__keepup_runs multilog' -l help -d 'print a summary and exit'
 complete -c multilog -n '__keepup_runs multilog' -l version -d 'print the version and exit'
@@ -105,20 +117,21 @@ complete -c keepup -n '__keepup_runs multilog' -l version -d 'print the version 
 complete -c multilog -n '__keepup_operand multilog 1+' -F
 complete -c keepup -n '__keepup_operand multilog 1+' -F
 
+complete -c tai64n -n '__keepup_runs tai64n' -f
+complete -c keepup -n '__keepup_runs tai64n' -f
 complete -c tai64n -n '__keepup_runs tai64n' -l help -d 'print a summary and exit'
 complete -c keepup -n '__keepup_runs tai64n' -l help -d 'print a summary and exit'
 complete -c tai64n -n '__keepup_runs tai64n' -l version -d 'print the version and exit'
 complete -c keepup -n '__keepup_runs tai64n' -l version -d 'print the version and exit'
-complete -c tai64n -n '__keepup_runs tai64n' -f
-complete -c keepup -n '__keepup_runs tai64n' -f
 
+complete -c tai64nlocal -n '__keepup_runs tai64nlocal' -f
+complete -c keepup -n '__keepup_runs tai64nlocal' -f
 complete -c tai64nlocal -n '__keepup_runs tai64nlocal' -l help -d 'print a summary and exit'
 complete -c keepup -n '__keepup_runs tai64nlocal' -l help -d 'print a summary and exit'
 complete -c tai64nlocal -n '__keepup_runs tai64nlocal' -l version -d 'print the version and exit'
 complete -c keepup -n '__keepup_runs tai64nlocal' -l version -d 'print the version and exit'
-complete -c tai64nlocal -n '__keepup_runs tai64nlocal' -f
-complete -c keepup -n '__keepup_runs tai64nlocal' -f
 
+complete -c ntpd -n '__keepup_runs ntpd' -f
 complete -c ntpd -n '__keepup_runs ntpd' -s g -l panicgate -d 'set the first offset whatever its size'
 complete -c ntpd -n '__keepup_runs ntpd' -s q -l quit -d 'set the clock once and leave; the exit code says whether'
 complete -c ntpd -n '__keepup_runs ntpd' -s x -l slew -d 'slew, never step (but what -g allows beyond the limit)'
@@ -134,4 +147,3 @@ complete -c ntpd -n '__keepup_runs ntpd' -l stratum -x -d 'stratum of the local 
 complete -c ntpd -n '__keepup_runs ntpd' -l serve-offset -x -d 'test instrument: serve a clock that is off by TIME'
 complete -c ntpd -n '__keepup_runs ntpd' -l help -d 'print a summary and exit'
 complete -c ntpd -n '__keepup_runs ntpd' -l version -d 'print the version and exit'
-complete -c ntpd -n '__keepup_runs ntpd' -f

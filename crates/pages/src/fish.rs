@@ -66,19 +66,17 @@ pub(crate) fn script(suite: &Suite<'_>) -> String {
 /// What follows the name in each of a command's lines.
 fn lines(command: &Command) -> Vec<String> {
     let runs = format!("-n '__keepup_runs {}'", command.name);
-    let mut lines: Vec<String> = flags(command).map(|it| format!("{runs}{}", flag(it))).collect();
+    // Files are offered where a line says so, and nowhere else.
+    let mut lines = vec![format!("{runs} -f")];
+    lines.extend(flags(command).map(|it| format!("{runs}{}", flag(it))));
     let valued = flags(command).filter(|flag| flag.value.is_some()).flat_map(|flag| flag.names);
     let valued: Vec<String> = valued.map(|name| dashed(name)).collect();
     let valued = valued.join(" ");
-    let operands = operands(command);
-    for (at, operand) in (1..).zip(&operands) {
+    for (at, operand) in (1..).zip(operands(command)) {
         let more = if operand.repeated || operand.kind == Kind::Program { "+" } else { "" };
         let asked = format!("__keepup_operand {} {at}{more} {valued}", command.name);
         let when = format!("-n '{}'", asked.trim_end());
         lines.push(format!("{when}{}", action(operand.kind)));
-    }
-    if operands.is_empty() {
-        lines.push(format!("{runs} -f"));
     }
     lines
 }

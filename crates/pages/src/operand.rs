@@ -18,7 +18,7 @@ pub(crate) enum Kind {
 }
 
 /// The words of usage lines and flag values, in small letters and without brackets and dots.
-const WORDS: [(&str, Kind); 12] = [
+const WORDS: [(&str, Kind); 13] = [
     ("dir", Kind::Directory),
     ("dirs", Kind::Directory),
     ("file", Kind::File),
@@ -31,6 +31,7 @@ const WORDS: [(&str, Kind); 12] = [
     ("program", Kind::Program),
     ("command", Kind::Program),
     ("d", Kind::Directory),
+    ("fn", Kind::File),
 ];
 
 impl Kind {
