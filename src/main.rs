@@ -60,7 +60,7 @@ fn wrong(command: &Command, usage: &Usage) -> ExitCode {
 
 /// The index: `keepup` alone lists the commands with one line each.
 fn index() -> ExitCode {
-    let mut text = format!("usage: {} {}\n\n", SUITE.name, SUITE.usage);
+    let mut text = format!("usage: {}\n\n", SUITE.synopsis());
     for entry in commands::ALL {
         let command = entry.command;
         let _ = writeln!(text, "  {:<14}{}", command.name, command.summary);

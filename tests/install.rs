@@ -87,7 +87,7 @@ fn every_command_runs_by_its_own_name() {
     for name in commands() {
         let help = Command::new(destination.path("bin").join(&name)).arg("--help").output();
         let help = String::from_utf8(help.unwrap().stdout).unwrap();
-        assert!(help.starts_with(&format!("usage: {name} ")), "{name}: {help}");
+        assert!(help.starts_with(&format!("usage: {name}")), "{name}: {help}");
     }
     let svok = Command::new(destination.path("bin/svok")).output().unwrap();
     assert_eq!(svok.status.code(), Some(100), "{svok:?}");

@@ -19,7 +19,7 @@ pub(crate) static COMMAND: Command = Command {
     about: "\
 One line for each directory, which may say that the directory is not a supervised one.
 
-Exit codes: 0 each directory has its line, 100 wrong usage, 111 the lines could not be written.",
+Exit codes: 0 each directory has its line, 111 the lines could not be written.",
 };
 
 /// Lines are collected up to this size and then written: a thousand services are one or two writes

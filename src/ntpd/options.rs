@@ -27,7 +27,7 @@ const OFFSET_MAX: f64 = 2e9;
 pub static COMMAND: Command = Command {
     name: "ntpd",
     summary: "keep the clock right, in the foreground",
-    usage: "[-dgqx] [-c conf] [-f drift] [-l file] [-p server]... [--observe] [--serve addr:port]",
+    usage: "[-dgnqx] [-c conf] [-f drift] [-l file] [-p server]... [--observe] [--serve addr:port]",
     flags: &[
         flag(&["g", "panicgate"], None, "set the first offset whatever its size"),
         flag(&["q", "quit"], None, "set the clock once and leave; the exit code says whether"),
