@@ -68,6 +68,7 @@ pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
         log.warning(warning);
     }
     wake::install().unable("catch signals")?;
+    sys::entry::ignore_sigxfsz();
     let mut sockets = Sockets::default();
     if let Some(serve) = &options.serve {
         let at = sockets.serve(serve.at)?;
