@@ -2,5 +2,6 @@
 //! tables: man pages, completions, tests.
 
 pub mod commands;
+pub mod ending;
 pub mod ntpd;
 mod service_dir;

@@ -2,14 +2,12 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use cli::{Command, EXIT_TEMPORARY, EXIT_USAGE, Stop, Usage};
+use cli::{EXIT_USAGE, Stop};
 use keepup::commands::{self, Entry, SUITE};
-
-const VERSION: &str = env!("CARGO_PKG_VERSION");
+use keepup::ending;
 
 fn main() -> ExitCode {
     sys::entry::restore_sigpipe();
@@ -25,37 +23,20 @@ fn main() -> ExitCode {
             commands::find(name).map_or_else(|| unknown(name), |entry| call(entry, rest.to_vec()))
         }),
         Err(Stop::Help(_)) => index(),
-        Err(Stop::Version) => print(&format!("keepup {VERSION}\n")),
-        Err(Stop::Wrong(usage)) => wrong(&SUITE, &usage),
+        Err(Stop::Version) => {
+            ending::print(&SUITE, concat!("keepup ", env!("CARGO_PKG_VERSION"), "\n"))
+        }
+        Err(stop @ Stop::Wrong(_)) => ending::stopped(&SUITE, &stop),
     }
 }
 
 /// Runs one command and turns its outcome into words and an exit code.
 fn call(entry: &Entry, words: Vec<OsString>) -> ExitCode {
-    let name = entry.command.name;
-    let result = match cli::parse(entry.command, words) {
-        Ok(args) => (entry.run)(&args),
-        Err(Stop::Help(text)) => return print(&text),
-        Err(Stop::Version) => {
-            return print(&format!("{name} (keepup) {VERSION}\n"));
-        }
-        Err(Stop::Wrong(usage)) => Err(usage.into()),
-    };
-    result.unwrap_or_else(|error| {
-        if let Some(usage) = error.downcast_ref::<Usage>() {
-            return wrong(entry.command, usage);
-        }
-        complain(format_args!("{name}: fatal: {error:#}"));
-        ExitCode::from(EXIT_TEMPORARY)
-    })
-}
-
-fn wrong(command: &Command, usage: &Usage) -> ExitCode {
-    if let Some(message) = &usage.0 {
-        complain(format_args!("{}: {message}", command.name));
+    let command = entry.command;
+    match cli::parse(command, words) {
+        Ok(args) => (entry.run)(&args).unwrap_or_else(|error| ending::failed(command, &error)),
+        Err(stop) => ending::stopped(command, &stop),
     }
-    complain(format_args!("{}", command.usage_line()));
-    ExitCode::from(EXIT_USAGE)
 }
 
 /// The index: `keepup` alone lists the commands with one line each.
@@ -66,29 +47,19 @@ fn index() -> ExitCode {
         let _ = writeln!(text, "  {:<14}{}", command.name, command.summary);
     }
     text.push_str("\n`keepup COMMAND --help` says more of each.\n");
-    print(&text)
+    ending::print(&SUITE, &text)
 }
 
 /// The names of the commands, one on each line: `make install` makes a link of each.
 fn list() -> ExitCode {
     let line = |entry: &Entry| format!("{}\n", entry.command.name);
-    print(&commands::ALL.iter().map(line).collect::<String>())
+    ending::print(&SUITE, &commands::ALL.iter().map(line).collect::<String>())
 }
 
 fn unknown(name: &OsStr) -> ExitCode {
     let name = name.display();
-    complain(format_args!("keepup: fatal: no command is called {name}; `keepup` alone lists them"));
+    ending::complain(format_args!(
+        "keepup: fatal: no command is called {name}; `keepup` alone lists them"
+    ));
     ExitCode::from(EXIT_USAGE)
-}
-
-/// Says why on standard error. Where nobody reads it the exit code must do, and not a panic's.
-fn complain(sentence: std::fmt::Arguments<'_>) {
-    let _ = writeln!(std::io::stderr(), "{sentence}");
-}
-
-fn print(text: &str) -> ExitCode {
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::from(EXIT_TEMPORARY),
-    }
 }

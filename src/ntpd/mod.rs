@@ -14,10 +14,11 @@ mod resolver;
 mod sockets;
 mod state;
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
-use cli::{EXIT_TEMPORARY, EXIT_USAGE, Stop, Usage};
+use cli::EXIT_USAGE;
+
+use crate::ending;
 
 pub use options::COMMAND;
 use options::Misconfigured;
@@ -29,30 +30,11 @@ pub fn main() -> ExitCode {
     if let Some(host) = resolver::is_asked(&words) {
         return resolver::answer(&host);
     }
-    let result = match cli::parse(&COMMAND, words.clone()) {
-        Ok(args) => options::read(&args, &words).and_then(daemon::run),
-        Err(Stop::Help(text)) => return print(&text),
-        Err(Stop::Version) => {
-            return print(&format!("ntpd (keepup) {}\n", env!("CARGO_PKG_VERSION")));
-        }
-        Err(Stop::Wrong(usage)) => Err(usage.into()),
-    };
-    result.unwrap_or_else(|error| {
-        if let Some(usage) = error.downcast_ref::<Usage>() {
-            if let Some(message) = &usage.0 {
-                eprintln!("ntpd: {message}");
-            }
-            eprintln!("{}", COMMAND.usage_line());
-            return ExitCode::from(EXIT_USAGE);
-        }
-        eprintln!("ntpd: fatal: {error:#}");
-        ExitCode::from(if error.is::<Misconfigured>() { EXIT_USAGE } else { EXIT_TEMPORARY })
-    })
-}
-
-fn print(text: &str) -> ExitCode {
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::from(EXIT_TEMPORARY),
+    match cli::parse(&COMMAND, words.clone()) {
+        Ok(args) => options::read(&args, &words).and_then(daemon::run).unwrap_or_else(|error| {
+            let code = ending::failed(&COMMAND, &error);
+            if error.is::<Misconfigured>() { ExitCode::from(EXIT_USAGE) } else { code }
+        }),
+        Err(stop) => ending::stopped(&COMMAND, &stop),
     }
 }
