@@ -6,6 +6,8 @@
 //!
 //! After a change that is meant: `KEEPUP_GOLDEN=write cargo test --test golden`, and read the diff.
 
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;

@@ -1,6 +1,8 @@
 //! Man pages and completions: they are what the tables say, programs that read them find nothing
 //! wrong, and what they show can be done.
 
+#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 #[path = "../support/mod.rs"]
 mod support;
 #[path = "../../examples/pages/tree.rs"]
