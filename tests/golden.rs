@@ -1,8 +1,8 @@
 //! What every program says when it is asked for help, asked wrongly, or cannot do what it is asked:
 //! to the letter, in `tests/golden/NAME.txt`. Scripts match these words, and people read them.
 //!
-//! A line of standard error begins with `! `. Each command line has its own directory, which holds a
-//! directory `dir`, a file `file` and a file `conf`, and nothing on standard input.
+//! A line of standard error begins with `! `. Each command line has a directory of its own, with a
+//! directory `dir`, a file `file` and a file `conf` in it, and nothing on standard input.
 //!
 //! After a change that is meant: `KEEPUP_GOLDEN=write cargo test --test golden`, and read the diff.
 

@@ -2,7 +2,7 @@
 //! ours and a sentence, or it goes on and still hears TERM.
 //!
 //! A table of programs (`programs.rs`), tables of mischief (`arguments.rs`, `files.rs`,
-//! `surroundings.rs`), one judge (`judge.rs`). ntpd never gets what could make it set the clock, and
+//! `surroundings.rs`), one judge (`judge.rs`). ntpd never gets what could make it set the clock,
 //! svscanboot never what would make it look for `/service`.
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
