@@ -2,6 +2,8 @@
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 
 use crate::place::Run;
 use crate::programs::programs;
@@ -50,4 +52,15 @@ fn no_command_line_is_too_odd() {
         }
     }
     try_all(&runs);
+}
+
+#[test]
+fn keepup_that_is_called_by_no_name_or_a_strange_one_is_keepup() {
+    for name in ["", "/", "..", "-svc", "svc/", "svc\n"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_keepup"));
+        let output = command.arg0(name).arg("--list").output().unwrap();
+        let is_svc = name == "svc/";
+        assert_eq!(output.status.code(), Some(if is_svc { 100 } else { 0 }), "{name:?} {output:?}");
+        assert_eq!(output.stdout.is_empty(), is_svc, "{name:?} {output:?}");
+    }
 }

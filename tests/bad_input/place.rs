@@ -17,8 +17,9 @@ use sys::process::Process;
 
 use crate::programs::Program;
 
-/// How long a program may take to end, or to come to rest where it stays.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a program may take to end, or to come to rest where it stays: it is a matter of
+/// milliseconds, but the machine may have much else to do.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How often it is looked at.
 const GLANCE: Duration = Duration::from_millis(2);

@@ -47,7 +47,10 @@ const PROGRAMS: [Program; 19] = [
     tool("setlock", &[&["@", "true"], &["-nx", "@", "true"], &["lock", "@"]]),
     Program {
         before: &["--observe", "--serve", "127.0.0.1:0"],
-        ..daemon("ntpd", &[&["-c", "@"], &["-f", "@/x"], &["-l", "@"], &["-l", "@/x"]])
+        ..daemon(
+            "ntpd",
+            &[&["-c", "@"], &["-f", "@"], &["-f", "@/x"], &["-l", "@"], &["-l", "@/x"]],
+        )
     },
 ];
 
