@@ -33,7 +33,7 @@ fn main() -> ExitCode {
 /// Runs one command and turns its outcome into words and an exit code.
 fn call(entry: &Entry, words: Vec<OsString>) -> ExitCode {
     let command = entry.command;
-    match cli::parse(command, words) {
+    match entry.parse(words) {
         Ok(args) => (entry.run)(&args).unwrap_or_else(|error| ending::failed(command, &error)),
         Err(stop) => ending::stopped(command, &stop),
     }
