@@ -10,6 +10,7 @@ mod support;
 mod fallback;
 mod life;
 mod process_one;
+mod readiness;
 mod scan;
 mod start;
 mod stop;

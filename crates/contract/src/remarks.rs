@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! backing-off 83211 7 4100 exit 1    starts again at 83.211 s; 7 deaths since 4.100 s; the last
+//! ready 4100                         it said at 4.100 s that it was ready
 //! background                         it put itself in the background
 //! clearing 3                         3 processes that it left are being ended
 //! finishing                          ./finish runs
@@ -34,6 +35,8 @@ pub enum Remark {
         /// How it ended last: `exit 1`, `signal 9`.
         last: String,
     },
+    /// It has said that it is ready, then.
+    Ready(Duration),
     /// It put itself in the background; the pid of the status is a survivor of `./run`.
     Background,
     /// So many processes that it left are being ended.
@@ -65,6 +68,7 @@ impl Remark {
             Self::BackingOff { next, deaths, since, last } => {
                 format!("backing-off {} {deaths} {} {last}", next.as_millis(), since.as_millis())
             }
+            Self::Ready(since) => format!("ready {}", since.as_millis()),
             Self::Background => "background".into(),
             Self::Clearing(count) => format!("clearing {count}"),
             Self::Finishing => "finishing".into(),
@@ -94,6 +98,7 @@ impl Remark {
                 let since = millis(words.next()?)?;
                 Some(Self::BackingOff { next, deaths, since, last: words.next()?.into() })
             }
+            ("ready", since) => millis(since).map(Self::Ready),
             ("background", "") => Some(Self::Background),
             ("clearing", count) => count.parse().ok().map(Self::Clearing),
             ("finishing", "") => Some(Self::Finishing),
@@ -120,6 +125,9 @@ impl Remark {
                 write_span(&mut words, now.saturating_sub(*since));
                 let _ = write!(words, ", last: {last}");
                 words
+            }
+            Self::Ready(since) => {
+                format!(", ready {} seconds", now.saturating_sub(*since).as_secs())
             }
             Self::Background => ", in the background".into(),
             Self::Clearing(count) => format!(", ending {count} processes it left"),
@@ -182,6 +190,7 @@ mod tests {
         assert!(backing_off(0).words(secs(20_000)).starts_with(", backing off 0 s,"));
         assert!(backing_off(0).words(Duration::from_millis(10_031_001)).contains("off 1 s,"));
         assert_eq!(words(Remark::Background), ", in the background");
+        assert_eq!(words(Remark::Ready(secs(9_993))), ", ready 7 seconds");
         assert_eq!(words(Remark::Clearing(3)), ", ending 3 processes it left");
         assert_eq!(words(Remark::Finishing), ", finishing");
         let limit = |times| Remark::Limit { what: "processes".into(), limit: 512, times };
@@ -211,6 +220,7 @@ mod tests {
             (instant.clone(), any::<u32>(), instant, "[a-z]{1,9} [0-9]{1,3}").prop_map(
                 |(next, deaths, since, last)| Remark::BackingOff { next, deaths, since, last }
             ),
+            (0..u64::MAX).prop_map(|ms| Remark::Ready(Duration::from_millis(ms))),
             Just(Remark::Background),
             any::<u32>().prop_map(Remark::Clearing),
             Just(Remark::Finishing),

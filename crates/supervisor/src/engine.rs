@@ -50,6 +50,8 @@ pub(crate) enum Token {
     ClockSteps,
     /// Letters for this service.
     Control(TaskId),
+    /// This service says that it is ready.
+    Ready(TaskId),
 }
 
 impl reactor::Token for Token {
@@ -58,7 +60,8 @@ impl reactor::Token for Token {
             Self::Signals => 0,
             Self::Watcher => 1,
             Self::ClockSteps => 2,
-            Self::Control(TaskId(id)) => FIRST_CONTROL + u64::from(id),
+            Self::Control(TaskId(id)) => FIRST_OF_TASKS + KINDS_OF_TASKS * u64::from(id),
+            Self::Ready(TaskId(id)) => FIRST_OF_TASKS + KINDS_OF_TASKS * u64::from(id) + 1,
         }
     }
 
@@ -67,12 +70,18 @@ impl reactor::Token for Token {
             0 => Some(Self::Signals),
             1 => Some(Self::Watcher),
             2 => Some(Self::ClockSteps),
-            _ => u32::try_from(number - FIRST_CONTROL).ok().map(|id| Self::Control(TaskId(id))),
+            _ => {
+                let number = number.checked_sub(FIRST_OF_TASKS)?;
+                let id = TaskId(u32::try_from(number / KINDS_OF_TASKS).ok()?);
+                let is_control = number.is_multiple_of(KINDS_OF_TASKS);
+                Some(if is_control { Self::Control(id) } else { Self::Ready(id) })
+            }
         }
     }
 }
 
-const FIRST_CONTROL: u64 = 3;
+const FIRST_OF_TASKS: u64 = 3;
+const KINDS_OF_TASKS: u64 = 2;
 
 /// All that a supervisor knows.
 #[derive(Debug)]
@@ -183,6 +192,7 @@ impl Engine {
                 Token::Watcher => self.take_changes(),
                 Token::ClockSteps => self.take_clock_step(),
                 Token::Control(task) => self.take_letters(task),
+                Token::Ready(task) => self.take_readiness(task),
             }
         }
         if self.more_to_reap {
@@ -361,8 +371,10 @@ mod tests {
 
     #[test]
     fn every_token_is_read_back_from_its_number() {
-        let control = Token::Control(TaskId(u32::MAX));
-        for token in [Token::Signals, Token::Watcher, Token::ClockSteps, control] {
+        let one = [Token::Signals, Token::Watcher, Token::ClockSteps];
+        let of_tasks = [0, 1, u32::MAX].map(TaskId);
+        let of_tasks = of_tasks.into_iter().flat_map(|id| [Token::Control(id), Token::Ready(id)]);
+        for token in one.into_iter().chain(of_tasks) {
             assert_eq!(Token::from_number(token.number()), Some(token));
         }
     }

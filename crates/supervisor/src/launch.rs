@@ -21,6 +21,9 @@ pub(crate) const FINISH: &CStr = c"./finish";
 const PIPE_OF_LOGGER: &CStr = c"supervise/pipe";
 const PIPE_OF_SERVICE: &CStr = c"log/supervise/pipe";
 
+/// The FIFO on which it says that it is ready.
+const NOTIFICATION: &CStr = c"supervise/ready";
+
 /// A program of a service about to be started.
 #[derive(Debug)]
 pub(crate) struct Launch<'a> {
@@ -37,6 +40,8 @@ pub(crate) struct Launch<'a> {
     pub(crate) identity: Identity,
     /// Its end of the pipe between a service and its logger.
     pub(crate) pipe: Option<(Identity, PipeEnd)>,
+    /// The pipe on which it says that it is ready, and as which descriptor.
+    pub(crate) notification: Option<(Identity, i32)>,
     /// The limits of open files that we were given ourselves.
     pub(crate) open_files: OpenFiles,
     /// The limits that its directory asks for.
@@ -56,6 +61,10 @@ impl Launch<'_> {
         steps.extend(self.groups.iter().map(|entrance| Step::Group(entrance)));
         steps.push(Step::Enter(&dir, self.identity));
         if let Some((pipe, end)) = self.pipe {
+            steps.push(Step::Pipe(pipe_path(end), pipe, end));
+        }
+        if let Some((pipe, number)) = self.notification {
+            let end = PipeEnd::Notification(number);
             steps.push(Step::Pipe(pipe_path(end), pipe, end));
         }
         if self.session {
@@ -83,7 +92,8 @@ impl Engine {
             self.warn_of(id, complaint);
         }
         self.confine(id);
-        let started = self.launch(id, &[RUN]);
+        let notification = self.listen_for_readiness(id);
+        let started = self.launch(id, &[RUN], notification);
         let Some(task) = self.tasks.get_mut(&id) else { return Event::Tick };
         let (pid, event) = match started {
             Ok((pid, None)) => (pid, Event::Started(Ok(Pid(pid)))),
@@ -120,7 +130,7 @@ impl Engine {
         let words = [code.to_string(), signal.to_string(), task.name.clone(), ended.to_string()];
         let words = words.map(|word| CString::new(word).unwrap_or_default());
         let [code, signal, name, group] = &words;
-        let (pid, verdict) = self.launch(id, &[FINISH, code, signal, name, group])?;
+        let (pid, verdict) = self.launch(id, &[FINISH, code, signal, name, group], None)?;
         if let Some(task) = self.tasks.get_mut(&id) {
             task.verdict = verdict;
         }
@@ -128,7 +138,12 @@ impl Engine {
     }
 
     /// Starts a program of a service.
-    fn launch(&mut self, id: TaskId, argv: &[&CStr]) -> Result<(u32, Option<Verdict>), Fault> {
+    fn launch(
+        &mut self,
+        id: TaskId,
+        argv: &[&CStr],
+        notification: Option<(Identity, i32)>,
+    ) -> Result<(u32, Option<Verdict>), Fault> {
         let gone = Fault { step: words::Step::Fork, errno: 0 };
         let task = self.tasks.get(&id).ok_or(gone)?;
         let pipe = self.pairs.get(&task.entry).and_then(|pair| pair.pipe.as_ref());
@@ -144,6 +159,7 @@ impl Engine {
             dir: &task.dir,
             identity: task.identity,
             pipe: pipe.map(|pipe| (pipe.identity, end)),
+            notification,
             open_files: self.open_files,
             limits: &task.settings.limits.of_each,
             way: task.way,
@@ -177,6 +193,7 @@ fn pipe_path(end: PipeEnd) -> &'static CStr {
     match end {
         PipeEnd::Stdin => PIPE_OF_LOGGER,
         PipeEnd::Stdout => PIPE_OF_SERVICE,
+        PipeEnd::Notification(_) => NOTIFICATION,
     }
 }
 

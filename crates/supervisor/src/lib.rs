@@ -22,6 +22,7 @@ mod limits;
 mod marker;
 mod obey;
 mod pair;
+mod readiness;
 mod repeats;
 mod scanner;
 mod settings;

@@ -17,6 +17,9 @@ use crate::limits::Limits;
 /// A setting is a line, not a book.
 const SETTING_MAX: u64 = 256;
 
+/// Numbers that every limit of open files allows, and that are not the standard ones.
+const DESCRIPTORS: std::ops::RangeInclusive<i32> = 3..=255;
+
 /// What the files of a service directory say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Settings {
@@ -24,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) life: words::Settings,
     /// What it may use.
     pub(crate) limits: Limits,
+    /// The descriptor on which it says that it is ready.
+    pub(crate) notification: Option<i32>,
     /// Whether it leads a session of its own (no file `no-setsid`).
     pub(crate) session: bool,
 }
@@ -32,7 +37,7 @@ impl Settings {
     /// What holds where there is no file, on a machine that can have so many processes.
     pub(crate) fn built_in(all_pids: Option<u64>) -> Self {
         let limits = Limits::built_in(all_pids);
-        Self { life: words::Settings::default(), limits, session: true }
+        Self { life: words::Settings::default(), limits, notification: None, session: true }
     }
 
     /// Reads the settings in `dir`. `defaults` is what holds where there is no file; what is wrong
@@ -56,8 +61,13 @@ impl Settings {
         take(layout::MAX_DEATHS, &mut |text| set_deaths(text, &mut life.death_limit));
         take(layout::BACKOFF_MAX, &mut |text| duration(text).map(|t| life.pace.spacing_max = t));
         take(layout::STABLE_AFTER, &mut |text| duration(text).map(|t| life.pace.stable_run = t));
+        let mut notification = None;
+        take(layout::NOTIFICATION_FD, &mut |text| {
+            notification = text.parse().ok().filter(|number| DESCRIPTORS.contains(number));
+            notification.map(|_| ())
+        });
         let session = defaults.session && !dir.join(layout::NO_SETSID).exists();
-        Self { life, limits, session }
+        Self { life, limits, notification, session }
     }
 }
 
@@ -65,6 +75,7 @@ impl Settings {
 fn wanted(file: &str) -> &'static str {
     match file {
         layout::SURVIVORS => "not one of adopt, end, leave: ignored",
+        layout::NOTIFICATION_FD => "not a number from 3 to 255: ignored",
         layout::MAX_DEATHS => "not a number and a time (5 in 1m): ignored",
         _ => "not milliseconds and not a time (90s, 2m 30s): ignored",
     }
@@ -186,6 +197,8 @@ mod tests {
             (layout::TIMEOUT_KILL, "-1", "timeout-kill: not milliseconds and not a time"),
             (layout::TIMEOUT_FINISH, "", "timeout-finish: not milliseconds and not a time"),
             (layout::SURVIVORS, "kill", "survivors: not one of adopt, end, leave"),
+            (layout::NOTIFICATION_FD, "2", "notification-fd: not a number from 3 to 255"),
+            (layout::NOTIFICATION_FD, "256", "notification-fd: not a number from 3 to 255"),
             (layout::MAX_DEATHS, "5", "max-deaths: not a number and a time"),
             (layout::MAX_DEATHS, "0 in 1m", "max-deaths: not a number and a time"),
         ] {

@@ -1,7 +1,7 @@
 //! One supervised service: its machine, its files, and how the machine's wishes become system
 //! calls.
 
-use std::fs::Metadata;
+use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -72,6 +72,8 @@ pub(crate) struct Task {
     pub(crate) membership: Option<Membership>,
     /// a secret in their environment,
     pub(crate) marker: Marker,
+    /// Open until it has said that it is ready, or cannot any more.
+    pub(crate) readiness: Option<File>,
     /// Set while the kernel tells us of limits that it hits.
     pub(crate) limit_watches: Vec<Watch>,
     /// Those that it has hit.
@@ -124,6 +126,7 @@ impl Task {
             settings: Settings::built_in(None),
             membership: None,
             marker: Marker::new(seed),
+            readiness: None,
             limit_watches: Vec::new(),
             limit_remarks: Vec::new(),
             session: None,
@@ -189,8 +192,9 @@ impl Task {
     /// it cannot be written it is missing.
     pub(crate) fn remark(&mut self) {
         let first = explain::remark(&self.name, &self.dir, self.service.remark());
+        let ready = self.service.ready().map(|since| Remark::Ready(since.0));
         let lines: Vec<String> =
-            first.iter().chain(&self.limit_remarks).map(Remark::encode).collect();
+            ready.iter().chain(&first).chain(&self.limit_remarks).map(Remark::encode).collect();
         let text = (!lines.is_empty()).then(|| lines.join("\n"));
         if self.remarked != text && self.is_ours() {
             let _ = files::write_remarks(&self.dir, text.as_deref());

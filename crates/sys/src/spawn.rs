@@ -57,6 +57,8 @@ pub enum PipeEnd {
     Stdin,
     /// Its descriptor 1, read-write: a write waits for a reader and never fails for want of one.
     Stdout,
+    /// A descriptor of this number, write-only: we see when nobody has it any more.
+    Notification(RawFd),
 }
 
 /// What the child does before it becomes the program.
@@ -375,6 +377,7 @@ fn open_pipe(path: &CStr, known: Identity, end: PipeEnd) -> bool {
     let (access, onto) = match end {
         PipeEnd::Stdin => (libc::O_RDONLY, libc::STDIN_FILENO),
         PipeEnd::Stdout => (libc::O_RDWR, libc::STDOUT_FILENO),
+        PipeEnd::Notification(number) => (libc::O_WRONLY, number),
     };
     let flags = access | libc::O_NONBLOCK | libc::O_NOFOLLOW | libc::O_NOCTTY | libc::O_CLOEXEC;
     // SAFETY: a C string.
@@ -394,6 +397,10 @@ fn open_pipe(path: &CStr, known: Identity, end: PipeEnd) -> bool {
     // SAFETY: F_SETFL takes a number. The description is fresh, so only the program is concerned.
     if unsafe { libc::fcntl(fd, libc::F_SETFL, access) } != 0 {
         return false;
+    }
+    if fd == onto {
+        // SAFETY: F_SETFD takes a number: it is to stay open at `execve`.
+        return unsafe { libc::fcntl(fd, libc::F_SETFD, 0) } == 0;
     }
     // SAFETY: two numbers; the copy is without FD_CLOEXEC, the original goes at `execve`.
     unsafe { libc::dup2(fd, onto) >= 0 }
