@@ -10,10 +10,10 @@ _keepup() {
 	case $command in
 	keepup)
 		flags='--list --help --version'
-		operands=(name) names='svscan supervise svc svstat svok multilog tai64n tai64nlocal'
+		operands=(name) names='svscan supervise svc svstat svok multilog tai64n tai64nlocal setuidgid envuidgid envdir softlimit setlock'
 		;;
 	svscan)
-		flags='--grace --help --version'
+		flags='--grace --no-cgroups --help --version'
 		values[--grace]=other
 		operands=(directory) rest=
 		;;
@@ -22,7 +22,11 @@ _keepup() {
 		operands=(directory) rest=
 		;;
 	svc)
-		flags='-u --up -d --down -o --once -p --pause -c --continue -h --hup -a --alarm -i --interrupt -t --term -k --kill -x --exit --help --version'
+		flags='-u --up -d --down -o --once -p --pause -c --continue -h --hup -a --alarm -i --interrupt -t --term -k --kill -x --exit -w --wait -T --timeout --help --version'
+		values[-w]=other
+		values[--wait]=other
+		values[-T]=other
+		values[--timeout]=other
 		operands=(directory) rest=directory
 		;;
 	svstat)
@@ -44,6 +48,58 @@ _keepup() {
 	tai64nlocal)
 		flags='--help --version'
 		operands=() rest=
+		;;
+	setuidgid)
+		flags='-s --groups --help --version'
+		operands=(account program) rest=file
+		;;
+	envuidgid)
+		flags='--help --version'
+		operands=(account program) rest=file
+		;;
+	envdir)
+		flags='--clear -I --ignore-missing -p --prefix --help --version'
+		values[-p]=other
+		values[--prefix]=other
+		operands=(directory program) rest=file
+		;;
+	softlimit)
+		flags='-a --as -c --core -d --data -f --fsize -l --memlock -m --memory -o --nofile -p --nproc -r --rss -s --stack -t --cpu --locks --msgqueue --nice --rtprio --rttime --sigpending --help --version'
+		values[-a]=other
+		values[--as]=other
+		values[-c]=other
+		values[--core]=other
+		values[-d]=other
+		values[--data]=other
+		values[-f]=other
+		values[--fsize]=other
+		values[-l]=other
+		values[--memlock]=other
+		values[-m]=other
+		values[--memory]=other
+		values[-o]=other
+		values[--nofile]=other
+		values[-p]=other
+		values[--nproc]=other
+		values[-r]=other
+		values[--rss]=other
+		values[-s]=other
+		values[--stack]=other
+		values[-t]=other
+		values[--cpu]=other
+		values[--locks]=other
+		values[--msgqueue]=other
+		values[--nice]=other
+		values[--rtprio]=other
+		values[--rttime]=other
+		values[--sigpending]=other
+		operands=(program) rest=file
+		;;
+	setlock)
+		flags='-n --no-wait -N --wait -t --timeout -x --silent -X --loud --help --version'
+		values[-t]=other
+		values[--timeout]=other
+		operands=(file program) rest=file
 		;;
 	ntpd)
 		flags='-g --panicgate -q --quit -x --slew -n -F --nofork -d --debug -c --configfile -f --driftfile -l --logfile -p --server --observe --serve --stratum --serve-offset --help --version'
@@ -89,4 +145,4 @@ _keepup() {
 	esac
 }
 
-complete -F _keepup keepup svscan supervise svc svstat svok multilog tai64n tai64nlocal ntpd
+complete -F _keepup keepup svscan supervise svc svstat svok multilog tai64n tai64nlocal setuidgid envuidgid envdir softlimit setlock ntpd
