@@ -8,7 +8,9 @@
 mod support;
 
 mod fallback;
+mod finish;
 mod life;
+mod limits;
 mod process_one;
 mod readiness;
 mod scan;

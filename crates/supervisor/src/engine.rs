@@ -6,6 +6,7 @@
 //! stops or signals anything.
 
 use std::collections::{BTreeSet, HashMap};
+use std::ffi::CString;
 use std::time::Duration;
 
 use cli::{Unable, UnableExt as _};
@@ -18,6 +19,7 @@ use sys::child::{self, Ended};
 use sys::clock_steps::ClockSteps;
 use sys::inotify::{Change, Watch, Watcher};
 use sys::limits::{self, OpenFiles};
+use sys::oom;
 use sys::signals::{self, Signals};
 use sys::spawn::{self, Spawner};
 use sys::{clock, entry};
@@ -26,6 +28,7 @@ use crate::Options;
 use crate::farewell::Farewell;
 use crate::groups::Groups;
 use crate::launch;
+use crate::limits::Machine;
 use crate::pair::Pair;
 use crate::scanner::Scanner;
 use crate::settings::Settings;
@@ -97,6 +100,8 @@ pub(crate) struct Engine {
     pub(crate) options: Options,
     /// The limits of open files as we were given them; ours are raised.
     pub(crate) open_files: OpenFiles,
+    /// What we had before we protected ourselves from being killed for want of memory.
+    pub(crate) oom_score: Option<CString>,
     pub(crate) tasks: HashMap<TaskId, Task>,
     pub(crate) pids: HashMap<u32, TaskId>,
     pub(crate) deadlines: BTreeSet<(Monotonic, TaskId)>,
@@ -136,6 +141,7 @@ impl Engine {
             voice,
             options,
             open_files,
+            oom_score: oom::protect(),
             tasks: HashMap::new(),
             pids: HashMap::new(),
             deadlines: BTreeSet::new(),
@@ -143,7 +149,7 @@ impl Engine {
             scanner: None,
             farewell: Farewell::default(),
             groups: if options.cgroups { Groups::find() } else { None },
-            defaults: Settings::built_in(sys::scarcity::pids().map(|(_, total)| total)),
+            defaults: Settings::built_in(Machine::look(open_files.soft)),
             orphans: Orphans::default(),
             shortage: Shortage::new(now().monotonic),
             own: Own::look(),

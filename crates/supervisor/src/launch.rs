@@ -44,6 +44,8 @@ pub(crate) struct Launch<'a> {
     pub(crate) notification: Option<(Identity, i32)>,
     /// The limits of open files that we were given ourselves.
     pub(crate) open_files: OpenFiles,
+    /// How likely it is to be killed for want of memory, where we are less.
+    pub(crate) oom_score: Option<&'a CStr>,
     /// The limits that its directory asks for.
     pub(crate) limits: &'a [(Limit, u64)],
     pub(crate) way: Way,
@@ -73,6 +75,7 @@ impl Launch<'_> {
         let OpenFiles { soft, hard } = self.open_files;
         steps.push(Step::Limit(Limit::OpenFiles, soft, hard));
         steps.extend(self.limits.iter().map(|limit| limit_step(*limit, hard)));
+        steps.extend(self.oom_score.map(Step::OomScore));
         steps.push(Step::Signals);
         let plan = Plan { steps: &steps, argv: self.argv, marker: self.marker };
         spawner.start(&plan, self.way).map_err(fault)
@@ -161,6 +164,7 @@ impl Engine {
             pipe: pipe.map(|pipe| (pipe.identity, end)),
             notification,
             open_files: self.open_files,
+            oom_score: self.oom_score.as_deref(),
             limits: &task.settings.limits.of_each,
             way: task.way,
         };

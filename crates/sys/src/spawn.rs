@@ -75,6 +75,9 @@ pub enum Step<'a> {
     Session,
     /// Have this soft and this hard limit, neither above the hard one that we have ourselves.
     Limit(Limit, u64, u64),
+    /// Be as likely to be killed for want of memory as we were ourselves ([`crate::oom::protect`]).
+    /// Where that is refused nothing fails.
+    OomScore(&'a CStr),
     /// Have the signal mask and the SIGPIPE that we were given ourselves.
     Signals,
 }
@@ -153,7 +156,7 @@ impl Place {
             Step::Group(_) => Self::Group,
             Step::Enter(..) => Self::Enter,
             Step::Pipe(..) => Self::Pipe,
-            Step::Session | Step::Limit(..) | Step::Signals => Self::Setup,
+            Step::Session | Step::Limit(..) | Step::OomScore(_) | Step::Signals => Self::Setup,
         }
     }
 }
@@ -342,6 +345,10 @@ fn walk(step: &Step<'_>, mask: &SigSet) -> bool {
         // SAFETY: takes nothing.
         Step::Session => (unsafe { libc::setsid() }) >= 0,
         Step::Limit(which, soft, hard) => which.set(soft, hard).is_ok(),
+        Step::OomScore(score) => {
+            write_to(crate::oom::OWN_PATH, score);
+            true
+        }
         Step::Signals => {
             entry::restore_sigpipe();
             let mask: *const libc::sigset_t = mask.as_ref();
@@ -351,12 +358,22 @@ fn walk(step: &Step<'_>, mask: &SigSet) -> bool {
     }
 }
 
-/// The descriptor goes at `execve`.
+/// `0` is whoever writes it (cgroups(7)).
 fn enter_group(procs: &CStr) -> bool {
+    write_to(procs, c"0")
+}
+
+/// Writes a word into a file of the kernel's. The descriptor goes at `execve`.
+fn write_to(path: &CStr, word: &CStr) -> bool {
     // SAFETY: a C string.
-    let fd = unsafe { libc::open(procs.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC) };
-    // SAFETY: one byte; a descriptor of -1 is refused. `0` is whoever writes it (cgroups(7)).
-    fd >= 0 && unsafe { libc::write(fd, c"0".as_ptr().cast(), 1) } == 1
+    let fd = unsafe { libc::open(path.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC) };
+    if fd < 0 {
+        return false;
+    }
+    let len = word.count_bytes();
+    // SAFETY: as many bytes as are there.
+    let written = unsafe { libc::write(fd, word.as_ptr().cast(), len) };
+    usize::try_from(written) == Ok(len)
 }
 
 fn enter(dir: &CStr, known: Identity) -> bool {
