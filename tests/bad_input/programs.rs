@@ -36,7 +36,7 @@ const PROGRAMS: [Program; 19] = [
     daemon("multilog", &[&["@"], &["t", "s4096", "n2", "e", "=@"], &["@/log"]]),
     tool("tai64n", &[&[], &["@"]]),
     tool("tai64nlocal", &[&[]]),
-    Program { before: &["missing"], ..tool("svscanboot", &[&[]]) },
+    Program { before: &["missing"], mute: true, ..tool("svscanboot", &[&[]]) },
     tool("fghack", &[&["true"], &["@"]]),
     tool("pgrphack", &[&["true"], &["@"]]),
     Program { mute: true, ..tool("readproctitle", &[&["....."], &["@"]]) },
