@@ -10,7 +10,7 @@ _keepup() {
 	case $command in
 	keepup)
 		flags='--list --help --version'
-		operands=(name) names='svscan supervise svc svstat svok multilog tai64n tai64nlocal setuidgid envuidgid envdir softlimit setlock'
+		operands=(name) names='svscan supervise svc svstat svok svcheck multilog tai64n tai64nlocal setuidgid envuidgid envdir softlimit setlock'
 		;;
 	svscan)
 		flags='--grace --no-cgroups --help --version'
@@ -36,6 +36,12 @@ _keepup() {
 	svok)
 		flags='--help --version'
 		operands=(directory) rest=
+		;;
+	svcheck)
+		flags='-s --scan -v --verbose --help --version'
+		values[-s]=directory
+		values[--scan]=directory
+		operands=(directory) rest=directory
 		;;
 	multilog)
 		flags='--help --version'
@@ -145,4 +151,4 @@ _keepup() {
 	esac
 }
 
-complete -F _keepup keepup svscan supervise svc svstat svok multilog tai64n tai64nlocal setuidgid envuidgid envdir softlimit setlock ntpd
+complete -F _keepup keepup svscan supervise svc svstat svok svcheck multilog tai64n tai64nlocal setuidgid envuidgid envdir softlimit setlock ntpd

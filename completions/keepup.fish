@@ -32,6 +32,7 @@ complete -c keepup -n '__fish_is_nth_token 1' -x -a supervise -d 'keep the servi
 complete -c keepup -n '__fish_is_nth_token 1' -x -a svc -d 'control services'
 complete -c keepup -n '__fish_is_nth_token 1' -x -a svstat -d 'show the state of services'
 complete -c keepup -n '__fish_is_nth_token 1' -x -a svok -d 'say by exit code whether supervise runs in a service directory'
+complete -c keepup -n '__fish_is_nth_token 1' -x -a svcheck -d 'say what is wrong with services, and how to mend it'
 complete -c keepup -n '__fish_is_nth_token 1' -x -a multilog -d 'write a log into rotated files'
 complete -c keepup -n '__fish_is_nth_token 1' -x -a tai64n -d 'put a TAI64N label before each line'
 complete -c keepup -n '__fish_is_nth_token 1' -x -a tai64nlocal -d 'turn TAI64N labels into local time'
@@ -118,6 +119,19 @@ complete -c svok -n '__keepup_runs svok' -l version -d 'print the version and ex
 complete -c keepup -n '__keepup_runs svok' -l version -d 'print the version and exit'
 complete -c svok -n '__keepup_operand svok 1' -x -a '(__fish_complete_directories)'
 complete -c keepup -n '__keepup_operand svok 1' -x -a '(__fish_complete_directories)'
+
+complete -c svcheck -n '__keepup_runs svcheck' -f
+complete -c keepup -n '__keepup_runs svcheck' -f
+complete -c svcheck -n '__keepup_runs svcheck' -s s -l scan -x -a '(__fish_complete_directories)' -d 'the scan directory (/service)'
+complete -c keepup -n '__keepup_runs svcheck' -s s -l scan -x -a '(__fish_complete_directories)' -d 'the scan directory (/service)'
+complete -c svcheck -n '__keepup_runs svcheck' -s v -l verbose -d 'say what is merely worth knowing too'
+complete -c keepup -n '__keepup_runs svcheck' -s v -l verbose -d 'say what is merely worth knowing too'
+complete -c svcheck -n '__keepup_runs svcheck' -l help -d 'print a summary and exit'
+complete -c keepup -n '__keepup_runs svcheck' -l help -d 'print a summary and exit'
+complete -c svcheck -n '__keepup_runs svcheck' -l version -d 'print the version and exit'
+complete -c keepup -n '__keepup_runs svcheck' -l version -d 'print the version and exit'
+complete -c svcheck -n '__keepup_operand svcheck 1+ -s --scan' -x -a '(__fish_complete_directories)'
+complete -c keepup -n '__keepup_operand svcheck 1+ -s --scan' -x -a '(__fish_complete_directories)'
 
 complete -c multilog -n '__keepup_runs multilog' -f
 complete -c keepup -n '__keepup_runs multilog' -f

@@ -21,7 +21,8 @@ pub(crate) fn judge(run: &Run, outcome: &Outcome) -> Result<(), String> {
         let expected = run.pipe && signal == libc::SIGPIPE;
         return if expected { Ok(()) } else { Err(format!("signal {signal} ends it: {said}")) };
     }
-    if outcome.code == Some(127) && said.contains(LOADER) {
+    let is_finding = run.program.finds && outcome.code == Some(1);
+    if is_finding || (outcome.code == Some(127) && said.contains(LOADER)) {
         return Ok(());
     }
     if !outcome.code.is_some_and(|code| CODES.contains(&code)) {
@@ -80,6 +81,7 @@ mod tests {
             (0, "thread 'main' panicked at src/main.rs\n"),
             (101, "svc: fatal: a\n"),
             (127, "svc: fatal: a\n"),
+            (1, "svc: fatal: a\n"),
             (111, ""),
             (111, "svc: fatal: half a line"),
             (111, "somebody else\n"),

@@ -14,10 +14,12 @@ pub(crate) struct Program {
     pub(crate) stays: bool,
     /// It may fail without a word.
     pub(crate) mute: bool,
+    /// Exit code 1 is a finding, which it prints.
+    pub(crate) finds: bool,
 }
 
 const fn tool(name: &'static str, works: &'static [&'static [&'static str]]) -> Program {
-    Program { name, before: &[], works, stays: false, mute: false }
+    Program { name, before: &[], works, stays: false, mute: false, finds: false }
 }
 
 const fn daemon(name: &'static str, works: &'static [&'static [&'static str]]) -> Program {
@@ -26,13 +28,14 @@ const fn daemon(name: &'static str, works: &'static [&'static [&'static str]]) -
 
 /// Every program, also those that are not there yet. The operand of svscanboot is never missing,
 /// or it would take `/service`.
-const PROGRAMS: [Program; 19] = [
+const PROGRAMS: [Program; 20] = [
     tool("keepup", &[&[], &["@"], &["svstat", "@"]]),
     daemon("svscan", &[&["@"]]),
     daemon("supervise", &[&["@"]]),
     tool("svc", &[&["-u", "@"]]),
     tool("svstat", &[&["@"]]),
     Program { mute: true, ..tool("svok", &[&["@"]]) },
+    Program { finds: true, ..tool("svcheck", &[&["@"], &["-v", "-s", "@"]]) },
     daemon("multilog", &[&["@"], &["t", "s4096", "n2", "e", "=@"], &["@/log"]]),
     tool("tai64n", &[&[], &["@"]]),
     tool("tai64nlocal", &[&[]]),

@@ -76,7 +76,8 @@ fn asks_for_groups(task: &Task) -> bool {
 
 /// Whether it has new groups.
 fn join(groups: &mut Groups, task: &mut Task) -> Result<bool, String> {
-    let is_there = task.membership.as_ref().is_some_and(Membership::is_there);
+    let is_there =
+        task.membership.as_ref().is_some_and(|it| groups.serves(it, &task.settings.limits));
     if !is_there {
         task.membership = None;
         let joined = groups.join(task).map_err(|error| {
