@@ -29,7 +29,7 @@ pub(crate) static COMMAND: Command = Command {
 One line for each directory, which may say that the directory is not a supervised one. Options
 stand first; any other word is a directory, whatever it begins with.
 
-Exit codes: 0 each directory has its line, 100 wrong usage, 111 the lines could not be written.",
+Exit codes: 0 each directory has its line, 111 the lines could not be written.",
 };
 
 /// Lines are collected up to this size and then written: a thousand services are one or two writes
