@@ -30,7 +30,7 @@ _keepup() {
 		operands=(directory) rest=directory
 		;;
 	svstat)
-		flags='--help --version'
+		flags='-v --verbose --json --help --version'
 		operands=(directory) rest=directory
 		;;
 	svok)

@@ -104,6 +104,10 @@ complete -c keepup -n '__keepup_operand svc 1+ -w --wait -T --timeout' -x -a '(_
 
 complete -c svstat -n '__keepup_runs svstat' -f
 complete -c keepup -n '__keepup_runs svstat' -f
+complete -c svstat -n '__keepup_runs svstat' -s v -l verbose -d 'list the processes of each as well'
+complete -c keepup -n '__keepup_runs svstat' -s v -l verbose -d 'list the processes of each as well'
+complete -c svstat -n '__keepup_runs svstat' -l json -d 'write a JSON object for each, with all of it'
+complete -c keepup -n '__keepup_runs svstat' -l json -d 'write a JSON object for each, with all of it'
 complete -c svstat -n '__keepup_runs svstat' -l help -d 'print a summary and exit'
 complete -c keepup -n '__keepup_runs svstat' -l help -d 'print a summary and exit'
 complete -c svstat -n '__keepup_runs svstat' -l version -d 'print the version and exit'
