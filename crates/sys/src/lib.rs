@@ -3,6 +3,7 @@
 //! One file per concern; each unsafe block says why it holds. Everything else in the workspace
 //! forbids unsafe code and comes here for what the standard library does not offer.
 
+pub mod cgroup;
 pub mod child;
 pub mod clock;
 pub mod clock_steps;
@@ -16,11 +17,17 @@ pub mod inotify;
 pub mod limits;
 pub mod localtime;
 pub mod lock;
+pub mod oom;
+mod pidfd_info;
 pub mod place;
 pub mod poll;
+pub mod proc;
 pub mod process;
 pub mod random;
+pub mod scarcity;
+pub mod seccomp;
 pub mod signals;
+mod small_file;
 pub mod spawn;
 pub mod tether;
 pub mod timex;
