@@ -10,12 +10,15 @@ use service::life::DRAIN_CHECK;
 use service::pacing::SPACING_MAX;
 use service::words::{Action, End, Event, Farewell, Fault, Report, Settings, Signal, Step};
 
-use story::{CRASH, KILL, KILLED, Life, MISSING, NEXT, RUN, SERVICE, at, letter, ms};
+use story::{CRASH, Life, NEXT, RUN, SERVICE, at, letter, ms};
 
+const MISSING: Fault = Fault { step: Step::Exec, errno: 2 };
 const FORBIDDEN: Fault = Fault { step: Step::Exec, errno: 13 };
 
 const TERM: Action = Action::Send(RUN, Signal::Term);
 const CONT: Action = Action::Send(RUN, Signal::Cont);
+const KILL: Action = Action::Send(RUN, Signal::Kill);
+const KILLED: Action = Action::Report(Report::Killed(RUN));
 const STARTS_AGAIN: Action = Action::Report(Report::StartsAgain);
 
 fn cannot_start(fault: Fault) -> Action {

@@ -1,22 +1,18 @@
-//! A [`Life`] whose stories a person can read, for `tests/life.rs` and `tests/aftermath.rs`.
+//! A [`Life`] whose stories a person can read, for `tests/life.rs`, `aftermath.rs` and `finish.rs`.
 
 use std::time::Duration;
 
 use contract::{Letter, status::Wish};
 use service::life::Service;
-use service::words::{Action, End, Event, Farewell, Fault, Pid, Report, Signal, Step, Survivors};
+use service::words::{Action, End, Event, Farewell, Pid, Survivors};
 use service::{Boottime, Monotonic, Now};
 
 pub(crate) const RUN: Pid = Pid(7);
 pub(crate) const NEXT: Pid = Pid(8);
 pub(crate) const CRASH: End = End::Exited(1);
-pub(crate) const MISSING: Fault = Fault { step: Step::Exec, errno: 2 };
 
 pub(crate) const NOBODY: Event = Event::Survivors(Survivors { count: 0, oldest: None });
 pub(crate) const NO_FINISH: Event = Event::Finishing(Ok(None));
-
-pub(crate) const KILL: Action = Action::Send(RUN, Signal::Kill);
-pub(crate) const KILLED: Action = Action::Report(Report::Killed(RUN));
 
 pub(crate) const SERVICE: Farewell = Farewell { linger: ms(0), grace: ms(5000) };
 
@@ -84,11 +80,11 @@ impl Life {
         self.0.step(at(ms), event).into_iter().collect()
     }
 
-    /// Asserts that nothing is due before the given time, and gives what is due then.
+    /// Asserts that nothing is due before the given time, and gives all that is due then.
     pub(crate) fn next(&mut self, ms: u64) -> Vec<Action> {
         assert_eq!(self.0.deadline(), Some(at(ms).monotonic));
-        assert_eq!(self.at(ms - 1, Event::Tick), []);
-        self.at(ms, Event::Tick)
+        assert_eq!(self.whole(ms - 1, Event::Tick), []);
+        self.whole(ms, Event::Tick)
     }
 
     /// It is started when that is due, and dies at once.
