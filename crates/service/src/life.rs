@@ -37,6 +37,9 @@
 //!   kept and obeyed as soon as the process is known.
 //! * `u` while the service is ending from `d`: the end is awaited, then it starts again. There are
 //!   never two lives.
+//! * `u` or `o` between two lives: the end of the last is awaited, the pause is not.
+//! * `d` or a stop while `./finish` runs: whoever is left is ended when it has ended.
+//! * A stop and a `u` after it: it leaves all the same, and nobody is taken for the service.
 //! * The end of a process that is not the service's (an orphan handed to us) changes nothing.
 //! * A kill that is due when the process has already ended: the state has forgotten it. A pid in
 //!   `Up` has not been reaped, so no signal can reach a stranger.

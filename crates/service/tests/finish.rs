@@ -266,8 +266,8 @@ fn a_limit_of_none_is_one_of_one_and_no_limit_remembers_more_than_a_thousand() {
 
 #[test]
 fn a_new_limit_forgets_nothing_of_what_it_counts() {
-    let mut life = limited(three_within(ms(60_000)));
-    for turn in 0..2 {
+    let mut life = limited(DeathLimit { deaths: 5, within: ms(60_000) });
+    for turn in 0..3 {
         let now = turn * 1000;
         assert_eq!(life.at(now, CRASHED), []);
         assert_eq!(life.next(now + 1000), [Action::Start]);
@@ -275,7 +275,7 @@ fn a_new_limit_forgets_nothing_of_what_it_counts() {
     }
     let limit = DeathLimit { deaths: 2, within: ms(1000) };
     life.0.set_settings(Settings { death_limit: Some(limit), ..Settings::default() });
-    assert_eq!(life.at(2000, CRASHED), [Action::Report(Report::TooManyDeaths(limit))]);
+    assert_eq!(life.at(3000, CRASHED), [Action::Report(Report::TooManyDeaths(limit))]);
 }
 
 #[test]

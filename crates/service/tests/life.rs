@@ -245,6 +245,17 @@ fn only_a_timeout_kills_what_ignores_down_and_saying_it_again_is_no_reprieve() {
 }
 
 #[test]
+fn a_deadline_is_for_the_life_that_it_was_set_for() {
+    let mut life = Life::up();
+    life.0.set_settings(killed_after(ms(3000)));
+    assert_eq!(life.at(1000, letter(b'd')), [TERM, CONT]);
+    assert_eq!(life.at(1001, Event::Ended(RUN, End::Signalled(15))), []);
+    assert_eq!(life.at(1002, letter(b'u')), [Action::Start]);
+    assert_eq!(life.at(1002, Event::Started(Ok(RUN))), []);
+    assert_eq!(life.0.deadline(), None);
+}
+
+#[test]
 fn up_while_it_ends_from_down_waits_for_the_end_and_starts_it_again() {
     let mut life = Life::up();
     assert_eq!(life.at(5000, letter(b'd')), [TERM, CONT]);

@@ -72,7 +72,8 @@ fn main_process() -> Cards {
 
 fn family() -> Cards {
     let odd = [Temper::Stopped, Temper::Waiting, Temper::Forking(2)];
-    let hangs = [Temper::Stubborn, Temper::Waiting, Temper::Forking(1)];
+    let finishes =
+        [Temper::Stubborn, Temper::Waiting, Temper::Forking(1), Temper::Hopeless(FORBIDDEN)];
     vec![
         (150, vec![Move::Begets(Temper::Obedient)]),
         (20, vec![Move::Begets(Temper::Stubborn)]),
@@ -82,7 +83,7 @@ fn family() -> Cards {
         (100, vec![Move::Finishes(0)]),
         (5, vec![Move::Finishes(125), write(Finish::Fails(MISSING))]),
         (20, [Finish::Missing, Finish::Runs(Temper::Obedient)].map(write).to_vec()),
-        (5, hangs.map(Finish::Runs).map(write).to_vec()),
+        (5, finishes.map(Finish::Runs).map(write).to_vec()),
         (30, vec![Move::Quiet(Quiet::Dawdle)]),
         (100, vec![Move::Answer]),
     ]

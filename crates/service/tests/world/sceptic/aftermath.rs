@@ -213,6 +213,9 @@ impl Ledger {
             self.give_up();
             owed.reports.push(Report::FinishedForGood);
         }
+        if let End::NotStarted(fault) = how {
+            owed.reports.push(Report::CannotFinish(fault));
+        }
         self.bury(of, owed);
     }
 
