@@ -50,10 +50,12 @@ use std::time::Duration;
 
 use contract::{Letter, status::Wish};
 
+use crate::guard::Scarcity;
 use crate::pacing::Pacing;
 use crate::time::{Boottime, Monotonic, Now};
 use crate::words::{
-    Action, Actions, Event, Farewell, Fault, Pid, Policy, Remark, Report, Settings, Signal, View,
+    Action, Actions, Cause, Event, Farewell, Fault, Pid, Policy, Remark, Report, Settings, Signal,
+    View,
 };
 use aftermath::{Background, Clearing, Death, Deaths, Then};
 
@@ -109,6 +111,8 @@ pub struct Service {
     asked: bool,
     /// When the pid last changed.
     changed: Boottime,
+    /// When this life said that it was ready.
+    ready: Option<Monotonic>,
     pacing: Pacing,
     deaths: Deaths,
     /// Set while the main process is one that `./run` left in the background.
@@ -121,6 +125,11 @@ pub struct Service {
     /// The operator said up or once while there was no process: the next life waits for nothing but
     /// the end of the last.
     at_once: bool,
+    never_started: bool,
+    /// Why the last start was asked for.
+    cause: Cause,
+    /// What there is too little of for its start.
+    delayed: Option<Scarcity>,
     /// It was given up; only the operator starts it again.
     given_up: bool,
     /// Everything ends: until when it had to.
@@ -145,12 +154,16 @@ impl Service {
             ending: NOT_ENDING,
             asked: false,
             changed: now.boottime,
+            ready: None,
             pacing: Pacing::new(seed),
             deaths: Deaths::default(),
             background: None,
             told_background: false,
             left_behind: false,
             at_once: false,
+            never_started: true,
+            cause: Cause::First,
+            delayed: None,
             given_up: false,
             stop_by: None,
             told: None,
@@ -178,7 +191,7 @@ impl Service {
     pub fn deadline(&self) -> Option<Monotonic> {
         match self.state {
             State::Down { not_before } => {
-                (self.want == Wish::Up && !self.leaving).then_some(not_before)
+                (self.is_to_start() && !self.leaving).then_some(not_before)
             }
             State::Starting => None,
             State::Up { .. } => {
@@ -217,10 +230,23 @@ impl Service {
             (State::Clearing(clearing), _) => Remark::Clearing(clearing.count()),
             (State::Finishing { .. }, _) => Remark::Finishing,
             (State::Down { .. }, _) if self.given_up => Remark::GivenUp,
-            (State::Down { .. }, _) if self.want != Wish::Up => Remark::None,
+            (State::Down { .. }, _) if !self.is_to_start() => Remark::None,
+            (State::Down { .. }, _) if let Some(what) = self.delayed => Remark::Delayed(what),
             (State::Down { .. }, Some(fault)) => Remark::CannotStart(fault),
             (State::Down { not_before }, None) => self.backing_off(not_before),
         }
+    }
+
+    /// When the running process said that it was ready (s6's `notification-fd`).
+    #[must_use]
+    pub fn ready(&self) -> Option<Monotonic> {
+        self.pid().and(self.ready)
+    }
+
+    /// Why the last start was asked for.
+    #[must_use]
+    pub fn cause(&self) -> Cause {
+        self.cause
     }
 
     /// The fault that keeps it from starting, as last told.
@@ -242,6 +268,9 @@ impl Service {
                 Err(fault) => self.cannot_start(now, now.monotonic, fault, actions),
             },
             Event::Forked(pid) if self.state == State::Starting => self.started(now, pid, actions),
+            Event::Delayed(what, until) if self.state == State::Starting => {
+                self.delay(what, until, actions);
+            }
             Event::Ended(ended, how) => match self.state {
                 State::Up { pid, since } if pid == ended => {
                     self.ended(now, Death { pid, since, at: now.monotonic, how }, actions);
@@ -258,11 +287,20 @@ impl Service {
             Event::Survivors(survivors) => self.counted(now, survivors, actions),
             Event::OrphanEnded => self.count_now(now.monotonic),
             Event::Finishing(answer) => self.finishing(now, answer, actions),
+            Event::Ready => self.ready = self.pid().map(|_| now.monotonic),
             Event::Mended => self.mended(now.monotonic),
             Event::Stop(farewell) => self.stop(now.monotonic, farewell),
             Event::Drained(drained) => self.drained(now.monotonic, drained),
             // An answer nobody waits for, or only the time has changed.
-            Event::Started(_) | Event::Forked(_) | Event::Tick => {}
+            Event::Started(_) | Event::Forked(_) | Event::Delayed(..) | Event::Tick => {}
+        }
+    }
+
+    /// Nothing is held against a service that only has to wait.
+    fn delay(&mut self, what: Scarcity, until: Monotonic, actions: &mut Actions) {
+        self.state = State::Down { not_before: until };
+        if self.delayed.replace(what) != Some(what) {
+            actions.push(Action::Report(Report::Delayed(what)));
         }
     }
 
@@ -321,6 +359,7 @@ impl Service {
     }
 
     fn started(&mut self, now: Now, pid: Pid, actions: &mut Actions) {
+        (self.never_started, self.delayed, self.ready) = (false, None, None);
         self.state = State::Up { pid, since: now.monotonic };
         self.changed = now.boottime;
         // Wished down while it started. A stop that came then has its own deadlines.
@@ -380,12 +419,21 @@ impl Service {
         }
     }
 
+    /// Where it is down: whether it starts by itself. What was to run once and was delayed has not.
+    fn is_to_start(&self) -> bool {
+        match self.want {
+            Wish::Up => true,
+            Wish::Once => self.delayed.is_some(),
+            Wish::Down => false,
+        }
+    }
+
     /// Whoever the last life left is ended before the next, and where there is to be none.
     fn drive_down(&mut self, now: Monotonic, not_before: Monotonic, actions: &mut Actions) {
         if self.left {
             return;
         }
-        let due = self.at_once || (self.want == Wish::Up && now >= not_before);
+        let due = self.at_once || (self.is_to_start() && now >= not_before);
         let starts = due && self.want != Wish::Down && !self.leaving;
         let ends = self.want == Wish::Down || self.stop_by.is_some();
         let to_clear = self.left_behind && self.settings.policy != Policy::Leave;
@@ -395,7 +443,11 @@ impl Service {
             self.left = true;
             actions.push(Action::Leave);
         } else if starts {
-            self.at_once = false;
+            self.cause = match std::mem::take(&mut self.at_once) {
+                true => Cause::Asked,
+                false if self.never_started => Cause::First,
+                false => Cause::Restart,
+            };
             self.state = State::Starting;
             actions.push(Action::Start);
         }

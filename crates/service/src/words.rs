@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use contract::{Letter, status::Wish};
 
+use crate::guard::Scarcity;
 use crate::pacing::Pace;
 use crate::time::{Boottime, Monotonic};
 
@@ -75,8 +76,13 @@ pub enum Event {
     /// The other answer to [`Action::Start`]: there is a process, and whether it becomes `./run`
     /// will be known when it ends.
     Forked(Pid),
+    /// The third answer to [`Action::Start`]: there is too little of something. It is asked again
+    /// at that instant.
+    Delayed(Scarcity, Monotonic),
     /// A child was reaped.
     Ended(Pid, End),
+    /// The service says that it is ready.
+    Ready,
     /// A failed start may work now: the operator changed something in the directory.
     Mended,
     /// Everything ends: stop, then leave.
@@ -195,6 +201,8 @@ pub enum Report {
     CannotStart(Fault),
     /// It could not be started before, and now runs.
     StartsAgain,
+    /// Its start waits until there is more of something.
+    Delayed(Scarcity),
     /// It keeps ending quickly: the pauses grow from here on.
     BackingOff {
         /// How many quick deaths in a row.
@@ -259,6 +267,20 @@ pub enum Remark {
     GivenUp,
     /// It cannot be started.
     CannotStart(Fault),
+    /// Its start waits until there is more of something.
+    Delayed(Scarcity),
+}
+
+/// Why a start is asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Cause {
+    /// It was never started before.
+    #[default]
+    First,
+    /// It has ended.
+    Restart,
+    /// An operator said so.
+    Asked,
 }
 
 /// What a status record can show.

@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use contract::status::Wish;
 use service::Monotonic;
+use service::guard::Scarcity;
 use service::life::DRAIN_CHECK;
 use service::pacing::SPACING_MAX;
-use service::words::{Action, End, Event, Farewell, Fault, Report, Settings, Signal, Step};
+use service::words::{
+    Action, Cause, End, Event, Farewell, Fault, Remark, Report, Settings, Signal, Step,
+};
 
 use story::{CRASH, Life, NEXT, RUN, SERVICE, at, letter, ms};
 
@@ -365,4 +368,60 @@ fn the_end_of_a_stranger_changes_nothing() {
     assert_eq!(life.at(3000, Event::Ended(RUN, CRASH)), [Action::Start]);
     assert_eq!(life.at(3001, Event::Ended(RUN, CRASH)), []);
     assert_eq!(life.0.view().since, at(3000).boottime);
+}
+
+#[test]
+fn a_start_that_is_delayed_is_told_once_and_holds_nothing_against_the_service() {
+    let mut life = Life::starting();
+    let delayed = |until| Event::Delayed(Scarcity::Pids, at(until).monotonic);
+    let told = Action::Report(Report::Delayed(Scarcity::Pids));
+    assert_eq!(life.at(0, delayed(2000)), [told]);
+    assert_eq!(life.0.remark(), Remark::Delayed(Scarcity::Pids));
+    assert_eq!(life.next(2000), [Action::Start]);
+    assert_eq!(life.at(2000, delayed(4000)), []);
+    assert_eq!(life.next(4000), [Action::Start]);
+    assert_eq!(life.0.cause(), Cause::First);
+    assert_eq!(life.at(4000, Event::Started(Ok(RUN))), []);
+    assert_eq!(life.0.remark(), Remark::None);
+    assert_eq!(life.at(4500, Event::Ended(RUN, CRASH)), []);
+    assert_eq!(life.next(5000), [Action::Start]);
+    assert_eq!(life.0.cause(), Cause::Restart);
+    assert_eq!(life.at(5000, delayed(6000)), [told]);
+    assert_eq!(life.at(5500, letter(b'u')), [Action::Start]);
+    assert_eq!(life.0.cause(), Cause::Asked);
+}
+
+#[test]
+fn what_is_to_run_once_and_is_delayed_runs_later() {
+    let mut life = Life::new(Wish::Down);
+    assert_eq!(life.at(0, letter(b'o')), [Action::Start]);
+    let told = Action::Report(Report::Delayed(Scarcity::Pids));
+    assert_eq!(life.at(0, Event::Delayed(Scarcity::Pids, at(2000).monotonic)), [told]);
+    assert_eq!(life.0.remark(), Remark::Delayed(Scarcity::Pids));
+    assert_eq!(life.next(2000), [Action::Start]);
+    assert_eq!(life.at(2000, Event::Started(Ok(RUN))), []);
+    assert_eq!(life.at(4000, Event::Ended(RUN, CRASH)), []);
+    assert_eq!(life.0.deadline(), None);
+}
+
+#[test]
+fn an_answer_of_delay_that_nobody_waits_for_changes_nothing() {
+    let mut life = Life::up();
+    assert_eq!(life.at(10, Event::Delayed(Scarcity::Pids, at(99).monotonic)), []);
+    assert_eq!((life.0.pid(), life.0.remark()), (Some(RUN), Remark::None));
+}
+
+#[test]
+fn a_life_is_ready_when_it_says_so_and_the_next_is_not() {
+    let mut life = Life::starting();
+    assert_eq!(life.at(0, Event::Ready), []);
+    assert_eq!(life.0.ready(), None, "nobody can say it yet");
+    life.at(0, Event::Started(Ok(RUN)));
+    assert_eq!(life.0.ready(), None);
+    assert_eq!(life.at(700, Event::Ready), []);
+    assert_eq!(life.0.ready(), Some(at(700).monotonic));
+    assert_eq!(life.at(1500, Event::Ended(RUN, CRASH)), [Action::Start]);
+    assert_eq!(life.0.ready(), None);
+    life.at(1500, Event::Started(Ok(NEXT)));
+    assert_eq!(life.0.ready(), None);
 }

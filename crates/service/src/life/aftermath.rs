@@ -155,7 +155,10 @@ impl Service {
                 self.cleared(then, actions);
             }
             (then, _) => {
-                if let Then::Bury(Death { how: last, .. }) = then {
+                // Whoever ends a service himself knows what he does.
+                if let Then::Bury(Death { how: last, .. }) = then
+                    && !self.asked
+                {
                     let count = survivors.count;
                     actions.push(Action::Report(Report::Stragglers { count, last }));
                 }
@@ -342,6 +345,7 @@ impl Service {
         actions: &mut Actions,
     ) {
         let asked = std::mem::take(&mut self.asked);
+        self.delayed = None;
         self.rest(since, now.monotonic, End::NotStarted(fault), asked);
         if self.told != Some(fault) {
             self.told = Some(fault);

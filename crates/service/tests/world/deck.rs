@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use contract::Letter;
+use service::Monotonic;
+use service::guard::Scarcity;
 use service::pacing::Pace;
 use service::words::{
     DeathLimit, Event, Farewell, Fault, Pid, Policy, Step, Survivors, TIMEOUT_FINISH,
@@ -63,6 +65,8 @@ fn main_process() -> Cards {
         (150, vec![Move::Ends(0)]),
         (100, vec![Move::Starts(Temper::Stubborn)]),
         (60, vec![Move::Mended, Move::Fails(MISSING)]),
+        (2, TIMES.map(|time| Move::Delays(Scarcity::Pids, time)).to_vec()),
+        (10, vec![Move::Delays(Scarcity::Memory, ms(2000)), Move::Ready]),
         (50, vec![Move::Drained(true), Move::Drained(false)]),
         (40, forks.to_vec()),
         (30, [&hopeless[..], &[Move::Fails(FORBIDDEN)]].concat()),
@@ -143,6 +147,7 @@ fn stray() -> Cards {
         Event::Started(Ok(Pid(9))),
         Event::Started(Err(MISSING)),
         Event::Forked(Pid(9)),
+        Event::Delayed(Scarcity::Pids, Monotonic(ms(9))),
         Event::Survivors(Survivors::default()),
         Event::Survivors(some),
         Event::Finishing(Ok(None)),

@@ -90,6 +90,11 @@ impl World {
                 let stranger = self.ledger.family.free_pid();
                 self.tell(Event::Ended(stranger, End::Exited(0)))
             }
+            Move::Delays(what, time) => {
+                let until = self.ledger.now.monotonic + time;
+                self.tell(Event::Delayed(what, until))
+            }
+            Move::Ready => self.tell(Event::Ready),
             Move::Mended => self.tell(Event::Mended),
             Move::Stop(farewell) => self.tell(Event::Stop(farewell)),
             Move::Drained(drained) => self.tell(Event::Drained(drained)),

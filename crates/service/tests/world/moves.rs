@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use contract::Letter;
+use service::guard::Scarcity;
 use service::pacing::Pace;
 use service::words::{DeathLimit, Event, Farewell, Fault, Policy};
 
@@ -21,6 +22,10 @@ pub(crate) enum Move {
     Fails(Fault),
     /// The start that was asked for is answered: there is a process.
     Forks(Temper),
+    /// The start that was asked for is answered: there is too little of something for so long.
+    Delays(Scarcity, Duration),
+    /// The service says that it is ready, or somebody does.
+    Ready,
     /// The main process ends, of what hit it or with this code.
     Ends(u8),
     /// The main process, or else `./finish`, or else the oldest, forks.
@@ -87,7 +92,7 @@ impl World {
     pub(crate) fn can(&self, step: Move) -> bool {
         let now = self.ledger.now.monotonic;
         match step {
-            Move::Starts(_) | Move::Fails(_) | Move::Forks(_) => {
+            Move::Starts(_) | Move::Fails(_) | Move::Forks(_) | Move::Delays(..) => {
                 matches!(self.ledger.fact, Fact::Asked)
             }
             Move::Stray(answer) => self.is_stray(answer),
@@ -105,6 +110,7 @@ impl World {
             Move::Quiet(Quiet::Write(finish)) => self.finish != finish,
             Move::Say(_)
             | Move::OrphanEnds
+            | Move::Ready
             | Move::Mended
             | Move::Stop(_)
             | Move::Wait(_)
@@ -126,10 +132,13 @@ impl World {
             Event::Finishing(_) => {
                 !matches!(self.ledger.fact, Fact::Finishing { .. }) || !self.ledger.is_asked()
             }
-            Event::Started(_) | Event::Forked(_) => !matches!(self.ledger.fact, Fact::Asked),
+            Event::Started(_) | Event::Forked(_) | Event::Delayed(..) => {
+                !matches!(self.ledger.fact, Fact::Asked)
+            }
             Event::Letter(_)
             | Event::Ended(..)
             | Event::Mended
+            | Event::Ready
             | Event::Stop(_)
             | Event::Drained(_)
             | Event::OrphanEnded

@@ -13,8 +13,9 @@ mod seen;
 use std::time::Duration;
 
 use contract::status::Wish;
+use service::guard::Scarcity;
 use service::life::Service;
-use service::words::{Action, End, Event, Fault, Pid, Report, Settings, Signal};
+use service::words::{Action, Cause, End, Event, Fault, Pid, Report, Settings, Signal};
 use service::{Boottime, Monotonic, Now};
 
 use super::kernel::{Family, Process};
@@ -118,6 +119,12 @@ pub(crate) struct Ledger {
     unclean: bool,
     background: Option<Background>,
     told_background: bool,
+    /// What there is too little of for its start.
+    delayed: Option<Scarcity>,
+    ready: Option<Monotonic>,
+    /// Why the last start was asked for.
+    cause: Cause,
+    never_started: bool,
     given_up: bool,
     /// The deaths that are held against it.
     deaths: Vec<Monotonic>,
@@ -153,6 +160,10 @@ impl Ledger {
             unclean: false,
             background: None,
             told_background: false,
+            delayed: None,
+            ready: None,
+            cause: Cause::First,
+            never_started: true,
             given_up: false,
             deaths: Vec::new(),
         }
@@ -225,6 +236,8 @@ impl Ledger {
             Event::Mended => self.mended(),
             Event::Stop(farewell) => self.stop(farewell),
             Event::Drained(drained) => self.drained(drained),
+            Event::Delayed(what, until) => self.delayed(what, until, &mut owed),
+            Event::Ready => self.ready = self.main().map(|_| self.now.monotonic),
             Event::Tick => {}
         }
         self.fall_due(&mut owed);

@@ -113,11 +113,10 @@ impl Ledger {
         clearing.kill_at = Some(now + GRACE);
         clearing.look_at = Some(now + clearing.pause);
         self.fact = Fact::Clearing(clearing);
-        if let Some(death) = clearing.of {
+        if let Some(death) = clearing.of.filter(|_| !self.asked) {
             owed.reports.push(Report::Stragglers { count: clearing.count, last: death.how });
-        } else {
-            self.seen.note(Sight::SweptLater);
         }
+        self.seen.note_if(clearing.of.is_none(), Sight::SweptLater);
     }
 
     fn still_there(&mut self, mut clearing: Clearing, owed: &mut Owed) {

@@ -3,7 +3,7 @@
 use contract::status::Wish;
 use service::Monotonic;
 use service::life::Service;
-use service::words::{Action, Pid, Policy, Remark, Report, Signal, View};
+use service::words::{Action, Cause, Pid, Policy, Remark, Report, Signal, View};
 
 use super::super::kernel::Process;
 use super::{Clearing, Due, Fact, Ledger, Owed, Sight, Verdict, earlier, require};
@@ -50,6 +50,11 @@ impl Ledger {
         owed.start = Due::No;
         self.seen.note_if(!self.family.is_empty(), Sight::TwoLives);
         self.seen.note_if(self.hurried && self.now.monotonic < self.window.0, Sight::Hurried);
+        self.cause = match (self.hurried, self.never_started) {
+            (true, _) => Cause::Asked,
+            (false, true) => Cause::First,
+            (false, false) => Cause::Restart,
+        };
         self.hurried = false;
         self.fact = Fact::Asked;
         Ok(())
@@ -109,6 +114,7 @@ impl Ledger {
             Report::CannotStart(_) => Sight::CannotStart,
             Report::BackingOff { .. } => Sight::BackingOff,
             Report::StartsAgain => Sight::StartsAgain,
+            Report::Delayed(_) => Sight::Delayed,
             Report::Killed(_) => Sight::Killed,
             Report::Background { .. } => Sight::ToldBackground,
             Report::Stragglers { .. } => Sight::Stragglers,
@@ -142,6 +148,9 @@ impl Ledger {
         }
         require(life.pid() == pid, "another pid than it shows")?;
         require(life.fault() == self.told, "another fault than was told")?;
+        let ready = self.main().and(self.ready);
+        require(life.ready() == ready, "ready at another time than it said")?;
+        require(life.cause() == self.cause, "a start for another reason")?;
         self.believes_remark(life.remark())?;
         self.believes(life.deadline())
     }
@@ -150,10 +159,9 @@ impl Ledger {
     fn believes(&self, deadline: Option<Monotonic>) -> Verdict {
         let honest = match (self.fact, deadline) {
             (Fact::Down, Some(at)) => {
-                let wanted = self.want == Wish::Up && !self.leaving;
-                wanted && self.now.monotonic < at && self.may_start(at)
+                self.starts_by_itself() && self.now.monotonic < at && self.may_start(at)
             }
-            (Fact::Down, None) => self.want != Wish::Up || self.leaving,
+            (Fact::Down, None) => !self.starts_by_itself(),
             (Fact::Asked, at) => at.is_none(),
             (Fact::Up { .. }, at) => {
                 let tell_at = self.background.and_then(|background| background.tell_at);
@@ -165,19 +173,27 @@ impl Ledger {
         if honest { Ok(()) } else { Err(format!("a deadline that is not honest: {deadline:?}")) }
     }
 
+    fn starts_by_itself(&self) -> bool {
+        let waits = self.want == Wish::Once && self.delayed.is_some();
+        (self.want == Wish::Up || waits) && !self.leaving
+    }
+
     fn may_start(&self, at: Monotonic) -> bool {
         let (least, most) = self.window;
         least <= at && at <= most
     }
 
     fn believes_remark(&mut self, remark: Remark) -> Verdict {
-        let pauses = matches!(self.fact, Fact::Down) && self.want == Wish::Up && !self.left;
+        let pauses = self.starts_by_itself();
         let truth = match (self.fact, self.told, remark) {
             (Fact::Up { .. }, ..) if self.background.is_some() => Remark::Background,
             (Fact::Clearing(clearing), ..) => Remark::Clearing(clearing.count),
             (Fact::Finishing { .. }, ..) => Remark::Finishing,
             (Fact::Down, ..) if self.left => remark,
             (Fact::Down, ..) if self.given_up => Remark::GivenUp,
+            (Fact::Down, ..) if let Some(what) = self.delayed.filter(|_| pauses) => {
+                Remark::Delayed(what)
+            }
             (Fact::Down, Some(fault), _) if pauses => Remark::CannotStart(fault),
             (Fact::Down, None, Remark::BackingOff { until, .. })
                 if pauses && self.backs_off() && self.may_start(until) =>
@@ -199,6 +215,7 @@ impl Ledger {
             Remark::Finishing => self.seen.note(Sight::RemarkedFinishing),
             Remark::GivenUp => self.seen.note(Sight::RemarkedGivenUp),
             Remark::CannotStart(_) => self.seen.note(Sight::RemarkedFault),
+            Remark::Delayed(_) => self.seen.note(Sight::RemarkedDelayed),
         }
         if remark == truth { Ok(()) } else { Err(format!("says {remark:?} where {truth:?} is so")) }
     }

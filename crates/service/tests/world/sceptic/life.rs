@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use contract::{Letter, status::Wish};
 use service::Monotonic;
+use service::guard::Scarcity;
 use service::words::{End, Farewell, Fault, Pid, Policy, Report, Signal};
 
 use super::{Due, Fact, Ledger, Owed, Sight, earlier};
@@ -65,12 +66,27 @@ impl Ledger {
         let born = self.now.monotonic;
         self.fact = Fact::Up { pid, born };
         self.since = self.now.boottime;
+        (self.delayed, self.ready, self.never_started) = (None, None, false);
         // What was said for good while it started has its own times.
         if self.want == Wish::Down && !self.farewell {
             self.asked = true;
             owed.terminate(pid);
             self.kill_at = self.settings.timeout_kill.map(|after| born + after);
         }
+    }
+
+    /// It is asked for again then, and nothing is held against it.
+    pub(super) fn delayed(&mut self, what: Scarcity, until: Monotonic, owed: &mut Owed) {
+        if !matches!(self.fact, Fact::Asked) {
+            return; // Nobody asked.
+        }
+        if self.delayed != Some(what) {
+            owed.reports.push(Report::Delayed(what));
+        }
+        self.delayed = Some(what);
+        self.seen.note_if(self.want == Wish::Once, Sight::DelayedOnce);
+        self.fact = Fact::Down;
+        self.window = (until, until);
     }
 
     /// It was not even `./run`: a fault is told once.
@@ -81,7 +97,7 @@ impl Ledger {
         if self.told != Some(fault) {
             owed.reports.push(Report::CannotStart(fault));
         }
-        self.told = Some(fault);
+        (self.told, self.delayed) = (Some(fault), None);
         self.fact = Fact::Down;
     }
 
@@ -101,7 +117,7 @@ impl Ledger {
             Some(more) => {
                 let grown = Duration::from_secs(1 << more.min(10));
                 let least = grown.min(pace.spacing_max).max(FLOOR);
-                self.seen.note_if(least.as_secs() == 60, Sight::LongestPause);
+                self.seen.note_if(grown > pace.spacing_max, Sight::LongestPause);
                 (born + least, born + least * 5 / 4)
             }
         };
@@ -184,8 +200,8 @@ impl Ledger {
             Wish::Down => Due::No,
             _ if self.leaving => Due::No,
             Wish::Up | Wish::Once if self.hurried => Due::Must,
-            Wish::Once => Due::No,
-            Wish::Up => match self.window {
+            Wish::Once if self.delayed.is_none() => Due::No,
+            Wish::Up | Wish::Once => match self.window {
                 (least, _) if now < least => Due::No,
                 (_, most) if now < most => Due::May,
                 _ => Due::Must,

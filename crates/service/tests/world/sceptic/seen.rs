@@ -4,6 +4,10 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sight {
     CannotStart,
+    Delayed,
+    /// What was to run once has to wait.
+    DelayedOnce,
+    RemarkedDelayed,
     StartsAgain,
     BackingOff,
     LongestPause,
@@ -47,8 +51,11 @@ pub(crate) enum Sight {
 }
 
 /// All there is to be seen.
-const ALL: [Sight; 34] = [
+const ALL: [Sight; 37] = [
     Sight::CannotStart,
+    Sight::Delayed,
+    Sight::DelayedOnce,
+    Sight::RemarkedDelayed,
     Sight::StartsAgain,
     Sight::BackingOff,
     Sight::LongestPause,
