@@ -86,7 +86,7 @@ impl Clearing {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Deaths {
     last: Option<End>,
-    /// When the first of the quick ones in a row was.
+    /// When the first of the last row of quick ones was.
     first_quick: Option<Monotonic>,
     /// When the last ones were, as many as its limit counts.
     recent: VecDeque<Monotonic>,
@@ -345,7 +345,7 @@ impl Service {
         actions: &mut Actions,
     ) {
         let asked = std::mem::take(&mut self.asked);
-        (self.ending, self.delayed) = (NOT_ENDING, None);
+        self.delayed = None;
         self.rest(since, now.monotonic, End::NotStarted(fault), asked);
         if self.told != Some(fault) {
             self.told = Some(fault);
@@ -360,10 +360,8 @@ impl Service {
         let spacing = if asked { self.pacing.forgive() } else { self.pacing.ended(ran, how) };
         let not_before = since + spacing;
         self.told_backing_off &= self.pacing.is_backing_off();
-        match self.pacing.quick_deaths() {
-            0 => self.deaths.first_quick = None,
-            1 => self.deaths.first_quick = Some(at),
-            _ => {}
+        if self.pacing.quick_deaths() == 1 {
+            self.deaths.first_quick = Some(at);
         }
         self.state = State::Down { not_before };
         not_before
