@@ -249,11 +249,11 @@ fn what_is_no_group_of_a_service_is_refused() {
     fs::write(temp.path().join("cgroup.events"), "populated 0\n").unwrap();
     let link = temp.path().join("link");
     std::os::unix::fs::symlink(group.path(), &link).unwrap();
-    // The topmost group is where no file says what happens in it.
-    let is_top = |dir: &&Path| !dir.join("cgroup.events").exists();
-    let top = group.path().ancestors().find(is_top).unwrap();
+    let own = group.path().parent().unwrap();
+    let is_group = |dir: &&Path| dir.join("cgroup.procs").exists();
+    let top = group.path().ancestors().take_while(is_group).last().unwrap();
     let procs = group.path().join("cgroup.procs");
-    for path in [temp.path(), &link, top, &procs, Path::new("/proc/self"), Path::new(".")] {
+    for path in [temp.path(), &link, own, top, &procs, Path::new("/proc/self"), Path::new(".")] {
         let refused = Group::at(path).unwrap_err();
         assert_eq!(refused.raw_os_error(), Some(libc::EINVAL), "{}", path.display());
     }
@@ -355,6 +355,9 @@ fn a_user_who_was_given_none_is_told_why() {
     }
     let _turn = turn();
     let Some(group) = OfTest::new() else { return };
+    inner(&group, Some(NOBODY), "inner_without_a_right_to_make_groups");
+    // He may make groups then, and nobody could enter them.
+    chown(group.path(), Some(NOBODY), Some(NOBODY)).unwrap();
     inner(&group, Some(NOBODY), "inner_without_a_right_to_make_groups");
 }
 
