@@ -289,6 +289,8 @@ fn version_1_limits_the_processes_of_a_group() {
     assert_eq!(bench.read("out"), "one\n");
     assert!(group.refused().unwrap() > 0);
     assert_eq!(sys::cgroup::V1Group::at(group.path()).unwrap(), group);
+    let none = sys::cgroup::V1Group::at(Path::new("/")).unwrap_err();
+    assert_eq!(none.raw_os_error(), Some(libc::EINVAL));
     group.remove().unwrap();
     let gone = sys::cgroup::V1Group::at(group.path()).unwrap_err();
     assert_eq!(gone.raw_os_error(), Some(libc::ENOENT));
@@ -344,7 +346,7 @@ fn all_of_this_holds_for_a_user_who_was_given_a_group() {
     succeeded(&output);
     let said = String::from_utf8_lossy(&output.stderr);
     let skipped = said.lines().filter(|line| line.starts_with("SKIPPED")).count();
-    assert_eq!(skipped, 3, "only what needs root and version 1: {said}");
+    assert_eq!(skipped, 4, "only what needs root and version 1: {said}");
     assert!(group.members(1).unwrap().is_empty());
 }
 
@@ -371,6 +373,34 @@ fn inner_without_a_right_to_make_groups() {
     let words = why.to_string();
     assert!(words.starts_with("unable to make control groups in /"), "{words}");
     assert!(words.ends_with(": Permission denied"), "{words}");
+}
+
+#[test]
+fn where_no_mount_shows_our_own_group_there_are_none() {
+    let _turn = turn();
+    let Some(group) = OfTest::new() else { return };
+    let mut command = Command::new("/bin/sh");
+    // A namespace of its own, and only the mounts of the one above.
+    let enter = "echo 0 >\"$1\"/cgroup.procs && shift && exec unshare --cgroup \"$@\"";
+    command.args(["-c", enter, "sh"]).arg(group.path()).env(OUTSIDE, group.path());
+    command.arg(std::env::current_exe().unwrap()).args(INNER);
+    let output = command.arg("inner_that_is_shown_nowhere").output().unwrap();
+    if String::from_utf8_lossy(&output.stderr).contains("unshare failed") {
+        return skipped(&"no namespace can be made here");
+    }
+    succeeded(&output);
+}
+
+/// A group for the test below.
+const OUTSIDE: &str = "SYS_TEST_OUTSIDE";
+
+#[test]
+#[ignore = "run by the test above, in a namespace of its own"]
+fn inner_that_is_shown_nowhere() {
+    let Err(why) = Tree::find() else { panic!("the mount point is not our group") };
+    assert!(matches!(&why, NoTree::Outside(own) if own == Path::new("/")), "{why}");
+    let refused = Group::at(Path::new(&std::env::var_os(OUTSIDE).unwrap())).unwrap_err();
+    assert_eq!(refused.raw_os_error(), Some(libc::EINVAL), "it may hold ourselves, and does");
 }
 
 #[test]
