@@ -419,6 +419,25 @@ fn room_is_made_for_controllers_and_given_back_where_it_does_not_help() {
     }
 }
 
+#[test]
+fn there_is_no_room_among_others_and_we_stay_with_them() {
+    let _turn = turn();
+    let Some(group) = OfTest::new() else { return };
+    let _ = Tree::find().unwrap().enable_all(&Controller::ALL);
+    start_escaping(&mut Bench::with_script(ESCAPE), &group);
+    inner(&group, None, "inner_among_others");
+    assert_eq!(group.members(10).unwrap().len(), 3);
+}
+
+#[test]
+#[ignore = "run by the test above, in a group with others"]
+fn inner_among_others() {
+    let (tree, name) = (Tree::find().unwrap(), own_name());
+    assert_eq!(tree.enable_all(&Controller::ALL), []);
+    assert_eq!(own_name(), name);
+    assert!(!tree.path().join("keepup.supervisor").exists());
+}
+
 /// Where /proc says we are, by the last name.
 fn own_name() -> PathBuf {
     let own = fs::read_to_string("/proc/self/cgroup").unwrap();
