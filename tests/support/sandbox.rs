@@ -353,6 +353,12 @@ impl Drop for Sandbox {
             let _ = child.kill();
             let _ = child.wait();
         }
+        // A daemon that was killed has left its control groups.
+        for dir in supervised(self.root.path(), DEPTH) {
+            if let Ok(group) = fs::read_link(dir.join("supervise/cgroup")) {
+                let _ = fs::remove_dir(group);
+            }
+        }
         if !std::thread::panicking() {
             assert!(gone, "these cannot be killed: {left:?}");
             assert!(left.is_empty(), "these were left and had to be killed: {left:?}");

@@ -107,3 +107,26 @@ pub fn list() -> io::Result<Vec<u32>> {
     let text = std::fs::read_to_string(format!("/proc/self/task/{pid}/children"))?;
     Ok(text.split_ascii_whitespace().filter_map(|word| word.parse().ok()).collect())
 }
+
+/// While it lives, children that have ended wait to be reaped, also where SIGCHLD was ignored when
+/// this process was executed; after it SIGCHLD is disposed of as then.
+#[derive(Debug)]
+pub struct Reapable(libc::sighandler_t);
+
+impl Reapable {
+    /// Begins it.
+    #[must_use]
+    pub fn begin() -> Self {
+        // SAFETY: SIG_DFL runs no code of ours.
+        Self(unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) })
+    }
+}
+
+impl Drop for Reapable {
+    fn drop(&mut self) {
+        if self.0 == libc::SIG_IGN {
+            // SAFETY: SIG_IGN runs no code of ours.
+            unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
+        }
+    }
+}

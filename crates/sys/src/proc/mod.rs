@@ -40,12 +40,20 @@ pub fn login_uid(pid: u32) -> Option<u32> {
     (uid != NO_LOGIN).then_some(uid)
 }
 
-/// Whether `pair`, a `NAME=value`, is in the environment that the process was executed with. It may
-/// have overwritten that since.
+/// The value of `name` in the environment that the process was executed with; `None` where it is
+/// not there, or not ours to see. It may have overwritten that since.
 #[must_use]
-pub fn has_in_environment(pid: u32, pair: &[u8]) -> Option<bool> {
+pub fn environment_value(pid: u32, name: &[u8]) -> Option<Vec<u8>> {
     let environ = read(pid, "environ", ENVIRON_MAX)?;
-    Some(environ.split(|byte| *byte == 0).any(|one| one == pair))
+    let mut entries = environ.split(|byte| *byte == 0);
+    entries.find_map(|entry| Some(entry.strip_prefix(name)?.strip_prefix(b"=")?.to_vec()))
+}
+
+/// Whether the process has words to show: not while it executes, and not once it has ended. It may
+/// also have wiped them.
+#[must_use]
+pub fn has_command_line(pid: u32) -> bool {
+    read(pid, "cmdline", 1).is_some_and(|line| !line.is_empty())
 }
 
 /// Which directory the process works in. A dead network file system may keep us waiting for it, so
@@ -103,17 +111,12 @@ mod tests {
         let mut child = std::process::Command::new("sleep");
         child.arg("1000").env_clear().env("KEEPUP_SERVICE", "a b");
         let mut child = child.spawn().unwrap();
-        let has = |pair: &[u8]| has_in_environment(child.id(), pair);
-        let found = [
-            has(b"KEEPUP_SERVICE=a b"),
-            has(b"KEEPUP_SERVICE=a"),
-            has(b"EEPUP_SERVICE=a b"),
-            has(b"KEEPUP_SERVICE=a b c"),
-        ];
+        let value = |name: &[u8]| environment_value(child.id(), name);
+        let found = [value(b"KEEPUP_SERVICE"), value(b"KEEPUP_SERVIC"), value(b"EEPUP_SERVICE")];
         child.kill().unwrap();
         child.wait().unwrap();
-        assert_eq!(found, [Some(true), Some(false), Some(false), Some(false)]);
-        assert_eq!(has_in_environment(child.id(), b"KEEPUP_SERVICE=a b"), None, "it is gone");
+        assert_eq!(found, [Some(b"a b".to_vec()), None, None]);
+        assert_eq!(environment_value(child.id(), b"KEEPUP_SERVICE"), None, "it is gone");
     }
 
     #[test]
@@ -129,7 +132,7 @@ mod tests {
         for nobody in [0, u32::MAX] {
             assert_eq!(super::facts(nobody), None);
             assert_eq!(login_uid(nobody), None);
-            assert_eq!(has_in_environment(nobody, b"A=b"), None);
+            assert_eq!(environment_value(nobody, b"PATH"), None);
             assert_eq!(cwd_identity(nobody), None);
             assert_eq!(children_of(nobody), None);
         }
