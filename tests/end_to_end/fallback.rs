@@ -152,3 +152,45 @@ fn svscan_needs_epoll() {
 fn svscan_needs_signalfd() {
     svscan_needs(libc::SYS_signalfd4, "svscan: fatal: unable to listen to signals: ");
 }
+
+/// A service that puts itself in the background is found, supervised once, restarted when it dies
+/// and ended with what it left, all of that without the call.
+#[track_caller]
+fn survivors_are_found_without(call: i64) {
+    for (errno, option) in ERRNOS.into_iter().flat_map(|it| [(it, "-"), (it, "--no-cgroups")]) {
+        let sandbox = sandbox();
+        let script = "echo x >>starts\nsetsid -f sh -c 'echo $$ >pid; sleep 1000000 & wait'";
+        let service = sandbox.running("a", script);
+        sandbox.link(&service, "a");
+        let args: Vec<&str> = [option, "scan"].into_iter().filter(|it| *it != "-").collect();
+        sandbox.daemon_under(&without(call, None, errno), "svscan", &args);
+        let pid = || service.read("pid").trim().parse().unwrap_or(0);
+        let is_it = || service.pid() != 0 && service.pid() == pid();
+        sandbox.wait_until("it is supervised in the background", is_it);
+        let first = pid();
+        sys::child::signal(first, sys::signals::KILL).unwrap();
+        sandbox.wait_until("it is started again", || pid() != first && is_it());
+        sandbox.stays("it is there once", || service.lines("starts").len() == 2);
+        let child = sys::proc::children_of(pid()).unwrap();
+        sandbox.svc("-d", &service);
+        sandbox.wait_until("it is down", || service.pid() == 0);
+        sandbox.wait_until("nobody is left", || !child.iter().copied().any(is_alive));
+        assert_eq!(child.len(), 1, "{errno} {option}");
+    }
+}
+
+#[test]
+fn survivors_are_found_without_pidfd_open() {
+    survivors_are_found_without(libc::SYS_pidfd_open);
+}
+
+#[test]
+fn survivors_are_found_without_pidfd_send_signal() {
+    survivors_are_found_without(libc::SYS_pidfd_send_signal);
+}
+
+#[test]
+fn survivors_are_found_without_clone3_and_close_range() {
+    survivors_are_found_without(libc::SYS_clone3);
+    survivors_are_found_without(libc::SYS_close_range);
+}

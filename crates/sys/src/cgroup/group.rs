@@ -23,8 +23,8 @@ impl Group {
     /// chooses the path chooses who is killed.
     ///
     /// # Errors
-    /// `ENOENT` where it is gone; `EINVAL` where it is none of version 2, or holds ourselves, as the
-    /// topmost one does, or where that is not to be known.
+    /// `ENOENT` where it is gone; `EINVAL` where it is none of version 2, or holds ourselves, as
+    /// the topmost one does, or where that is not to be known.
     pub fn at(path: &Path) -> io::Result<Self> {
         let is_dir = std::fs::symlink_metadata(path)?.is_dir();
         if path.is_absolute() && is_dir && tree::is_unified(path) && !contains_us(path)? {
