@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use bench::{Bench, WAYS, c_path, turn, wait_until};
 use nix::sys::wait::WaitStatus;
-use sys::cgroup::{Controller, Group, NoTree, Tree, V1Pids};
+use sys::cgroup::{Controller, Group, NoTree, Tree, V1Group, V1Pids};
 use sys::spawn::{Failed, Place, Plan, Started, Step, Way};
 
 /// The user that owns nothing.
@@ -55,6 +55,23 @@ impl Drop for OfTest {
             });
             self.remove().unwrap();
         }
+    }
+}
+
+/// As [`OfTest`], in version 1: whoever was in it has ended by then.
+struct OfV1(V1Group);
+
+impl Deref for OfV1 {
+    type Target = V1Group;
+
+    fn deref(&self) -> &V1Group {
+        &self.0
+    }
+}
+
+impl Drop for OfV1 {
+    fn drop(&mut self) {
+        let _ = self.remove();
     }
 }
 
@@ -281,7 +298,7 @@ fn version_1_limits_the_processes_of_a_group() {
         Ok(tree) => tree,
         Err(why) => return skipped(&why),
     };
-    let group = tree.group(OsStr::new(&unique())).unwrap();
+    let group = OfV1(tree.group(OsStr::new(&unique())).unwrap());
     group.limit("2").unwrap();
     assert_eq!(group.limit("many").unwrap_err().raw_os_error(), Some(libc::EINVAL));
     let mut bench = Bench::with_script("sleep 0 && echo one >out; (sleep 0; sleep 0) && exit 4");
@@ -290,11 +307,11 @@ fn version_1_limits_the_processes_of_a_group() {
     assert!(!matches!(ended, WaitStatus::Exited(_, 0 | 4)), "{ended:?}");
     assert_eq!(bench.read("out"), "one\n");
     assert!(group.refused().unwrap() > 0);
-    assert_eq!(sys::cgroup::V1Group::at(group.path()).unwrap(), group);
-    let none = sys::cgroup::V1Group::at(Path::new("/")).unwrap_err();
+    assert_eq!(V1Group::at(group.path()).unwrap(), *group);
+    let none = V1Group::at(Path::new("/")).unwrap_err();
     assert_eq!(none.raw_os_error(), Some(libc::EINVAL));
     group.remove().unwrap();
-    let gone = sys::cgroup::V1Group::at(group.path()).unwrap_err();
+    let gone = V1Group::at(group.path()).unwrap_err();
     assert_eq!(gone.raw_os_error(), Some(libc::ENOENT));
 }
 
