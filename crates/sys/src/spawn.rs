@@ -17,6 +17,8 @@
 //! It shares our memory, so it only makes system calls on what was prepared: it allocates nothing,
 //! locks nothing, formats nothing, drops nothing, and does not return.
 
+mod stack;
+
 use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -29,11 +31,8 @@ use nix::sys::signal::SigSet;
 
 use crate::entry;
 use crate::limits::Limit;
+use stack::Stack;
 
-/// Enough for the deepest call the child makes, a handful of system calls.
-const STACK_LEN: usize = 64 * 1024;
-/// What overruns the stack hits this page and ends the child, not us.
-const GUARD_LEN: usize = 4096;
 /// The exit code of a child that never became its program (daemontools).
 const EXIT_NOT_STARTED: i32 = 111;
 /// The first descriptor a program does not inherit.
@@ -487,41 +486,5 @@ impl Environment {
             *first = marker.as_ptr();
         }
         self.pointers.as_ptr()
-    }
-}
-
-/// The child's stack, with a page below it that ends who overruns it.
-#[derive(Debug)]
-struct Stack {
-    base: *mut libc::c_void,
-}
-
-impl Stack {
-    fn new() -> io::Result<Self> {
-        let protection = libc::PROT_READ | libc::PROT_WRITE;
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK;
-        let len = GUARD_LEN + STACK_LEN;
-        // SAFETY: a new mapping where the kernel likes; nothing of ours is there.
-        let base = unsafe { libc::mmap(ptr::null_mut(), len, protection, flags, -1, 0) };
-        if base == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: the first page of the mapping just made, in which nothing lies yet.
-        if unsafe { libc::mprotect(base, GUARD_LEN, libc::PROT_NONE) } != 0 {
-            return Err(io::Error::last_os_error());
-        }
-        Ok(Self { base })
-    }
-
-    /// Where it begins: it grows downwards. Aligned as every mapping's end is.
-    fn top(&self) -> *mut libc::c_void {
-        self.base.wrapping_byte_add(GUARD_LEN + STACK_LEN)
-    }
-}
-
-impl Drop for Stack {
-    fn drop(&mut self) {
-        // SAFETY: the mapping made in `new`; no child runs on it, for we do.
-        unsafe { libc::munmap(self.base, GUARD_LEN + STACK_LEN) };
     }
 }
