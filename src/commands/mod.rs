@@ -5,11 +5,16 @@ use std::process::ExitCode;
 
 use cli::{Args, Command};
 
+mod fghack;
 mod multilog;
+mod pathexec;
+mod pgrphack;
+mod readproctitle;
 mod supervise;
 mod svc;
 mod svok;
 mod svscan;
+mod svscanboot;
 mod svstat;
 mod tai64n;
 mod tai64nlocal;
@@ -32,6 +37,10 @@ pub(crate) const ALL: &[Entry] = &[
     Entry { command: &multilog::COMMAND, run: multilog::run },
     Entry { command: &tai64n::COMMAND, run: tai64n::run },
     Entry { command: &tai64nlocal::COMMAND, run: tai64nlocal::run },
+    Entry { command: &fghack::COMMAND, run: fghack::run },
+    Entry { command: &pgrphack::COMMAND, run: pgrphack::run },
+    Entry { command: &readproctitle::COMMAND, run: readproctitle::run },
+    Entry { command: &svscanboot::COMMAND, run: svscanboot::run },
 ];
 
 /// The command of that name.

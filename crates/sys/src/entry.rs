@@ -3,19 +3,44 @@
 //! Before `main`, the standard library ignores SIGPIPE and opens `/dev/null` in place of a closed
 //! descriptor 0, 1 or 2. Both would leak through every program we execute: a service whose
 //! `grep -q` ends early would see its writer fail instead of end. So what was is read before that
-//! start-up, from `.init_array`, and [`restore_sigpipe`] puts it back.
+//! start-up, from `.init_array`, and [`restore_sigpipe`] and [`close_what_was_closed`] put it back.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::ffi::{c_char, c_int};
+use std::ptr::{NonNull, null_mut};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 static SIGPIPE_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
+/// Whether descriptors 0, 1, 2 were closed.
+static WAS_CLOSED: [AtomicBool; 3] = [const { AtomicBool::new(false) }; 3];
+/// The last word of the command line; null where there is none.
+static LAST_WORD: AtomicPtr<u8> = AtomicPtr::new(null_mut());
 
 #[used]
 // SAFETY: the section holds functions to be called before main; `record` is one and needs nothing
-// that main sets up.
+// that main sets up. The C library (glibc) gives it what it gives main.
 #[unsafe(link_section = ".init_array")]
-static RECORD: extern "C" fn() = record;
+static RECORD: extern "C" fn(c_int, *mut *mut c_char, *mut *mut c_char) = record;
 
-extern "C" fn record() {
+extern "C" fn record(count: c_int, words: *mut *mut c_char, _environment: *mut *mut c_char) {
+    record_sigpipe();
+    record_closed();
+    if let Some(last) = usize::try_from(count).ok().and_then(|count| count.checked_sub(1)) {
+        // SAFETY: `words` has `count` pointers, of which this is the last.
+        let word = unsafe { words.add(last) };
+        // SAFETY: as above.
+        LAST_WORD.store(unsafe { *word }.cast(), Ordering::Relaxed);
+    }
+}
+
+fn record_closed() {
+    for (fd, closed) in (0..).zip(&WAS_CLOSED) {
+        // SAFETY: takes numbers.
+        let flags = unsafe { libc::fcntl(fd, libc::F_GETFD) };
+        closed.store(flags < 0, Ordering::Relaxed);
+    }
+}
+
+fn record_sigpipe() {
     let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
     // SAFETY: a null new action asks only; the old one is written to `action`.
     let asked = unsafe { libc::sigaction(libc::SIGPIPE, std::ptr::null(), action.as_mut_ptr()) };
@@ -41,6 +66,24 @@ pub fn restore_sigpipe() {
 /// A broken pipe is an error to be seen, not the end of us.
 pub fn ignore_sigpipe() {
     set_sigpipe(libc::SIG_IGN);
+}
+
+/// Closes those of descriptors 0, 1 and 2 that were closed when this process was executed and that
+/// hold std's `/dev/null` since: what is executed next finds them as we did. To be called once, when
+/// nothing but that is left to do.
+pub fn close_what_was_closed() {
+    for (fd, closed) in (0..).zip(&WAS_CLOSED) {
+        if closed.swap(false, Ordering::Relaxed) {
+            // SAFETY: std has opened it and uses it only to read and write, for which a closed one
+            // is to std as good as `/dev/null`; nobody owns it.
+            unsafe { libc::close(fd) };
+        }
+    }
+}
+
+/// Where the last word of our command line lies.
+pub(crate) fn last_word() -> Option<NonNull<u8>> {
+    NonNull::new(LAST_WORD.load(Ordering::Relaxed))
 }
 
 fn set_sigpipe(disposition: libc::sighandler_t) {

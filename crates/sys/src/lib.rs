@@ -10,6 +10,7 @@ pub mod dir;
 pub mod entry;
 pub mod epoll;
 pub mod fifo;
+pub mod fork_exec;
 pub mod inotify;
 pub mod limits;
 pub mod localtime;
@@ -22,6 +23,7 @@ pub mod signals;
 pub mod spawn;
 pub mod tether;
 pub mod timex;
+pub mod title;
 pub mod udp;
 pub mod wake;
 

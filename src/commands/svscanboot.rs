@@ -1,0 +1,149 @@
+//! svscanboot: what an init runs (daemontools, `svscanboot.sh`).
+//!
+//! The original is a shell that waits for a pipeline, `svscan /service 2>&1 | readproctitle`. This
+//! one becomes svscan, and readproctitle is its child: whoever started it has the pid of svscan, so
+//! that a signal meant to stop everything does.
+
+use std::ffi::{CString, OsStr};
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use cli::{Args, Command, UnableExt as _, Usage};
+use sys::fork_exec::{self, Forked, Stream};
+
+use super::pathexec;
+use super::svc;
+
+pub(crate) static COMMAND: Command = Command {
+    name: "svscanboot",
+    summary: "run svscan for an init: in a clean environment, its messages shown by ps",
+    usage: "[dir]",
+    flags: &[],
+    about: "
+Tells every supervise that runs in a service of dir (/service) to stop its service and leave, and
+then runs svscan dir, with standard output and error shown by a readproctitle. Nothing of the
+environment is kept, and PATH is
+/command:/usr/local/bin:/usr/local/sbin:/bin:/sbin:/usr/bin:/usr/sbin:/usr/X11R6/bin.
+
+It becomes svscan: signals and exit codes are svscan's. Run it as process 1 or as a service of your
+init, which stops everything in order with TERM.",
+};
+
+/// The scan directory unless one is named (daemontools).
+const SCAN: &str = "/service";
+
+/// Where services find programs (daemontools).
+const PATH: &str =
+    "/command:/usr/local/bin:/usr/local/sbin:/bin:/sbin:/usr/bin:/usr/sbin:/usr/X11R6/bin";
+
+/// So much of the messages is shown (daemontools).
+const DOTS: usize = 400;
+
+/// What failed when descriptors 0, 1 and 2 could not be replaced.
+const REDIRECT: &str = "redirect standard input and output";
+
+/// To whoever supervises already: down, and leave.
+const DOWN_AND_EXIT: &[u8] = b"dx";
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let dir = scan_dir(args)?;
+    end_supervised(Path::new(dir));
+    let null = OpenOptions::new().read(true).write(true).open("/dev/null");
+    let null = null.unable("open /dev/null")?;
+    let (reader, writer) = io::pipe().unable("create pipe")?;
+    match fork_exec::fork().unable("fork")? {
+        Forked::Child => {
+            drop(writer);
+            let dots = ".".repeat(DOTS);
+            redirect([reader.as_fd(), null.as_fd(), null.as_fd()]).unable(REDIRECT)?;
+            Ok(become_command(&["readproctitle", "service", "errors:", &dots].map(OsStr::new)))
+        }
+        Forked::Parent(_) => {
+            drop(reader);
+            redirect([null.as_fd(), writer.as_fd(), writer.as_fd()]).unable(REDIRECT)?;
+            Ok(become_command(&[OsStr::new("svscan"), dir]))
+        }
+    }
+}
+
+fn scan_dir(args: &Args) -> Result<&OsStr, Usage> {
+    match args.operands.as_slice() {
+        [] => Ok(OsStr::new(SCAN)),
+        [dir] if dir.as_bytes().starts_with(b"-") => {
+            Err(Usage::because(format!("illegal option {}", dir.display())))
+        }
+        [dir] => Ok(dir),
+        [..] => Err(Usage::default()),
+    }
+}
+
+/// `svc -dx dir/* dir/*/log`: an earlier svscan may have left them. Nobody is told what failed.
+fn end_supervised(dir: &Path) {
+    sys::entry::ignore_sigpipe();
+    for inner in ["", "log"] {
+        for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+            if !entry.file_name().as_bytes().starts_with(b".") {
+                svc::tell(&entry.path().join(inner), DOWN_AND_EXIT);
+            }
+        }
+    }
+    sys::entry::restore_sigpipe();
+}
+
+/// Puts these in the place of descriptors 0, 1 and 2.
+fn redirect(onto: [BorrowedFd<'_>; 3]) -> io::Result<()> {
+    for (stream, fd) in [Stream::Input, Stream::Output, Stream::Error].into_iter().zip(onto) {
+        fork_exec::redirect(stream, fd)?;
+    }
+    Ok(())
+}
+
+/// Becomes another command of the suite. Comes back only where that failed.
+fn become_command(words: &[&OsStr]) -> ExitCode {
+    let name = words.first().copied().unwrap_or_default();
+    let c_string = |bytes: &[u8]| CString::new(bytes).unwrap_or_default(); // a word has no NUL
+    let environment = [c_string(format!("PATH={PATH}").as_bytes())];
+    let words: Vec<CString> = words.iter().map(|word| c_string(word.as_bytes())).collect();
+    let places = match ourselves(name) {
+        Ok(path) => vec![path.into_os_string().into_encoded_bytes()],
+        Err(_) => pathexec::places(name.as_bytes(), PATH.as_bytes()), // there is no /proc yet
+    };
+    let error = pathexec::first_to_run(places, |place| {
+        fork_exec::exec_with(&c_string(place), &words, &environment)
+    });
+    pathexec::refused(COMMAND.name, name, &error)
+}
+
+/// Our own program: by the link of this name that lies beside it, for ps and pidof to show, or else
+/// by its own name.
+fn ourselves(name: &OsStr) -> io::Result<PathBuf> {
+    let program = std::env::current_exe()?;
+    let link = program.with_file_name(name);
+    let who = |path: &Path| path.metadata().map(|found| (found.dev(), found.ino()));
+    Ok(if who(&link).ok() == Some(who(&program)?) { link } else { program })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::OsString;
+
+    fn dir(words: &[&str]) -> Option<String> {
+        let operands: Vec<OsString> = words.iter().map(OsString::from).collect();
+        let args = Args { flags: Vec::new(), operands };
+        scan_dir(&args).ok().map(|dir| dir.display().to_string())
+    }
+
+    #[test]
+    fn one_directory_may_be_named_and_a_flag_is_none() {
+        assert_eq!(dir(&[]).as_deref(), Some("/service"));
+        assert_eq!(dir(&["/etc/service"]).as_deref(), Some("/etc/service"));
+        assert_eq!(dir(&["-x"]), None);
+        assert_eq!(dir(&["/a", "/b"]), None);
+    }
+}
