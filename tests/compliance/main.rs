@@ -8,11 +8,16 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod exec_rule;
+mod fghack;
 mod harness;
+mod pgrphack;
+mod readproctitle;
 mod supervise;
 mod supervise_run;
 mod svc;
 mod svok;
 mod svscan;
 mod svscan_log;
+mod svscanboot;
 mod svstat;

@@ -6,7 +6,17 @@ use std::path::Path;
 const THEIR_BIN: &str = "/usr/bin";
 
 /// The programs of a suite that tests run.
-pub(crate) const PROGRAMS: [&str; 5] = ["svscan", "supervise", "svc", "svstat", "svok"];
+pub(crate) const PROGRAMS: [&str; 9] = [
+    "fghack",
+    "pgrphack",
+    "readproctitle",
+    "supervise",
+    "svc",
+    "svok",
+    "svscan",
+    "svscanboot",
+    "svstat",
+];
 
 /// One of the two implementations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
