@@ -11,6 +11,8 @@ mod support;
 mod exec_rule;
 mod fghack;
 mod harness;
+mod mixed;
+mod mixed_states;
 mod pgrphack;
 mod readproctitle;
 mod supervise;
