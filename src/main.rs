@@ -1,6 +1,7 @@
 //! Who was called? The multicall binary of the suite: the name it was run by chooses the command.
 
 mod commands;
+mod pathexec;
 mod service_dir;
 
 use std::ffi::{OsStr, OsString};

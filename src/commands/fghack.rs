@@ -1,7 +1,7 @@
 //! fghack: stay in the foreground for a program that does not (daemontools, `fghack.c`).
 //!
-//! The program gets a pipe under many descriptors. Whoever forks and goes into the background seldom
-//! closes them all, so the pipe ends when the last of its processes does.
+//! The program gets a pipe under many descriptors. Whoever forks and goes into the background
+//! seldom closes them all, so the pipe ends when the last of its processes does.
 
 use std::ffi::OsString;
 use std::io::{ErrorKind, PipeReader, PipeWriter, Read as _};
@@ -13,7 +13,7 @@ use cli::{Args, Command, UnableExt as _, Usage};
 use sys::child::Ended;
 use sys::fork_exec::{self, Forked};
 
-use super::pathexec;
+use crate::pathexec;
 
 pub(crate) static COMMAND: Command = Command {
     name: "fghack",

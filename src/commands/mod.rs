@@ -7,7 +7,6 @@ use cli::{Args, Command};
 
 mod fghack;
 mod multilog;
-mod pathexec;
 mod pgrphack;
 mod readproctitle;
 mod supervise;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use cli::{Args, Command, Usage};
 
-use super::pathexec;
+use crate::pathexec;
 
 pub(crate) static COMMAND: Command = Command {
     name: "pgrphack",

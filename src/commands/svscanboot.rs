@@ -16,8 +16,8 @@ use std::process::ExitCode;
 use cli::{Args, Command, UnableExt as _, Usage};
 use sys::fork_exec::{self, Forked, Stream};
 
-use super::pathexec;
 use super::svc;
+use crate::pathexec;
 
 pub(crate) static COMMAND: Command = Command {
     name: "svscanboot",

@@ -1,5 +1,5 @@
-//! Two suites on one machine: a service directory goes from one supervise to the other and back, and
-//! neither minds what the other has left.
+//! Two suites on one machine: a service directory goes from one supervise to the other and back,
+//! and neither minds what the other has left.
 //!
 //! In these tests the daemon of a pair is who was there first, and its tools are who comes after.
 

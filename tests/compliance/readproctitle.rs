@@ -135,7 +135,7 @@ fn nothing_but_the_last_word_changes(sandbox: &Sandbox) {
 
 fn a_writer_does_not_wait_and_memory_does_not_grow(sandbox: &Sandbox) {
     let (daemon, mut writer) = starts(sandbox, "..........");
-    let block = [b'x'; 64 * 1024];
+    let block = vec![b'x'; 64 * 1024];
     for _ in 0..16 {
         writer.write_all(&block).unwrap();
     }

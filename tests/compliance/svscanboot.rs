@@ -111,7 +111,7 @@ impl Drop for Boot<'_> {
     }
 }
 
-/// Kills the processes whose working directory is in `root`: a failing test leaves them as they are.
+/// Kills the processes whose working directory is in `root`: a failing test leaves them there.
 fn kill_those_in(root: &Path) {
     let is_in =
         |pid: u32| fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(root));
@@ -251,7 +251,7 @@ fn it_is_svscan_and_term_stops_everything(sandbox: &Sandbox) {
     assert!(!is_alive(pid) && !is_alive(title));
 }
 
-/// In a pid namespace of its own, so that the kernel protects it from signals it has no handler for.
+/// In a pid namespace of its own: the kernel keeps signals from it that it does not ask for.
 fn as_process_one_it_stops_everything_too(sandbox: &Sandbox) {
     let namespace = "unshare --user --map-root-user --pid --fork --mount-proc --kill-child";
     if sandbox.shell(&format!("{namespace} true")).code != 0 {

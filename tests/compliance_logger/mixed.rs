@@ -1,5 +1,5 @@
-//! A log directory that goes from one multilog to the other, in every state that an outage can leave
-//! it in: what one makes of it, the other makes of it too.
+//! A log directory that goes from one multilog to the other, in every state that an outage can
+//! leave it in: what one makes of it, the other makes of it too.
 
 use std::fs;
 use std::path::Path;
@@ -256,8 +256,8 @@ fn rotations_and_processors_go_on_where_the_other_stopped() {
             suites[turn % 2].log(dir.path(), &["s4096", "n100", count, "./m"], &more);
         }
         let log = whole_log(&logs);
-        let raw: String = log.lines().map(|line| format!("{}\n", raw(line))).collect();
-        assert_eq!(raw, counted(0, written, 80));
+        let raw: Vec<&str> = log.lines().map(raw).collect();
+        assert_eq!(raw.join("\n") + "\n", counted(0, written, 80));
         let (old, state) = (old_files(&logs), read(logs.join("state")));
         assert_eq!(state.trim(), old.len().to_string());
         assert!(old.len() >= 4, "{old:?}");

@@ -205,8 +205,8 @@ impl Sandbox {
         self.start(command.args(args))
     }
 
-    /// Starts a daemon of a certain suite, whatever this sandbox is for. A test that mixes them ends
-    /// what it has started itself.
+    /// Starts a daemon of a certain suite, whatever this sandbox is for. A test that mixes them
+    /// ends what it has started itself.
     pub(crate) fn daemon_of<A: AsRef<OsStr>>(
         &self,
         suite: Suite,

@@ -69,8 +69,8 @@ pub fn ignore_sigpipe() {
 }
 
 /// Closes those of descriptors 0, 1 and 2 that were closed when this process was executed and that
-/// hold std's `/dev/null` since: what is executed next finds them as we did. To be called once, when
-/// nothing but that is left to do.
+/// hold std's `/dev/null` since: what is executed next finds them as we did. To be called once,
+/// before the first descriptor is opened that may take such a number.
 pub fn close_what_was_closed() {
     for (fd, closed) in (0..).zip(&WAS_CLOSED) {
         if closed.swap(false, Ordering::Relaxed) {

@@ -14,7 +14,7 @@ const DEFAULT_PATH: &str = "/bin:/usr/bin";
 /// Becomes the program that `words` begin with, looked for in PATH unless its name has a slash.
 /// Comes back only with an error.
 #[must_use]
-pub(super) fn exec(words: &[OsString]) -> io::Error {
+pub(crate) fn exec(words: &[OsString]) -> io::Error {
     entry::close_what_was_closed();
     let path = std::env::var_os("PATH").unwrap_or_else(|| DEFAULT_PATH.into());
     let name = words.first().map_or(&[][..], |name| name.as_bytes());
@@ -30,7 +30,7 @@ pub(super) fn exec(words: &[OsString]) -> io::Error {
 }
 
 /// Says that the program cannot be run: in the original's words, its name in the bytes it has.
-pub(super) fn refused(prog: &str, name: &OsStr, error: &io::Error) -> ExitCode {
+pub(crate) fn refused(prog: &str, name: &OsStr, error: &io::Error) -> ExitCode {
     let mut line = format!("{prog}: fatal: unable to run ").into_bytes();
     line.extend_from_slice(name.as_bytes());
     line.extend_from_slice(format!(": {}\n", cli::reason(error)).as_bytes());
@@ -39,7 +39,7 @@ pub(super) fn refused(prog: &str, name: &OsStr, error: &io::Error) -> ExitCode {
 }
 
 /// The paths a program may be at, in the order to try them. An empty element of PATH is `.`.
-pub(super) fn places(name: &[u8], path: &[u8]) -> Vec<Vec<u8>> {
+pub(crate) fn places(name: &[u8], path: &[u8]) -> Vec<Vec<u8>> {
     if name.contains(&b'/') {
         return vec![name.to_vec()];
     }
@@ -49,7 +49,7 @@ pub(super) fn places(name: &[u8], path: &[u8]) -> Vec<Vec<u8>> {
 
 /// Tries each place, and gives the error worth telling. What is not there, or may not be run, does
 /// not stop the search; but that it may not be run is remembered.
-pub(super) fn first_to_run(
+pub(crate) fn first_to_run(
     places: Vec<Vec<u8>>,
     mut run: impl FnMut(&[u8]) -> io::Error,
 ) -> io::Error {
