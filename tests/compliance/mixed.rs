@@ -6,7 +6,9 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 
-use crate::support::{Daemon, REST, Sandbox, Service, Suite, each_pair, is_alive, seconds, stamp};
+use crate::support::{
+    Daemon, REST, Sandbox, Service, Suite, each_pair, is_alive, only_ours, seconds, stamp,
+};
 
 each_pair!(
     a_directory_goes_to_the_other_supervise_and_back,
@@ -18,6 +20,8 @@ each_pair!(
     a_scan_directory_goes_to_the_other_svscan_and_back,
     an_svscan_waits_until_the_supervise_of_the_other_has_left,
 );
+
+only_ours!(a_status_new_that_may_not_be_written_is_replaced);
 
 fn before(sandbox: &Sandbox) -> Suite {
     sandbox.pair().daemon
@@ -128,7 +132,7 @@ fn one_refuses_while_the_other_holds_the_lock(sandbox: &Sandbox) {
 /// What may lie in `supervise/` when somebody else comes: a shell script makes it.
 const LEFTOVERS: [&str; 14] = [
     "echo garbage >status.new",
-    "cp status status.new; chmod 400 status.new",
+    "cp status status.new",
     "rm ok",
     "rm control",
     "rm ok control",
@@ -156,6 +160,18 @@ fn leftovers_of_any_kind_are_no_trouble(sandbox: &Sandbox) {
         assert_eq!(service.mode("supervise/status"), 0o644, "{leftover}");
         leave(sandbox, before(sandbox), second, &service);
     }
+}
+
+/// Theirs writes no status any more, unless it may do all.
+fn a_status_new_that_may_not_be_written_is_replaced(sandbox: &Sandbox) {
+    let service = sandbox.resting("s");
+    let first = supervise(sandbox, Suite::Ours, &service);
+    comes_up(sandbox, &service);
+    leave(sandbox, Suite::Ours, first, &service);
+    sandbox.shell("cd s/supervise && : >status.new && chmod 400 status.new").is(0, "", "");
+    let second = supervise(sandbox, Suite::Ours, &service);
+    comes_up(sandbox, &service);
+    leave(sandbox, Suite::Ours, second, &service);
 }
 
 fn a_control_of_another_mode_is_used_as_it_is(sandbox: &Sandbox) {
