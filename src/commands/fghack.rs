@@ -3,17 +3,16 @@
 //! The program gets a pipe under many descriptors. Whoever forks and goes into the background
 //! seldom closes them all, so the pipe ends when the last of its processes does.
 
-use std::ffi::OsString;
 use std::io::{ErrorKind, PipeReader, PipeWriter, Read as _};
 use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 
 use anyhow::anyhow;
-use cli::{Args, Command, UnableExt as _, Usage};
+use cli::{Args, Command, UnableExt as _};
 use sys::child::Ended;
-use sys::fork_exec::{self, Forked};
+use sys::fork::{self, Forked};
 
-use crate::pathexec;
+use crate::chain::Next;
 
 pub(crate) static COMMAND: Command = Command {
     name: "fghack",
@@ -36,14 +35,12 @@ const COPIES: usize = 30;
 const BLOCK: usize = 64 * 1024;
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    if args.operands.is_empty() {
-        return Err(Usage::default().into());
-    }
+    let next = Next::new(&args.operands)?;
     let (reader, writer) = std::io::pipe().unable("create pipe")?;
-    match fork_exec::fork().unable("fork")? {
+    match fork::fork().unable("fork")? {
         Forked::Child => {
             drop(reader);
-            Ok(become_child(&writer, &args.operands))
+            Ok(become_child(&writer, next))
         }
         Forked::Parent(pid) => {
             drop(writer);
@@ -54,18 +51,16 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 /// Comes back only where the program cannot be run.
-fn become_child(pipe: &PipeWriter, words: &[OsString]) -> ExitCode {
+fn become_child(pipe: &PipeWriter, next: Next<'_>) -> ExitCode {
     sys::entry::close_what_was_closed();
     // A program that gets fewer is guarded less, but runs.
-    let _ = fork_exec::bequeath(pipe);
+    let _ = fork::bequeath(pipe);
     let _copies = copies(pipe);
-    let error = pathexec::exec(words);
-    let name = words.first().map(OsString::as_os_str).unwrap_or_default();
-    pathexec::refused(COMMAND.name, name, &error)
+    next.run_or_say(COMMAND.name)
 }
 
 fn copies(pipe: &PipeWriter) -> Vec<OwnedFd> {
-    (0..COPIES).map_while(|_| fork_exec::heirloom(pipe).ok()).collect()
+    (0..COPIES).map_while(|_| fork::heirloom(pipe).ok()).collect()
 }
 
 /// Returns when nobody holds the other end. An error is as good: there is no more to be read.
@@ -82,7 +77,7 @@ fn read_to_end(mut pipe: PipeReader) {
 }
 
 fn outcome(pid: u32) -> anyhow::Result<ExitCode> {
-    match fork_exec::wait(pid) {
+    match fork::wait(pid) {
         Ok(Ended::Exited(code)) => Ok(ExitCode::from(u8::try_from(code & 0xff)?)),
         Ok(Ended::Signalled(_)) => Err(anyhow!("child crashed")),
         Err(error) => Err(anyhow!("wait failed: {}", cli::reason(&error))),

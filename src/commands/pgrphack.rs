@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use cli::{Args, Command, Usage};
+use cli::{Args, Command};
 
-use crate::pathexec;
+use crate::chain::Next;
 
 pub(crate) static COMMAND: Command = Command {
     name: "pgrphack",
@@ -19,9 +19,8 @@ Exit codes: 100 wrong usage, 111 child cannot be run, else child's.",
 };
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let name = args.operands.first().ok_or_else(Usage::default)?;
+    let next = Next::new(&args.operands)?;
     // Refused to the leader of a process group, which has what it came for.
-    let _ = sys::fork_exec::lead_session();
-    let error = pathexec::exec(&args.operands);
-    Ok(pathexec::refused(COMMAND.name, name, &error))
+    let _ = sys::fork::lead_session();
+    Ok(next.run_or_say(COMMAND.name))
 }

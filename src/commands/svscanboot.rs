@@ -4,7 +4,8 @@
 //! one becomes svscan, and readproctitle is its child: whoever started it has the pid of svscan, so
 //! that a signal meant to stop everything does.
 
-use std::ffi::{CString, OsStr};
+use std::convert::Infallible;
+use std::ffi::{CString, OsStr, OsString};
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
@@ -13,11 +14,11 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use cli::{Args, Command, UnableExt as _, Usage};
-use sys::fork_exec::{self, Forked, Stream};
+use cli::{Args, Command, Unable, UnableExt as _, Usage};
+use sys::exec::Program;
+use sys::fork::{self, Forked, Stream};
 
 use super::svc;
-use crate::pathexec;
 
 pub(crate) static COMMAND: Command = Command {
     name: "svscanboot",
@@ -56,17 +57,18 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let null = OpenOptions::new().read(true).write(true).open("/dev/null");
     let null = null.unable("open /dev/null")?;
     let (reader, writer) = io::pipe().unable("create pipe")?;
-    match fork_exec::fork().unable("fork")? {
+    match fork::fork().unable("fork")? {
         Forked::Child => {
             drop(writer);
             let dots = ".".repeat(DOTS);
+            let words = ["readproctitle", "service", "errors:", &dots].map(OsStr::new);
             redirect([reader.as_fd(), null.as_fd(), null.as_fd()]).unable(REDIRECT)?;
-            Ok(become_command(&["readproctitle", "service", "errors:", &dots].map(OsStr::new)))
+            match become_command(&words)? {}
         }
         Forked::Parent(_) => {
             drop(reader);
             redirect([null.as_fd(), writer.as_fd(), writer.as_fd()]).unable(REDIRECT)?;
-            Ok(become_command(&[OsStr::new("svscan"), dir]))
+            match become_command(&[OsStr::new("svscan"), dir])? {}
         }
     }
 }
@@ -98,40 +100,34 @@ fn end_supervised(dir: &Path) {
 /// Puts these in the place of descriptors 0, 1 and 2.
 fn redirect(onto: [BorrowedFd<'_>; 3]) -> io::Result<()> {
     for (stream, fd) in [Stream::Input, Stream::Output, Stream::Error].into_iter().zip(onto) {
-        fork_exec::redirect(stream, fd)?;
+        fork::redirect(stream, fd)?;
     }
     Ok(())
 }
 
 /// Becomes another command of the suite. Comes back only where that failed.
-fn become_command(words: &[&OsStr]) -> ExitCode {
+fn become_command(words: &[&OsStr]) -> Result<Infallible, Unable> {
     let name = words.first().copied().unwrap_or_default();
-    let c_string = |bytes: &[u8]| CString::new(bytes).unwrap_or_default(); // a word has no NUL
-    let environment = [c_string(format!("PATH={PATH}").as_bytes())];
-    let words: Vec<CString> = words.iter().map(|word| c_string(word.as_bytes())).collect();
-    let places = match ourselves(name) {
-        Ok(path) => vec![path.into_os_string().into_encoded_bytes()],
-        Err(_) => pathexec::places(name.as_bytes(), PATH.as_bytes()), // there is no /proc yet
-    };
-    let error = pathexec::first_to_run(places, |place| {
-        fork_exec::exec_with(&c_string(place), &words, &environment)
-    });
-    pathexec::refused(COMMAND.name, name, &error)
+    let environment = CString::new(format!("PATH={PATH}")).into_iter().collect();
+    let words: Vec<OsString> = words.iter().map(|&word| word.to_owned()).collect();
+    let program = Program::new(ourselves(name).as_os_str(), &words, environment);
+    let error = program.map_or_else(|error| error, |mut program| program.execute());
+    Err(error).unable(format_args!("run {}", name.display()))
 }
 
-/// Our own program: by the link of this name that lies beside it, for ps and pidof to show, or else
-/// by its own name.
-fn ourselves(name: &OsStr) -> io::Result<PathBuf> {
-    let program = std::env::current_exe()?;
+/// Our own program: by the link of this name that lies beside it, for ps to show, or else by its
+/// own name. Without /proc it is the name that we were called by.
+fn ourselves(name: &OsStr) -> PathBuf {
+    let called = || std::env::args_os().next().unwrap_or_default().into();
+    let program = std::env::current_exe().unwrap_or_else(|_| called());
     let link = program.with_file_name(name);
-    let who = |path: &Path| path.metadata().map(|found| (found.dev(), found.ino()));
-    Ok(if who(&link).ok() == Some(who(&program)?) { link } else { program })
+    let who = |path: &Path| path.metadata().map(|found| (found.dev(), found.ino())).ok();
+    if who(&link).is_some_and(|it| Some(it) == who(&program)) { link } else { program }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::ffi::OsString;
 
     fn dir(words: &[&str]) -> Option<String> {
         let operands: Vec<OsString> = words.iter().map(OsString::from).collect();

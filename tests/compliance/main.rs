@@ -8,6 +8,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod chain;
+mod envdir;
+mod envuidgid;
 mod exec_rule;
 mod fghack;
 mod harness;
@@ -15,6 +18,9 @@ mod mixed;
 mod mixed_states;
 mod pgrphack;
 mod readproctitle;
+mod setlock;
+mod setuidgid;
+mod softlimit;
 mod supervise;
 mod supervise_run;
 mod svc;

@@ -7,11 +7,16 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod fallback;
+mod finish;
 mod life;
+mod limits;
 mod process_one;
+mod readiness;
 mod scan;
 mod start;
 mod stop;
+mod survivors;
 mod trouble;
 
 use support::{Pair, Sandbox, Suite};

@@ -6,16 +6,21 @@ use std::path::Path;
 const THEIR_BIN: &str = "/usr/bin";
 
 /// The programs of a suite that tests run.
-pub(crate) const PROGRAMS: [&str; 9] = [
+pub(crate) const PROGRAMS: [&str; 14] = [
+    "svscan",
+    "supervise",
+    "svc",
+    "svstat",
+    "svok",
+    "setuidgid",
+    "envuidgid",
+    "envdir",
+    "softlimit",
+    "setlock",
     "fghack",
     "pgrphack",
     "readproctitle",
-    "supervise",
-    "svc",
-    "svok",
-    "svscan",
     "svscanboot",
-    "svstat",
 ];
 
 /// One of the two implementations.

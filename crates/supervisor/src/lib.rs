@@ -11,14 +11,23 @@
 //! Where to start reading: `Engine::run` in `engine` is the main loop; `Engine::feed` in `obey` is
 //! where a machine's wishes become system calls. [`svscan`] and [`supervise`] are the two ways in.
 
+mod confine;
 mod engine;
 mod explain;
 mod farewell;
 mod files;
+mod groups;
 mod launch;
+mod limits;
+mod marker;
 mod obey;
 mod pair;
+mod readiness;
+mod repeats;
 mod scanner;
+mod settings;
+mod shortage;
+mod survivors;
 mod task;
 mod voice;
 
@@ -40,6 +49,8 @@ pub const STOP_GRACE: Duration = Duration::from_secs(90);
 pub struct Options {
     /// How long a service may take to end before it is killed when everything is stopped.
     pub grace: Duration,
+    /// Whether each service has a control group, where that is possible.
+    pub cgroups: bool,
 }
 
 /// Keeps every service of the scan directory `dir` running, until it is told to stop.
@@ -62,6 +73,7 @@ pub fn svscan(dir: &Path, options: Options) -> Result<(), Unable> {
 pub fn supervise(dir: &Path, options: Options) -> Result<(), Unable> {
     std::env::set_current_dir(dir).unable(format_args!("chdir to {}", dir.display()))?;
     let mut engine = Engine::new(Voice::new("supervise"), options)?;
+    engine.become_reaper();
     engine.supervise_alone(&dir.display().to_string())?;
     engine.run()
 }

@@ -3,14 +3,15 @@
 //! Before `main`, the standard library ignores SIGPIPE and opens `/dev/null` in place of a closed
 //! descriptor 0, 1 or 2. Both would leak through every program we execute: a service whose
 //! `grep -q` ends early would see its writer fail instead of end. So what was is read before that
-//! start-up, from `.init_array`, and [`restore_sigpipe`] and [`close_what_was_closed`] put it back.
+//! start-up, from `.init_array`; [`restore_sigpipe`], [`leave_closed`] and
+//! [`close_what_was_closed`] put it back.
 
 use std::ffi::{c_char, c_int};
 use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 static SIGPIPE_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
-/// Whether descriptors 0, 1, 2 were closed.
+/// Which of the descriptors 0, 1 and 2 were closed.
 static WAS_CLOSED: [AtomicBool; 3] = [const { AtomicBool::new(false) }; 3];
 /// The last word of the command line; null where there is none.
 static LAST_WORD: AtomicPtr<u8> = AtomicPtr::new(null_mut());
@@ -33,10 +34,9 @@ extern "C" fn record(count: c_int, words: *mut *mut c_char, _environment: *mut *
 }
 
 fn record_closed() {
-    for (fd, closed) in (0..).zip(&WAS_CLOSED) {
-        // SAFETY: takes numbers.
-        let flags = unsafe { libc::fcntl(fd, libc::F_GETFD) };
-        closed.store(flags < 0, Ordering::Relaxed);
+    for (fd, was_closed) in (0..).zip(&WAS_CLOSED) {
+        // SAFETY: asks only, and touches no memory of ours.
+        was_closed.store(unsafe { libc::fcntl(fd, libc::F_GETFD) } < 0, Ordering::Relaxed);
     }
 }
 
@@ -48,6 +48,17 @@ fn record_sigpipe() {
         // SAFETY: the call above has filled it in; all zeroes are a valid value as well.
         let action = unsafe { action.assume_init() };
         SIGPIPE_WAS_IGNORED.store(action.sa_sigaction == libc::SIG_IGN, Ordering::Relaxed);
+    }
+}
+
+/// Closes those of the descriptors 0, 1 and 2 that were closed when this process was executed, as
+/// soon as it executes the next program.
+pub fn leave_closed() {
+    for (fd, was_closed) in (0..).zip(&WAS_CLOSED) {
+        if was_closed.load(Ordering::Relaxed) {
+            // SAFETY: a flag of the `/dev/null` that start-up has opened there.
+            unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
+        }
     }
 }
 
@@ -69,8 +80,8 @@ pub fn ignore_sigpipe() {
 }
 
 /// Closes those of descriptors 0, 1 and 2 that were closed when this process was executed and that
-/// hold std's `/dev/null` since: what is executed next finds them as we did. To be called once,
-/// before the first descriptor is opened that may take such a number.
+/// hold std's `/dev/null` since, now: what is opened next may take such a number. A second call
+/// does nothing.
 pub fn close_what_was_closed() {
     for (fd, closed) in (0..).zip(&WAS_CLOSED) {
         if closed.swap(false, Ordering::Relaxed) {
@@ -78,6 +89,13 @@ pub fn close_what_was_closed() {
             // is to std as good as `/dev/null`; nobody owns it.
             unsafe { libc::close(fd) };
         }
+    }
+}
+
+/// Descriptor `fd` is to be inherited, whatever it was.
+pub(crate) fn forget_closed(fd: usize) {
+    if let Some(was_closed) = WAS_CLOSED.get(fd) {
+        was_closed.store(false, Ordering::Relaxed);
     }
 }
 

@@ -5,11 +5,11 @@ mod bench;
 
 use std::fs;
 
-use bench::{Bench, DEADLINE, WAYS, c_path, identity, turn};
+use bench::{Bench, DEADLINE, MARKER, WAYS, c_path, identity, turn};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::wait::WaitStatus;
 use nix::unistd::{getpgrp, getsid};
-use sys::limits::{self, OpenFiles};
+use sys::limits::{self, Limit};
 use sys::spawn::{Failed, Place, Spawner, Step};
 
 fn failed(at: Place, errno: i32) -> Result<WaitStatus, Failed> {
@@ -105,11 +105,10 @@ fn limits_of_open_files_are_the_programs_own() {
     let ours = limits::open_files().unwrap();
     for way in WAYS {
         let mut bench = Bench::with_script("ulimit -Sn >out; ulimit -Hn >>out");
-        bench.succeeds(way, &[Step::OpenFiles(OpenFiles { soft: 77, hard: 99 })]);
+        bench.succeeds(way, &[Step::Limit(Limit::OpenFiles, 77, 99)]);
         assert_eq!(bench.read("out"), "77\n99\n", "{way:?}");
         assert_eq!(limits::open_files().unwrap(), ours);
-        let odd = OpenFiles { soft: 99, hard: 77 };
-        let ended = bench.run(way, &[Step::OpenFiles(odd)]);
+        let ended = bench.run(way, &[Step::Limit(Limit::OpenFiles, 99, 77)]);
         assert_eq!(ended, failed(Place::Setup, libc::EINVAL), "{way:?}");
     }
 }
@@ -150,7 +149,7 @@ fn bit(signal: Signal) -> u64 {
 }
 
 #[test]
-fn the_environment_is_ours_to_the_byte() {
+fn the_environment_is_ours_to_the_byte_and_the_marker() {
     let _turn = turn();
     for way in WAYS {
         let mut bench = Bench::with_script("tr '\\0' '\\n' </proc/$$/environ | sort >out");
@@ -158,6 +157,7 @@ fn the_environment_is_ours_to_the_byte() {
         let ours = fs::read("/proc/self/environ").unwrap();
         let mut ours: Vec<&[u8]> = ours.split(|byte| *byte == 0 || *byte == b'\n').collect();
         ours.retain(|line| !line.is_empty());
+        ours.push(MARKER.to_bytes());
         let out = fs::read(bench.path("out")).unwrap();
         let mut out: Vec<&[u8]> = out.split(|byte| *byte == b'\n').collect();
         out.retain(|line| !line.is_empty());

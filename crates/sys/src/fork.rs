@@ -1,7 +1,7 @@
-//! Fork, wait, and become another program: the plain way, for the short tools that run one program
-//! and have a single thread. svscan starts its services by [`crate::spawn`].
+//! Fork and wait, the plain way, and what a child does to its descriptors before it becomes another
+//! program by [`crate::exec`]: for the short tools that run one and have a single thread. svscan
+//! starts its services by [`crate::spawn`].
 
-use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -9,6 +9,7 @@ use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::unistd::{dup, dup2_stderr, dup2_stdin, dup2_stdout, setsid};
 
 use crate::child::Ended;
+use crate::entry;
 
 /// Who one is after [`fork`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,23 +51,6 @@ pub fn wait(pid: u32) -> io::Result<Ended> {
     let exited = libc::WIFEXITED(status);
     let (code, signal) = (libc::WEXITSTATUS(status), libc::WTERMSIG(status));
     Ok(if exited { Ended::Exited(code) } else { Ended::Signalled(signal) })
-}
-
-/// Becomes the program at `path`, with our environment just as we were given it. Comes back only
-/// with an error; a file that is no program is not given to a shell (`ENOEXEC`).
-#[must_use]
-pub fn exec(path: &CStr, words: &[CString]) -> io::Error {
-    match nix::unistd::execv(path, words) {
-        Err(errno) => errno.into(),
-    }
-}
-
-/// As [`exec`], with this environment of `NAME=value` and no other.
-#[must_use]
-pub fn exec_with(path: &CStr, words: &[CString], environment: &[CString]) -> io::Error {
-    match nix::unistd::execve(path, words, environment) {
-        Err(errno) => errno.into(),
-    }
 }
 
 /// Leads a session and a process group of its own.
@@ -111,6 +95,7 @@ pub enum Stream {
 /// # Errors
 /// dup2(2).
 pub fn redirect(stream: Stream, fd: impl AsFd) -> io::Result<()> {
+    entry::forget_closed(stream as usize);
     match stream {
         Stream::Input => dup2_stdin(fd)?,
         Stream::Output => dup2_stdout(fd)?,
