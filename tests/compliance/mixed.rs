@@ -86,15 +86,15 @@ fn a_directory_goes_to_the_other_supervise_and_back(sandbox: &Sandbox) {
     }
 }
 
-/// What ours keeps beside the files of the contract, where there are control groups.
-const OURS_ALONE: &str = "cgroup";
+/// What ours keeps beside the files of the contract.
+const OURS_ALONE: [&str; 2] = ["cgroup", "remarks"];
 
 /// Name, kind, mode and size of each file of `supervise/`.
 fn listing(service: &Service) -> Vec<String> {
     let mut lines: Vec<String> = fs::read_dir(service.path("supervise"))
         .unwrap()
         .map(Result::unwrap)
-        .filter(|entry| entry.file_name() != OURS_ALONE)
+        .filter(|entry| !OURS_ALONE.iter().any(|name| entry.file_name() == *name))
         .map(|entry| {
             let (name, found) = (entry.file_name(), entry.metadata().unwrap());
             let kind = if found.file_type().is_fifo() { 'p' } else { '-' };

@@ -8,8 +8,8 @@ use crate::groups::{Groups, Hit, Membership};
 use crate::task::{Task, TaskId};
 
 impl Engine {
-    /// Gives a service its control groups, where there are any, and sets its limits. Without one its
-    /// processes are known less well; it is started all the same.
+    /// Gives a service its control groups, where there are any, and sets its limits. Without one
+    /// its processes are known less well; it is started all the same.
     pub(crate) fn confine(&mut self, id: TaskId) {
         let Some(task) = self.tasks.get_mut(&id) else { return };
         let outcome = match &mut self.groups {

@@ -28,6 +28,7 @@ use crate::Options;
 use crate::farewell::Farewell;
 use crate::groups::Groups;
 use crate::launch;
+use crate::limits::Machine;
 use crate::pair::Pair;
 use crate::scanner::Scanner;
 use crate::settings::Settings;
@@ -148,7 +149,7 @@ impl Engine {
             scanner: None,
             farewell: Farewell::default(),
             groups: if options.cgroups { Groups::find() } else { None },
-            defaults: Settings::built_in(sys::scarcity::pids().map(|(_, total)| total)),
+            defaults: Settings::built_in(Machine::look(open_files.soft)),
             orphans: Orphans::default(),
             shortage: Shortage::new(now().monotonic),
             own: Own::look(),
