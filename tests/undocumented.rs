@@ -18,12 +18,12 @@ fn is_proven(file: &str, test: &str) -> bool {
         None => format!("tests/compliance/{file}.rs"),
     };
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-    let text = fs::read_to_string(path).unwrap_or_default();
+    let source = fs::read_to_string(path).unwrap_or_default();
     let is_listed = |list: &str| {
-        let lists = text.split(list).skip(1).map(|rest| rest.split([')', '}']).next());
+        let lists = source.split(list).skip(1).map(|rest| rest.split([')', '}']).next());
         lists.flatten().any(|names| names.split([',', '\n']).any(|name| name.trim() == test))
     };
-    let compares = text.contains(&format!("#[test]\nfn {test}("));
+    let compares = source.contains(&format!("#[test]\nfn {test}("));
     ["each_suite!(", "each_pair!(", "on_both! {"].into_iter().any(is_listed) || compares
 }
 
