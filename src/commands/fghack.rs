@@ -16,7 +16,7 @@ use crate::chain::Next;
 
 pub(crate) static COMMAND: Command = Command {
     name: "fghack",
-    summary: "stay in the foreground for a program that puts itself into the background",
+    summary: "stay in the foreground for a program that does not",
     usage: "child",
     flags: &[],
     about: "

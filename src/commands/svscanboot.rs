@@ -22,7 +22,7 @@ use super::svc;
 
 pub(crate) static COMMAND: Command = Command {
     name: "svscanboot",
-    summary: "run svscan for an init: in a clean environment, its messages shown by ps",
+    summary: "run svscan for an init, its messages where ps shows them",
     usage: "[dir]",
     flags: &[],
     about: "

@@ -41,6 +41,8 @@ const OF_EACH: [(&str, Limit); 7] = [
 pub(crate) struct Limits {
     /// Processes and threads.
     pub(crate) processes: u64,
+    /// Whether a file says so.
+    pub(crate) asks_for_processes: bool,
     /// Bytes of memory.
     pub(crate) memory: u64,
     /// Microseconds on the processors in each [`CPU_PERIOD`].
@@ -73,7 +75,14 @@ pub(crate) const UNLIMITED: u64 = u64::MAX;
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { processes: UNLIMITED, memory: UNLIMITED, cpu: UNLIMITED, of_each: Vec::new() }
+        let (processes, asks_for_processes) = (UNLIMITED, false);
+        Self {
+            processes,
+            asks_for_processes,
+            memory: UNLIMITED,
+            cpu: UNLIMITED,
+            of_each: Vec::new(),
+        }
     }
 }
 
@@ -104,7 +113,9 @@ impl Limits {
             }
             limit
         };
-        limits.processes = take("processes", number).unwrap_or(limits.processes);
+        if let Some(processes) = take("processes", number) {
+            (limits.processes, limits.asks_for_processes) = (processes, true);
+        }
         limits.memory = take("memory", number).unwrap_or(limits.memory);
         limits.cpu = take("cpu", cpu).unwrap_or(limits.cpu);
         for (file, which) in OF_EACH {
@@ -115,13 +126,10 @@ impl Limits {
         }
         limits
     }
-}
 
-impl Limits {
-    /// Whether what a control group limits is not as in `other`.
-    pub(crate) fn of_group_differ(&self, other: &Self) -> bool {
-        let of_group = |it: &Self| (it.processes, it.memory, it.cpu);
-        of_group(self) != of_group(other)
+    /// Whether files ask for what needs control groups.
+    pub(crate) fn ask_for_groups(&self) -> bool {
+        self.asks_for_processes || self.memory != UNLIMITED || self.cpu != UNLIMITED
     }
 }
 

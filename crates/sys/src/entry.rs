@@ -79,6 +79,13 @@ pub fn ignore_sigpipe() {
     set_sigpipe(libc::SIG_IGN);
 }
 
+/// A file that may not grow any more (`RLIMIT_FSIZE`) is an error to be seen, not the end of us.
+/// What we execute inherits it.
+pub fn ignore_sigxfsz() {
+    // SAFETY: SIG_IGN runs no code of ours.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+}
+
 /// Closes those of descriptors 0, 1 and 2 that were closed when this process was executed and that
 /// hold std's `/dev/null` since, now: what is opened next may take such a number. A second call
 /// does nothing.
