@@ -41,6 +41,10 @@ complete -c keepup -n '__fish_is_nth_token 1' -x -a envuidgid -d 'run a program 
 complete -c keepup -n '__fish_is_nth_token 1' -x -a envdir -d 'run a program with variables from the files of a directory'
 complete -c keepup -n '__fish_is_nth_token 1' -x -a softlimit -d 'run a program with lower soft limits'
 complete -c keepup -n '__fish_is_nth_token 1' -x -a setlock -d 'run a program with a file locked'
+complete -c keepup -n '__fish_is_nth_token 1' -x -a fghack -d 'stay in the foreground for a program that does not'
+complete -c keepup -n '__fish_is_nth_token 1' -x -a pgrphack -d 'run a program in a session and process group of its own'
+complete -c keepup -n '__fish_is_nth_token 1' -x -a readproctitle -d 'show the end of standard input in the list of processes'
+complete -c keepup -n '__fish_is_nth_token 1' -x -a svscanboot -d 'run svscan for an init, its messages where ps shows them'
 complete -c keepup -n '__fish_is_nth_token 1' -l list -d 'print the names of the commands'
 complete -c keepup -n '__fish_is_nth_token 1' -l help -d 'print a summary and exit'
 complete -c keepup -n '__fish_is_nth_token 1' -l version -d 'print the version and exit'
@@ -264,6 +268,44 @@ complete -c setlock -n '__keepup_operand setlock 1 -t --timeout' -F
 complete -c keepup -n '__keepup_operand setlock 1 -t --timeout' -F
 complete -c setlock -n '__keepup_operand setlock 2+ -t --timeout' -x -a '(__fish_complete_subcommand)'
 complete -c keepup -n '__keepup_operand setlock 2+ -t --timeout' -x -a '(__fish_complete_subcommand)'
+
+complete -c fghack -n '__keepup_runs fghack' -f
+complete -c keepup -n '__keepup_runs fghack' -f
+complete -c fghack -n '__keepup_runs fghack' -l help -d 'print a summary and exit'
+complete -c keepup -n '__keepup_runs fghack' -l help -d 'print a summary and exit'
+complete -c fghack -n '__keepup_runs fghack' -l version -d 'print the version and exit'
+complete -c keepup -n '__keepup_runs fghack' -l version -d 'print the version and exit'
+complete -c fghack -n '__keepup_operand fghack 1+' -x -a '(__fish_complete_subcommand)'
+complete -c keepup -n '__keepup_operand fghack 1+' -x -a '(__fish_complete_subcommand)'
+
+complete -c pgrphack -n '__keepup_runs pgrphack' -f
+complete -c keepup -n '__keepup_runs pgrphack' -f
+complete -c pgrphack -n '__keepup_runs pgrphack' -l help -d 'print a summary and exit'
+complete -c keepup -n '__keepup_runs pgrphack' -l help -d 'print a summary and exit'
+complete -c pgrphack -n '__keepup_runs pgrphack' -l version -d 'print the version and exit'
+complete -c keepup -n '__keepup_runs pgrphack' -l version -d 'print the version and exit'
+complete -c pgrphack -n '__keepup_operand pgrphack 1+' -x -a '(__fish_complete_subcommand)'
+complete -c keepup -n '__keepup_operand pgrphack 1+' -x -a '(__fish_complete_subcommand)'
+
+complete -c readproctitle -n '__keepup_runs readproctitle' -f
+complete -c keepup -n '__keepup_runs readproctitle' -f
+complete -c readproctitle -n '__keepup_runs readproctitle' -l help -d 'print a summary and exit'
+complete -c keepup -n '__keepup_runs readproctitle' -l help -d 'print a summary and exit'
+complete -c readproctitle -n '__keepup_runs readproctitle' -l version -d 'print the version and exit'
+complete -c keepup -n '__keepup_runs readproctitle' -l version -d 'print the version and exit'
+complete -c readproctitle -n '__keepup_operand readproctitle 1+' -x
+complete -c keepup -n '__keepup_operand readproctitle 1+' -x
+complete -c readproctitle -n '__keepup_operand readproctitle 2' -x
+complete -c keepup -n '__keepup_operand readproctitle 2' -x
+
+complete -c svscanboot -n '__keepup_runs svscanboot' -f
+complete -c keepup -n '__keepup_runs svscanboot' -f
+complete -c svscanboot -n '__keepup_runs svscanboot' -l help -d 'print a summary and exit'
+complete -c keepup -n '__keepup_runs svscanboot' -l help -d 'print a summary and exit'
+complete -c svscanboot -n '__keepup_runs svscanboot' -l version -d 'print the version and exit'
+complete -c keepup -n '__keepup_runs svscanboot' -l version -d 'print the version and exit'
+complete -c svscanboot -n '__keepup_operand svscanboot 1' -x -a '(__fish_complete_directories)'
+complete -c keepup -n '__keepup_operand svscanboot 1' -x -a '(__fish_complete_directories)'
 
 complete -c ntpd -n '__keepup_runs ntpd' -f
 complete -c ntpd -n '__keepup_runs ntpd' -s g -l panicgate -d 'set the first offset whatever its size'

@@ -12,6 +12,7 @@ pub mod entry;
 pub mod epoll;
 pub mod exec;
 pub mod fifo;
+pub mod fork;
 pub mod ids;
 pub mod inotify;
 pub mod limits;
@@ -31,6 +32,7 @@ mod small_file;
 pub mod spawn;
 pub mod tether;
 pub mod timex;
+pub mod title;
 pub mod udp;
 pub mod wake;
 
