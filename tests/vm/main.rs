@@ -100,7 +100,10 @@ fn process_one_told_to_end_stops_services_then_loggers_then_orphans() {
         "logger: ends after: last words",
         "orphan: told to end",
     ];
-    Story::of("process_one").with(&[AS_PROCESS_ONE, ("SIGNAL", "TERM")]).ends(true, in_order).tell();
+    Story::of("process_one")
+        .with(&[AS_PROCESS_ONE, ("SIGNAL", "TERM")])
+        .ends(true, in_order)
+        .tell();
 }
 
 #[test]
@@ -146,28 +149,31 @@ fn services_outlive_a_lack_of_memory() {
 const YEARS: &str = "946080000";
 const FOUR_HOURS: &str = "14400";
 
-fn tell_ntpd(wrong: &str, flag: &str) {
+fn ntpd(wrong: &str, flag: &str) -> Story {
+    Story::of("ntpd").with(&[("WRONG", wrong), ("FLAG", flag)])
+}
+
+fn tell_over_the_network(story: Story) {
     let reference = Reference::start();
-    let settings = [("WRONG", wrong), ("FLAG", flag), ("PORT", &reference.port)];
-    Story::of("ntpd").with(&settings).networked().tell();
+    story.with(&[("PORT", &reference.port)]).networked().tell();
 }
 
 #[test]
 fn ntpd_with_g_sets_a_clock_that_is_hours_ahead() {
-    tell_ntpd(FOUR_HOURS, "-g");
+    ntpd(FOUR_HOURS, "-g").tell();
 }
 
 #[test]
 fn ntpd_with_g_sets_a_clock_that_is_decades_behind() {
-    tell_ntpd(&format!("-{YEARS}"), "-g");
+    tell_over_the_network(ntpd(&format!("-{YEARS}"), "-g"));
 }
 
 #[test]
 fn ntpd_without_g_names_the_cure_for_a_clock_that_is_hours_behind() {
-    tell_ntpd(&format!("-{FOUR_HOURS}"), "");
+    tell_over_the_network(ntpd(&format!("-{FOUR_HOURS}"), ""));
 }
 
 #[test]
 fn ntpd_without_g_names_the_cure_for_a_clock_that_is_decades_ahead() {
-    tell_ntpd(YEARS, "");
+    ntpd(YEARS, "").tell();
 }

@@ -46,15 +46,17 @@ mkfifo /run/never
 exec 19<>/run/never
 pause() { read -r -t 1 nothing <&19; }
 
-# soon SENTENCE COMMAND...: the command must be true within a minute.
+# soon SENTENCE COMMAND...: the command must be true within a minute. Nothing is waited for as long
+# when something has failed already: it may well have been the cause.
 soon() {
 	sentence=$1
 	shift
 	soon_left=60
+	[ -z "$failed" ] || soon_left=5
 	until "$@"; do
 		soon_left=$((soon_left - 1))
-		if [ "$soon_left" = 0 ]; then
-			fail "$sentence, within a minute ($*)"
+		if [ "$soon_left" -le 0 ]; then
+			fail "$sentence, in time ($*)"
 			return
 		fi
 		pause

@@ -36,16 +36,18 @@ soon "a service runs there" [ -s /run/starts ]
 fill
 check "the disk is full" [ "$(df /tmp/small | awk 'END { print $4 }')" = 0 ]
 touch /run/full
-soon "the logger says so" says /run/svscan.said "multilog: warning: unable to write to /tmp/small/logs/current"
+refused="multilog: warning: unable to write to /tmp/small/logs/current"
+soon "the logger says so" says /run/svscan.said "$refused"
 for second in 1 2 3 4 5 6 7 8 9 10; do pause; done
-check "it says so once" [ "$(grep -c "multilog.*unable to write" /run/svscan.said)" = 1 ]
+check "it says so once" [ "$(grep -c "$refused" /run/svscan.said)" = 1 ]
 state() { case $(svstat "/service/$1") in *"$2"*) ;; *) return 1 ;; esac; }
 check "the service that logs is up" state chatty ": up (pid"
 check "and waits" not says /run/all-said all
 
 svc -d /service/on_disk
 soon "a service on the full disk is stopped" not sleepers 100001
-check "svscan says that its status is not right" says /run/svscan.said "on_disk/supervise/status.new"
+unwritten="on_disk/supervise/status.new"
+check "svscan says that its status is not right" says /run/svscan.said $unwritten
 
 rm /tmp/small/filler
 soon "all lines are taken when there is room again" [ -e /run/all-said ]
