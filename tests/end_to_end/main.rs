@@ -7,11 +7,13 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod fallback;
 mod life;
 mod process_one;
 mod scan;
 mod start;
 mod stop;
+mod survivors;
 mod trouble;
 
 use support::{Pair, Sandbox, Suite};

@@ -12,8 +12,9 @@ use cli::{Unable, UnableExt as _};
 use contract::Letter;
 use reactor::Reactor;
 use service::scan::EntryId;
-use service::words::{End, Event};
+use service::words::{End, Event, Remark};
 use service::{Boottime, Monotonic, Now, Pid};
+use sys::cgroup::Tree;
 use sys::child::{self, Ended};
 use sys::clock_steps::ClockSteps;
 use sys::inotify::{Change, Watch, Watcher};
@@ -27,6 +28,8 @@ use crate::farewell::Farewell;
 use crate::launch;
 use crate::pair::Pair;
 use crate::scanner::Scanner;
+use crate::shortage::Shortage;
+use crate::survivors::{Orphans, Own};
 use crate::task::{Part, Task, TaskId, Wanted};
 use crate::voice::Voice;
 
@@ -90,6 +93,12 @@ pub(crate) struct Engine {
     pub(crate) pairs: HashMap<EntryId, Pair>,
     pub(crate) scanner: Option<Scanner>,
     pub(crate) farewell: Farewell,
+    /// Where services have their control groups, if they have any.
+    pub(crate) groups: Option<Tree>,
+    pub(crate) orphans: Orphans,
+    pub(crate) shortage: Shortage,
+    /// Our own terminal and login: people have others.
+    pub(crate) own: Own,
     /// More children may have ended than a turn reaps.
     more_to_reap: bool,
     next_task: u32,
@@ -121,6 +130,10 @@ impl Engine {
             pairs: HashMap::new(),
             scanner: None,
             farewell: Farewell::default(),
+            groups: if options.cgroups { Tree::find().ok() } else { None },
+            orphans: Orphans::default(),
+            shortage: Shortage::new(now().monotonic),
+            own: Own::look(),
             more_to_reap: false,
             next_task: 0,
         })
@@ -213,19 +226,32 @@ impl Engine {
     }
 
     fn reap(&mut self) {
+        self.more_to_reap = true;
         for _ in 0..REAPS_PER_TURN {
             let Ok(Some((pid, how))) = child::reap() else {
                 self.more_to_reap = false;
-                return;
+                break;
             };
             self.take_end(pid, how);
         }
-        self.more_to_reap = true;
+        self.tell_of_orphans();
+    }
+
+    /// Orphans have ended: whoever waits for the last of his counts again.
+    fn tell_of_orphans(&mut self) {
+        if !self.orphans.take_ended() {
+            return;
+        }
+        let clearing = |task: &Task| matches!(task.service.remark(), Remark::Clearing(_));
+        let waiting = self.tasks.iter().filter(|(_, task)| clearing(task)).map(|(id, _)| *id);
+        for id in waiting.collect::<Vec<_>>() {
+            self.feed(id, Event::OrphanEnded);
+        }
     }
 
     /// A child was reaped. One that is nobody's is an orphan that came to us.
     fn take_end(&mut self, pid: u32, how: Ended) {
-        let Some(id) = self.pids.remove(&pid) else { return };
+        let Some(id) = self.pids.remove(&pid) else { return self.orphans.forget(pid) };
         let Some(task) = self.tasks.get_mut(&id) else { return };
         let how = match (task.verdict.take().and_then(spawn::Verdict::read), how) {
             (Some(failed), _) => End::NotStarted(launch::fault(failed)),

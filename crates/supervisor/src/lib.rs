@@ -15,10 +15,16 @@ mod engine;
 mod explain;
 mod farewell;
 mod files;
+mod groups;
 mod launch;
+mod marker;
 mod obey;
 mod pair;
+mod repeats;
 mod scanner;
+mod settings;
+mod shortage;
+mod survivors;
 mod task;
 mod voice;
 
@@ -40,6 +46,8 @@ pub const STOP_GRACE: Duration = Duration::from_secs(90);
 pub struct Options {
     /// How long a service may take to end before it is killed when everything is stopped.
     pub grace: Duration,
+    /// Whether each service has a control group, where that is possible.
+    pub cgroups: bool,
 }
 
 /// Keeps every service of the scan directory `dir` running, until it is told to stop.
@@ -62,6 +70,7 @@ pub fn svscan(dir: &Path, options: Options) -> Result<(), Unable> {
 pub fn supervise(dir: &Path, options: Options) -> Result<(), Unable> {
     std::env::set_current_dir(dir).unable(format_args!("chdir to {}", dir.display()))?;
     let mut engine = Engine::new(Voice::new("supervise"), options)?;
+    engine.become_reaper();
     engine.supervise_alone(&dir.display().to_string())?;
     engine.run()
 }
