@@ -1,4 +1,5 @@
-//! The format of an initramfs: cpio's `newc`, as the kernel's `Documentation/driver-api/early-userspace/buffer-format.rst` tells it.
+//! The format of an initramfs: cpio's `newc`, as the kernel tells it in
+//! `Documentation/driver-api/early-userspace/buffer-format.rst`.
 
 const DIRECTORY: u32 = 0o040_755;
 const PROGRAM: u32 = 0o100_755;

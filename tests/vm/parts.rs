@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{LazyLock, Once};
+use std::sync::{Once, OnceLock};
 
 use crate::archive::Archive;
 
@@ -46,9 +46,7 @@ impl Parts {
         let required = std::env::var_os("KEEPUP_REQUIRE_VM").is_some_and(|value| value == "1");
         if let Err(why) = &found {
             assert!(!required, "a virtual machine must be had and is not: {why}");
-            static SAID: Once = Once::new();
-            // Past the harness, which keeps what passing tests print.
-            SAID.call_once(|| drop(writeln!(std::io::stderr(), "SKIPPED: {why}")));
+            skipped(why);
         }
         found.ok()
     }
@@ -80,11 +78,8 @@ impl Parts {
 
     /// The initramfs: all programs and all stories. Made once.
     pub(crate) fn image(&self) -> &'static [u8] {
-        static IMAGE: LazyLock<Vec<u8>> = LazyLock::new(|| {
-            let parts = Parts::look().unwrap();
-            parts.make_image()
-        });
-        &IMAGE
+        static IMAGE: OnceLock<Vec<u8>> = OnceLock::new();
+        IMAGE.get_or_init(|| self.make_image())
     }
 
     fn make_image(&self) -> Vec<u8> {
@@ -128,6 +123,12 @@ impl Parts {
             }
         }
     }
+}
+
+/// Says so once, past the harness, which keeps what passing tests print.
+fn skipped(why: &str) {
+    static SAID: Once = Once::new();
+    SAID.call_once(|| drop(writeln!(std::io::stderr(), "SKIPPED: {why}")));
 }
 
 fn directory() -> PathBuf {

@@ -17,6 +17,7 @@ pub mod inotify;
 pub mod limits;
 pub mod localtime;
 pub mod lock;
+pub mod machine;
 mod pidfd_info;
 pub mod place;
 pub mod poll;

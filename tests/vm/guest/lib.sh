@@ -75,14 +75,15 @@ says() {
 	return 1
 }
 
-# count NAME: how many processes of that name live, zombies not counted. Sets $counted and $pids.
+# count NAME: how many processes of that name live, zombies not counted. Sets $counted and $pids. By
+# builtins; ash reads a byte at a time, so it looks at what is short first.
 count() {
 	counted=0 pids=
-	for stat in /proc/[0-9]*/stat; do
-		read -r pid comm state rest 2>/dev/null <"$stat" || continue
-		if [ "$comm" = "($1)" ] && [ "$state" != Z ]; then
-			counted=$((counted + 1)) pids="$pids $pid"
-		fi
+	for comm in /proc/[0-9]*/comm; do
+		read -r name <"$comm" || continue
+		[ "$name" = "$1" ] || continue
+		read -r pid name state rest <"${comm%comm}stat" || continue
+		[ "$state" = Z ] || counted=$((counted + 1)) pids="$pids $pid"
 	done 2>/dev/null
 }
 
@@ -164,9 +165,9 @@ limit_pids() {
 	echo $((300 + above + $1)) >/proc/sys/kernel/pid_max
 }
 
-# The daemon that backgrounds itself, as a program: /tmp/backgrounds. It forks, leads a session of its
-# own, forks again, closes all, keeps or clears its environment, and opens files of its own, as a
-# time service does with an interface each. Its name is daemon-sleep.
+# The daemon that backgrounds itself, as a program: /tmp/backgrounds. It forks, leads a session of
+# its own, forks again, closes all, keeps or clears its environment, and opens files of its own, as
+# a time service does for each interface. Its name is daemon-sleep.
 daemon_is_there() {
 	cat >/tmp/backgrounds <<-END
 		#!/bin/busybox ash

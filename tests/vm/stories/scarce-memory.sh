@@ -1,9 +1,10 @@
-# Memory: the kernel kills the largest, again and again, for there is always another one.
+# Memory: the kernel kills the largest, and again when there is another one.
 eat() {
 	(
 		while [ -e /run/hungry ]; do
 			/theirs/setuidgid "$EATER" tail /dev/zero
 			echo again >>/run/eaten
+			sleep 3
 		done
 	) 2>/dev/null &
 	eaten() { [ "$(wc -l </run/eaten)" -ge 2 ]; }
