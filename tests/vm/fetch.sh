@@ -13,6 +13,7 @@ dir=${KEEPUP_VM:-target/vm}
 if [ -e "$dir/complete" ]; then
 	exit 0
 fi
+rm -rf "$dir/packages" "$dir/root" # of a fetch that was cut short
 mkdir -p "$dir/packages/partial" "$dir/root"
 dir=$(cd "$dir" && pwd)
 

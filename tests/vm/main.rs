@@ -7,7 +7,7 @@
 //! `KEEPUP_REQUIRE_VM=1` they fail.
 //!
 //! A story is a script in `stories/`, run by the machine's busybox ash with `guest/lib.sh` before
-//! it. What it says on the console is the verdict: no line `FAIL: ...`, and in the end `VERDICT ok`.
+//! it. What it says on the console is the verdict: no line `FAIL: ...`, and `VERDICT ok` at last.
 //! All state is the machine's memory, and gone with it. Time is virtual (`-icount`): it follows the
 //! instructions, and idle seconds are skipped. So a minute costs a second or two, and a busy host
 //! changes nothing but how long the test takes; only what goes over the network runs by the host's
