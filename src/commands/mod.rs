@@ -13,6 +13,7 @@ mod setuidgid;
 mod softlimit;
 mod supervise;
 mod svc;
+mod svcheck;
 mod svok;
 mod svscan;
 mod svstat;
@@ -47,6 +48,7 @@ pub(crate) const ALL: &[Entry] = &[
     Entry { command: &svc::COMMAND, run: svc::run },
     Entry { command: &svstat::COMMAND, run: svstat::run },
     Entry { command: &svok::COMMAND, run: svok::run },
+    Entry { command: &svcheck::COMMAND, run: svcheck::run },
     Entry { command: &multilog::COMMAND, run: multilog::run },
     Entry { command: &tai64n::COMMAND, run: tai64n::run },
     Entry { command: &tai64nlocal::COMMAND, run: tai64nlocal::run },

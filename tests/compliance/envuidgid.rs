@@ -110,7 +110,8 @@ fn a_group_or_numbers_may_be_given(sandbox: &Sandbox) {
     }
 }
 
-/// Runs envuidgid for `account` where `script` stands for getent; what it was asked lies in `asked`.
+/// Runs envuidgid for `account` where `script` stands for getent; what it was asked lies in
+/// `asked`.
 fn with_getent(sandbox: &Sandbox, script: &str, account: &str) -> crate::support::Ran {
     let text = format!("#!/bin/sh\necho \"$*\" >>asked\n{script}\n");
     sandbox.service("fake").executable("getent", &text);

@@ -8,8 +8,11 @@
 mod support;
 
 mod fallback;
+mod finish;
 mod life;
+mod limits;
 mod process_one;
+mod readiness;
 mod scan;
 mod start;
 mod stop;

@@ -1,8 +1,8 @@
 //! The command line, read against a command's flag table.
 //!
 //! The manners are those of djb's `sgetopt.c`: options stop at the first operand or at `--`, short
-//! flags cluster (`-dx`), a value is joined or follows, byte for byte (`softlimit -c=`). Their order
-//! is kept: `svc -dx` is a sequence.
+//! flags cluster (`-dx`), a value is joined or follows, byte for byte (`softlimit -c=`). Their
+//! order is kept: `svc -dx` is a sequence.
 //!
 //! A command without flags reads none, as of old: all its words are operands
 //! (`multilog '-*' ./log`). [`parse_leading`] is for a command that had none of old and has some

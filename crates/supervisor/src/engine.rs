@@ -6,6 +6,7 @@
 //! stops or signals anything.
 
 use std::collections::{BTreeSet, HashMap};
+use std::ffi::CString;
 use std::time::Duration;
 
 use cli::{Unable, UnableExt as _};
@@ -14,20 +15,23 @@ use reactor::Reactor;
 use service::scan::EntryId;
 use service::words::{End, Event, Remark};
 use service::{Boottime, Monotonic, Now, Pid};
-use sys::cgroup::Tree;
 use sys::child::{self, Ended};
 use sys::clock_steps::ClockSteps;
 use sys::inotify::{Change, Watch, Watcher};
 use sys::limits::{self, OpenFiles};
+use sys::oom;
 use sys::signals::{self, Signals};
 use sys::spawn::{self, Spawner};
 use sys::{clock, entry};
 
 use crate::Options;
 use crate::farewell::Farewell;
+use crate::groups::Groups;
 use crate::launch;
+use crate::limits::Machine;
 use crate::pair::Pair;
 use crate::scanner::Scanner;
+use crate::settings::Settings;
 use crate::shortage::Shortage;
 use crate::survivors::{Orphans, Own};
 use crate::task::{Part, Task, TaskId, Wanted};
@@ -49,6 +53,8 @@ pub(crate) enum Token {
     ClockSteps,
     /// Letters for this service.
     Control(TaskId),
+    /// This service says that it is ready.
+    Ready(TaskId),
 }
 
 impl reactor::Token for Token {
@@ -57,7 +63,8 @@ impl reactor::Token for Token {
             Self::Signals => 0,
             Self::Watcher => 1,
             Self::ClockSteps => 2,
-            Self::Control(TaskId(id)) => FIRST_CONTROL + u64::from(id),
+            Self::Control(TaskId(id)) => FIRST_OF_TASKS + KINDS_OF_TASKS * u64::from(id),
+            Self::Ready(TaskId(id)) => FIRST_OF_TASKS + KINDS_OF_TASKS * u64::from(id) + 1,
         }
     }
 
@@ -66,12 +73,18 @@ impl reactor::Token for Token {
             0 => Some(Self::Signals),
             1 => Some(Self::Watcher),
             2 => Some(Self::ClockSteps),
-            _ => u32::try_from(number - FIRST_CONTROL).ok().map(|id| Self::Control(TaskId(id))),
+            _ => {
+                let number = number.checked_sub(FIRST_OF_TASKS)?;
+                let id = TaskId(u32::try_from(number / KINDS_OF_TASKS).ok()?);
+                let is_control = number.is_multiple_of(KINDS_OF_TASKS);
+                Some(if is_control { Self::Control(id) } else { Self::Ready(id) })
+            }
         }
     }
 }
 
-const FIRST_CONTROL: u64 = 3;
+const FIRST_OF_TASKS: u64 = 3;
+const KINDS_OF_TASKS: u64 = 2;
 
 /// All that a supervisor knows.
 #[derive(Debug)]
@@ -87,6 +100,8 @@ pub(crate) struct Engine {
     pub(crate) options: Options,
     /// The limits of open files as we were given them; ours are raised.
     pub(crate) open_files: OpenFiles,
+    /// What we had before we protected ourselves from being killed for want of memory.
+    pub(crate) oom_score: Option<CString>,
     pub(crate) tasks: HashMap<TaskId, Task>,
     pub(crate) pids: HashMap<u32, TaskId>,
     pub(crate) deadlines: BTreeSet<(Monotonic, TaskId)>,
@@ -94,7 +109,9 @@ pub(crate) struct Engine {
     pub(crate) scanner: Option<Scanner>,
     pub(crate) farewell: Farewell,
     /// Where services have their control groups, if they have any.
-    pub(crate) groups: Option<Tree>,
+    pub(crate) groups: Option<Groups>,
+    /// What holds for services without files of their own.
+    pub(crate) defaults: Settings,
     pub(crate) orphans: Orphans,
     pub(crate) shortage: Shortage,
     /// Our own terminal and login: people have others.
@@ -124,13 +141,15 @@ impl Engine {
             voice,
             options,
             open_files,
+            oom_score: oom::protect(),
             tasks: HashMap::new(),
             pids: HashMap::new(),
             deadlines: BTreeSet::new(),
             pairs: HashMap::new(),
             scanner: None,
             farewell: Farewell::default(),
-            groups: if options.cgroups { Tree::find().ok() } else { None },
+            groups: if options.cgroups { Groups::find() } else { None },
+            defaults: Settings::built_in(Machine::look(open_files.soft)),
             orphans: Orphans::default(),
             shortage: Shortage::new(now().monotonic),
             own: Own::look(),
@@ -179,6 +198,7 @@ impl Engine {
                 Token::Watcher => self.take_changes(),
                 Token::ClockSteps => self.take_clock_step(),
                 Token::Control(task) => self.take_letters(task),
+                Token::Ready(task) => self.take_readiness(task),
             }
         }
         if self.more_to_reap {
@@ -276,6 +296,7 @@ impl Engine {
             match change {
                 Change::Entry(watch, name) if self.scans(watch) => self.look_at(name),
                 Change::Entry(watch, _) => self.mended(watch),
+                Change::Content(watch) => self.look_at_limits(watch),
                 Change::Itself(watch) if self.scans(watch) => self.rescan(),
                 Change::Itself(_) => {}
                 Change::Overflow => self.lost_count(),
@@ -299,6 +320,7 @@ impl Engine {
         let watches: Vec<Watch> = self.watches.keys().copied().collect();
         for watch in watches {
             self.mended(watch);
+            self.look_at_limits(watch);
         }
     }
 
@@ -355,8 +377,10 @@ mod tests {
 
     #[test]
     fn every_token_is_read_back_from_its_number() {
-        let control = Token::Control(TaskId(u32::MAX));
-        for token in [Token::Signals, Token::Watcher, Token::ClockSteps, control] {
+        let one = [Token::Signals, Token::Watcher, Token::ClockSteps];
+        let of_tasks = [0, 1, u32::MAX].map(TaskId);
+        let of_tasks = of_tasks.into_iter().flat_map(|id| [Token::Control(id), Token::Ready(id)]);
+        for token in one.into_iter().chain(of_tasks) {
             assert_eq!(Token::from_number(token.number()), Some(token));
         }
     }

@@ -1,25 +1,19 @@
 //! The sentences an operator reads: what is wrong, with which file, and how to mend it.
 
 use std::ffi::OsStr;
-use std::fs;
-use std::io::{self, Read as _};
-use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use cli::Unable;
 use contract::layout;
 use contract::remarks::Remark;
+use doctor::scan;
 use service::Pid;
 use service::guard::Scarcity;
 use service::life::aftermath::FINISHED_FOR_GOOD;
 use service::scan::Refusal;
 use service::words::{self, DeathLimit, End, Fault, Report, Step};
-
-/// So much of a script is read to find its interpreter: the kernel reads no more
-/// (`BINPRM_BUF_SIZE`).
-const FIRST_LINE_MAX: u64 = 256;
 
 /// What a report says of the service `name` in `dir`.
 pub(crate) fn report(name: &str, dir: &Path, report: Report) -> String {
@@ -106,8 +100,8 @@ fn round_short(time: Duration) -> String {
     }
 }
 
-/// The line of `supervise/remarks`; `None` where there is nothing to say.
-pub(crate) fn remark(name: &str, dir: &Path, remark: words::Remark) -> Option<String> {
+/// What `supervise/remarks` says of its life; `None` where there is nothing to say.
+pub(crate) fn remark(name: &str, dir: &Path, remark: words::Remark) -> Option<Remark> {
     let remark = match remark {
         words::Remark::None => return None,
         words::Remark::BackingOff { until, deaths, since, last } => {
@@ -120,7 +114,7 @@ pub(crate) fn remark(name: &str, dir: &Path, remark: words::Remark) -> Option<St
         words::Remark::Delayed(what) => Remark::Delayed(scarcity(what).into()),
         words::Remark::CannotStart(fault) => Remark::CannotStart(cannot_start(name, dir, fault)),
     };
-    Some(remark.encode())
+    Some(remark)
 }
 
 /// Why a name of the scan directory is not served.
@@ -129,13 +123,10 @@ pub(crate) fn refusal(name: &OsStr, refusal: &Refusal) -> String {
     match refusal {
         Refusal::CannotStat(errno) => format!("unable to stat {name}: {}", reason(*errno)),
         Refusal::NotADirectory => {
-            format!(
-                "{name} is no service: it is not a directory; remove it, or let its name begin \
-                 with a dot"
-            )
+            format!("{name} is no service: {}", scan::NOT_A_DIRECTORY)
         }
         Refusal::SameAs(other) => {
-            format!("{name} is the same directory as {}: it is supervised once", other.display())
+            format!("{name} {}", scan::same_as(&other.to_string_lossy()))
         }
         Refusal::TooMany(limit) => format!(
             "unable to start {name}: running too many services: the limit of open files allows \
@@ -168,67 +159,11 @@ fn cannot_start(name: &str, dir: &Path, fault: Fault) -> String {
         Step::LogPipe => format!("unable to open the pipe of {name}: {reason}"),
         Step::Setup => format!("unable to prepare the start of {name}: {reason}"),
         Step::Exec => {
-            let cure = cure(name, &dir.join(layout::RUN), fault.errno);
-            format!("unable to start {name}/{}: {reason}{cure}", layout::RUN)
+            let unfit = examine::program::refused(&dir.join(layout::RUN), fault.errno);
+            let cure = unfit.map(|unfit| format!(": {}", unfit.words(name, layout::RUN)));
+            format!("unable to start {name}/{}: {reason}{}", layout::RUN, cure.unwrap_or_default())
         }
     }
-}
-
-/// Why the kernel would not execute `run`, and the cure, as far as a look at the file tells.
-fn cure(name: &str, run: &Path, errno: i32) -> String {
-    match fs::metadata(run) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => missing(name, run),
-        Err(_) => String::new(),
-        Ok(meta) if meta.is_dir() => ": it is a directory; it must be a program".into(),
-        Ok(meta) if meta.permissions().mode() & 0o111 == 0 => {
-            format!(": it is not executable; chmod +x {name}/{}", layout::RUN)
-        }
-        Ok(_) => unfit(run, errno),
-    }
-}
-
-fn missing(name: &str, run: &Path) -> String {
-    match fs::read_link(run) {
-        Ok(target) => format!(": it is a link to {}, which is not there", target.display()),
-        Err(_) => format!(": write it, or remove the link {name} if it is no service"),
-    }
-}
-
-/// It is an executable file, and still the kernel would not.
-fn unfit(run: &Path, errno: i32) -> String {
-    match (interpreter(run), io::Error::from_raw_os_error(errno).kind()) {
-        (Some(path), _) if path.as_os_str().as_bytes().ends_with(b"\r") => {
-            ": its first line ends in a carriage return; save it with Unix line ends".into()
-        }
-        (Some(path), io::ErrorKind::NotFound) => {
-            format!(": its first line asks for {}, which is not there", path.display())
-        }
-        (Some(path), io::ErrorKind::PermissionDenied) if !is_executable(&path) => {
-            format!(": its first line asks for {}, which is not executable", path.display())
-        }
-        (_, io::ErrorKind::PermissionDenied) => {
-            ": its file system may be mounted noexec, or its owner forbids it".into()
-        }
-        (None, _) if errno == sys::ENOEXEC => {
-            ": it has no first line that names its interpreter, as #!/bin/sh does".into()
-        }
-        (_, io::ErrorKind::ExecutableFileBusy) => ": somebody is still writing it".into(),
-        _ => String::new(),
-    }
-}
-
-/// The program that the first line of a script asks for; `None` where it asks for none.
-fn interpreter(run: &Path) -> Option<PathBuf> {
-    let file = sys::fifo::open_whatever(run).ok()?;
-    let mut start = Vec::new();
-    file.take(FIRST_LINE_MAX).read_to_end(&mut start).ok()?;
-    let line = start.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
-    let path = line.trim_ascii_start().split(|byte| matches!(byte, b' ' | b'\t')).next()?;
-    (!path.is_empty()).then(|| PathBuf::from(OsStr::from_bytes(path)))
-}
-
-fn is_executable(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
 /// A success that comes too soon is mostly a daemon that has put itself in the background.

@@ -11,15 +11,18 @@
 //! Where to start reading: `Engine::run` in `engine` is the main loop; `Engine::feed` in `obey` is
 //! where a machine's wishes become system calls. [`svscan`] and [`supervise`] are the two ways in.
 
+mod confine;
 mod engine;
 mod explain;
 mod farewell;
 mod files;
 mod groups;
 mod launch;
+mod limits;
 mod marker;
 mod obey;
 mod pair;
+mod readiness;
 mod repeats;
 mod scanner;
 mod settings;

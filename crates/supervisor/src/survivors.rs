@@ -106,6 +106,7 @@ const EXEC_LOOKS_MAX: usize = 200;
 impl Engine {
     /// Counts who is left of a service.
     pub(crate) fn count_survivors(&mut self, id: TaskId) -> Survivors {
+        self.tell_of_limits(id);
         let left = self.survivors(id);
         let count = u32::try_from(left.len()).unwrap_or(u32::MAX);
         Survivors { count, oldest: oldest(&left).map(Pid) }
