@@ -52,7 +52,7 @@ soon() {
 	sentence=$1
 	shift
 	soon_left=60
-	[ -z "$failed" ] || soon_left=5
+	[ -z "$failed" ] || soon_left=15
 	until "$@"; do
 		soon_left=$((soon_left - 1))
 		if [ "$soon_left" -le 0 ]; then

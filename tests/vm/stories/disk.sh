@@ -56,6 +56,8 @@ soon "the last line is written" says /tmp/small/logs/current "line 4000 "
 svc -u /service/on_disk
 soon "the service comes up again" state on_disk ": up (pid"
 cat /tmp/small/logs/@* /tmp/small/logs/current | awk '
+	# svscan may have something to say there as well.
+	$2 == "svscan:" { next }
 	{ expected++ }
 	$3 != expected { wrong = 1; print "at line " expected ": " $0; exit }
 	END { exit wrong || expected != 4000 }' >/run/wrong
