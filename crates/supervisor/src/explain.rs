@@ -1,7 +1,7 @@
 //! The sentences an operator reads: what is wrong, with which file, and how to mend it.
 
 use std::ffi::OsStr;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ pub(crate) fn report(name: &str, dir: &Path, report: Report) -> String {
         Report::Killed(pid) => {
             format!("{name}: process {} has not ended in its time and is killed", pid.0)
         }
-        Report::Background { pid: Pid(pid), ran } => background(name, pid, ran),
+        Report::Background { pid: Pid(pid), ran } => background(name, dir, pid, ran),
         Report::Stragglers { count, last } => format!(
             "{name}: ended with {} and left {}; they are ended before anything else (to leave \
              them: echo leave >{name}/{})",
@@ -66,17 +66,31 @@ pub(crate) fn report(name: &str, dir: &Path, report: Report) -> String {
 }
 
 /// The story this program was written for, in one sentence.
-fn background(name: &str, pid: u32, ran: Duration) -> String {
+fn background(name: &str, dir: &Path, pid: u32, ran: Duration) -> String {
     let program = sys::proc::facts(pid)
-        .map_or_else(String::new, |it| format!(" ({})", String::from_utf8_lossy(&it.comm)));
-    let ran = round_short(ran);
+        .map_or_else(String::new, |it| String::from_utf8_lossy(&it.comm).into_owned());
+    let cure = match doctor::cure_for(&program, script(dir).as_deref()) {
+        Some(cure) => format!("To run it in the foreground: {cure}"),
+        None => "Most programs have a flag that keeps them in the foreground".into(),
+    };
+    let (run, ran) = (layout::RUN, round_short(ran));
+    let program = if program.is_empty() { program } else { format!(" ({program})") };
     format!(
-        "{name}: ./{} exited 0 after {ran} but left pid {pid}{program} running: it put itself in \
-         the background. Supervising {pid} from now on. Have it stay in the foreground (ntpd -n, \
-         nginx -g 'daemon off;', sshd -D)",
-        layout::RUN
+        "{name}: ./{run} exited 0 after {ran} but left pid {pid}{program} running: it put itself in \
+         the background. Supervising {pid} from now on. {cure}"
     )
 }
+
+/// `./run`, as far as it is one.
+fn script(dir: &Path) -> Option<String> {
+    let mut text = Vec::new();
+    let file = sys::fifo::open_whatever(&dir.join(layout::RUN)).ok()?;
+    file.take(SCRIPT_MAX).read_to_end(&mut text).ok()?;
+    String::from_utf8(text).ok()
+}
+
+/// So much of a script is read to find out what it starts.
+const SCRIPT_MAX: u64 = 64 * 1024;
 
 fn scarcity(what: Scarcity) -> &'static str {
     match what {

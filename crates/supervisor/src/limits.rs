@@ -126,13 +126,10 @@ impl Limits {
         }
         limits
     }
-}
 
-impl Limits {
-    /// Whether what a control group limits is not as in `other`.
-    pub(crate) fn of_group_differ(&self, other: &Self) -> bool {
-        let of_group = |it: &Self| (it.processes, it.memory, it.cpu);
-        of_group(self) != of_group(other)
+    /// Whether files ask for what needs control groups.
+    pub(crate) fn ask_for_groups(&self) -> bool {
+        self.asks_for_processes || self.memory != UNLIMITED || self.cpu != UNLIMITED
     }
 }
 
