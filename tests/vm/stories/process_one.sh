@@ -3,7 +3,9 @@
 # which is an orphan too: what the console says from there on is the verdict.
 service talker <<-'END'
 	#!/bin/sh
-	trap 'echo "talker: told to end" >/dev/console; echo last words; exit 0' TERM
+	# Longer than a logger waits for the end of its input when everything ends.
+	end() { echo "talker: told to end" >/dev/console; sleep 20; echo last words; exit 0; }
+	trap end TERM
 	echo first words
 	while :; do sleep 1 & wait $!; done
 END
