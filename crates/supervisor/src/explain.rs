@@ -76,8 +76,8 @@ fn background(name: &str, dir: &Path, pid: u32, ran: Duration) -> String {
     let (run, ran) = (layout::RUN, round_short(ran));
     let program = if program.is_empty() { program } else { format!(" ({program})") };
     format!(
-        "{name}: ./{run} exited 0 after {ran} but left pid {pid}{program} running: it put itself in \
-         the background. Supervising {pid} from now on. {cure}"
+        "{name}: ./{run} exited 0 after {ran} but left pid {pid}{program} running: it put itself \
+         in the background. Supervising {pid} from now on. {cure}"
     )
 }
 

@@ -116,7 +116,9 @@ impl Engine {
         });
         let Some(scanner) = &mut self.scanner else { return };
         if scanner.complaints != complaints {
-            complaints.iter().for_each(|complaint| _ = self.voice.warn(complaint));
+            for complaint in &complaints {
+                self.voice.warn(complaint);
+            }
             scanner.complaints = complaints;
         }
     }
