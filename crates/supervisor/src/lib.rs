@@ -44,6 +44,12 @@ use voice::Voice;
 /// as systemd gives, for a database that writes out its memory.
 pub const STOP_GRACE: Duration = Duration::from_secs(90);
 
+const SVSCAN: &str = "svscan";
+
+/// What process 1 of a machine says at its end.
+const PROCESS_ONE_ENDS: &str = "process 1 ends, as it was told to: the kernel panics now; to have \
+     the machine go off instead, let process 1 be a script that runs svscan and then poweroff -f";
+
 /// What svscan can be told.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
@@ -59,11 +65,16 @@ pub struct Options {
 /// What makes it impossible to begin: no such directory, no descriptors.
 pub fn svscan(dir: &Path, options: Options) -> Result<(), Unable> {
     std::env::set_current_dir(dir).unable(format_args!("chdir to {}", dir.display()))?;
-    let mut engine = Engine::new(Voice::new("svscan"), options)?;
+    let mut engine = Engine::new(Voice::new(SVSCAN), options)?;
     engine.become_reaper();
     let scanner = Scanner::new(&mut engine);
     engine.scan(scanner);
-    engine.run()
+    let ran = engine.run();
+    if sys::machine::ends_with_us() {
+        sys::machine::sync();
+        Voice::new(SVSCAN).warn(PROCESS_ONE_ENDS);
+    }
+    ran
 }
 
 /// Keeps the service of the directory `dir` running, until it is told to leave.

@@ -194,7 +194,7 @@ impl Engine {
     /// Brings the queue of deadlines and the watches up to what the machine says.
     fn queue(&mut self, id: TaskId) {
         let Some(task) = self.tasks.get_mut(&id) else { return };
-        let deadline: Option<Monotonic> = task.service.deadline();
+        let deadline: Option<Monotonic> = task.deadline();
         if task.queued != deadline {
             if let Some(at) = task.queued {
                 self.deadlines.remove(&(at, id));

@@ -5,6 +5,7 @@ use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use cli::{Unable, UnableExt as _};
 use contract::remarks::Remark;
@@ -27,6 +28,10 @@ use crate::settings::Settings;
 /// So many letters are taken from a control FIFO in a turn: as many as svc ever writes at once. The
 /// others wait for the next, so that a flood for one service keeps no other waiting for long.
 pub(crate) const LETTERS_PER_TURN: usize = 16;
+
+/// A status that could not be written is tried again after this: soon enough for whoever has just
+/// made room on the disk and looks at it with svstat.
+const REWRITE_PAUSE: Duration = Duration::from_secs(5);
 
 /// A supervised service. Never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,8 +64,8 @@ pub(crate) struct Task {
     written: Option<View>,
     /// The stamp it says it with: the same as long as the pid is.
     stamp: Option<(Boottime, Stamp)>,
-    /// Whether it could not be written, and the operator knows.
-    unwritable: bool,
+    /// When to write it again, where that failed and the operator knows.
+    rewrite_at: Option<Monotonic>,
     /// The deadline the engine's queue knows of.
     pub(crate) queued: Option<Monotonic>,
     /// What a child that was forked will have told when it has ended.
@@ -120,7 +125,7 @@ impl Task {
             files: None,
             written: None,
             stamp: None,
-            unwritable: false,
+            rewrite_at: None,
             queued: None,
             verdict: None,
             watch: None,
@@ -150,7 +155,7 @@ impl Task {
     /// Brings `supervise/status` up to what the machine says. Gives an error once per failure.
     pub(crate) fn publish(&mut self, now: Now) -> Result<(), Unable> {
         let view = self.service.view();
-        if self.written == Some(view) && !self.unwritable {
+        if self.written == Some(view) && self.rewrite_at.is_none() {
             return Ok(());
         }
         let stamp = match self.stamp {
@@ -160,15 +165,20 @@ impl Task {
         self.stamp = Some((view.since, stamp));
         match self.write_status(&status(stamp, view)) {
             Ok(()) => {
-                (self.written, self.unwritable) = (Some(view), false);
+                (self.written, self.rewrite_at) = (Some(view), None);
                 Ok(())
             }
-            Err(_) if self.unwritable => Ok(()),
             Err(error) => {
-                self.unwritable = true;
-                Err(error).unable(format_args!("write {}/{}", self.name, layout::STATUS_NEW))
+                let told = self.rewrite_at.replace(now.monotonic + REWRITE_PAUSE).is_some();
+                let failed = if told { Ok(()) } else { Err(error) };
+                failed.unable(format_args!("write {}/{}", self.name, layout::STATUS_NEW))
             }
         }
+    }
+
+    /// When there is something to do for it, if nothing happens.
+    pub(crate) fn deadline(&self) -> Option<Monotonic> {
+        self.service.deadline().into_iter().chain(self.rewrite_at).min()
     }
 
     /// Writes it into our directory, not into one that has taken its place.
@@ -309,6 +319,24 @@ mod tests {
         );
         assert_eq!(fs::read_dir(new.join(layout::SUPERVISE)).unwrap().count(), 0);
         assert!(task.publish(now()).is_ok(), "told once");
+    }
+
+    #[test]
+    fn a_status_that_could_not_be_written_is_due_until_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut task = task(&dir);
+        let at = |seconds| Now { monotonic: Monotonic(Duration::from_secs(seconds)), ..now() };
+        let due = |seconds| Some(Monotonic(Duration::from_secs(seconds) + REWRITE_PAUSE));
+        let supervise = dir.path().join("a").join(layout::SUPERVISE);
+        fs::remove_dir_all(&supervise).unwrap();
+        task.publish(at(1000)).unwrap_err();
+        assert_eq!(task.rewrite_at, due(1000));
+        task.publish(at(1010)).unwrap();
+        assert_eq!(task.rewrite_at, due(1010));
+        fs::create_dir(&supervise).unwrap();
+        task.publish(at(1020)).unwrap();
+        assert_eq!(task.rewrite_at, None);
+        assert!(supervise.join("status").exists());
     }
 
     #[test]

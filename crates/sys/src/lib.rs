@@ -18,6 +18,7 @@ pub mod inotify;
 pub mod limits;
 pub mod localtime;
 pub mod lock;
+pub mod machine;
 pub mod oom;
 mod pidfd_info;
 pub mod place;
