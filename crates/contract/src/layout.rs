@@ -28,3 +28,14 @@ pub const STATUS: &str = "supervise/status";
 pub const STATUS_NEW: &str = "supervise/status.new";
 /// The FIFO between a service and its logger, in the logger's directory: it outlives both ends.
 pub const LOG_PIPE: &str = "supervise/pipe";
+
+/// The directory of all that svscan writes, inside a scan directory.
+pub const SVSCAN: &str = ".svscan";
+/// Held exclusively (flock) by the svscan of this scan directory.
+pub const SVSCAN_LOCK: &str = ".svscan/lock";
+/// The FIFO that takes svscan's letters.
+pub const SVSCAN_CONTROL: &str = ".svscan/control";
+/// What svscan remembers of its services ([`crate::state`]).
+pub const SVSCAN_STATE: &str = ".svscan/state";
+/// What a supervise remembers of its service ([`crate::state`]).
+pub const STATE: &str = "supervise/state";
