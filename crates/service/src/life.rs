@@ -40,6 +40,8 @@ use crate::pacing::Pacing;
 use crate::time::{Boottime, Monotonic, Now};
 use crate::words::{Action, Actions, End, Event, Farewell, Fault, Pid, Report, Signal, View};
 
+pub mod memory;
+
 /// How often a logger that should end is asked whether it has drained its pipe.
 pub const DRAIN_CHECK: Duration = Duration::from_millis(50);
 
@@ -273,13 +275,15 @@ impl Service {
                 self.told = Some(fault);
                 actions.push(Action::Report(Report::CannotStart(fault)));
             }
-            End::Exited(_) | End::Signalled(_) if self.is_news_that_it_backs_off() => {
+            End::Exited(_) | End::Signalled(_) | End::Unknown
+                if self.is_news_that_it_backs_off() =>
+            {
                 self.told_backing_off = true;
                 let deaths = self.pacing.quick_deaths();
                 let pause = not_before.since(now.monotonic);
                 actions.push(Action::Report(Report::BackingOff { deaths, last: how, pause }));
             }
-            End::NotStarted(_) | End::Exited(_) | End::Signalled(_) => {}
+            End::NotStarted(_) | End::Exited(_) | End::Signalled(_) | End::Unknown => {}
         }
         if !matches!(how, End::NotStarted(_)) {
             self.told = None;

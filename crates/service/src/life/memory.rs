@@ -1,0 +1,321 @@
+//! What is worth knowing of a service when its supervisor has been killed, and the life that goes
+//! on from there.
+//!
+//! The shell writes [`Service::memory`] down whenever it has changed, and before it asks for a
+//! process. The next supervisor finds out which process still lives, and resumes. What is not kept:
+//! the deadlines of a stop (the grace begins anew) and what the operator was told of a fault (it is
+//! told again).
+
+use std::time::Duration;
+
+use contract::status::Wish;
+
+use super::{NOT_ENDING, Service, State};
+use crate::pacing::{Pacing, SPACING_MAX};
+use crate::time::{Boottime, Monotonic, Now};
+use crate::words::Pid;
+
+/// What is so, as the next supervisor should know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// No process; the next may start from `not_before` on.
+    Down {
+        /// The end of the pause.
+        not_before: Monotonic,
+    },
+    /// A process was asked for.
+    Starting,
+    /// `./run` runs.
+    Up {
+        /// Its process.
+        pid: Pid,
+        /// When that was asked for.
+        since: Monotonic,
+    },
+}
+
+/// What the next supervisor should know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    /// What the operator wants.
+    pub want: Wish,
+    /// What is so.
+    pub phase: Phase,
+    /// When the pid last changed.
+    pub changed: Boottime,
+    /// Whether it was stopped by `svc -p`.
+    pub paused: bool,
+    /// Whether the operator has sent this life a signal.
+    pub asked: bool,
+    /// Whether supervision is to end once it is down.
+    pub leaving: bool,
+    /// How many quick deaths came one after another.
+    pub quick_deaths: u32,
+    /// Whether the operator knows that the pauses have grown.
+    pub told_backing_off: bool,
+}
+
+/// A process that was found alive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found {
+    /// Who it is.
+    pub pid: Pid,
+    /// When it was started.
+    pub since: Monotonic,
+    /// The same, as a person counts it.
+    pub changed: Boottime,
+}
+
+impl Service {
+    /// What is worth knowing of it.
+    #[must_use]
+    pub fn memory(&self) -> Memory {
+        let phase = match self.state {
+            State::Down { not_before } => Phase::Down { not_before },
+            State::Starting => Phase::Starting,
+            State::Up { pid, since } => Phase::Up { pid, since },
+        };
+        Memory {
+            want: self.want,
+            phase,
+            changed: self.changed,
+            paused: self.paused,
+            asked: self.asked,
+            leaving: self.leaving,
+            quick_deaths: self.pacing.quick_deaths(),
+            told_backing_off: self.told_backing_off,
+        }
+    }
+
+    /// A service that goes on where another supervisor was killed. `found` is the process of it
+    /// that lives; without one it is down, however it ended, and starts when it might have started.
+    #[must_use]
+    pub fn resume(now: Now, memory: Memory, found: Option<Found>, seed: u64) -> Self {
+        let mut service = Self::new(now, memory.want, seed);
+        service.pacing = Pacing::after(memory.quick_deaths, seed);
+        service.told_backing_off = memory.told_backing_off && service.pacing.is_backing_off();
+        match found {
+            Some(Found { pid, since, changed }) => {
+                service.state = State::Up { pid, since: since.min(now.monotonic) };
+                service.changed = changed.min(now.boottime);
+                (service.paused, service.asked) = (memory.paused, memory.asked);
+                service.leaving = memory.leaving;
+            }
+            None => service.resume_down(now, memory),
+        }
+        service
+    }
+
+    /// Nobody saw how long the last life was: the pause is that of the count as it stands, from the
+    /// time of its start on. A leave that was waiting for the end has come with the end.
+    fn resume_down(&mut self, now: Now, memory: Memory) {
+        let not_before = match memory.phase {
+            Phase::Down { not_before } => {
+                self.changed = memory.changed.min(now.boottime);
+                not_before
+            }
+            Phase::Up { since, .. } => since + self.pacing.pause(),
+            Phase::Starting => now.monotonic + self.pacing.pause(),
+        };
+        let latest = now.monotonic + LONGEST_PAUSE;
+        self.state = State::Down { not_before: not_before.min(latest) };
+        debug_assert!(self.ending == NOT_ENDING, "nothing was asked of it yet");
+    }
+
+    /// Gives a process that was told to end before, and was adopted since, its time anew.
+    pub fn renew_grace(&mut self, now: Monotonic) {
+        if self.want == Wish::Down && self.pid().is_some() {
+            self.ending.kill = self.timeout_kill.map(|timeout| now + timeout);
+        }
+    }
+}
+
+/// No pause is longer, with a quarter of jitter. What says otherwise is damaged.
+const LONGEST_PAUSE: Duration = SPACING_MAX.saturating_mul(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::words::{Action, End, Event, Report};
+    use crate::{Fault, Signal};
+    use contract::Letter;
+    use proptest::prelude::*;
+
+    const SEED: u64 = 7;
+
+    fn at(millis: u64) -> Now {
+        let time = Duration::from_millis(millis);
+        Now { monotonic: Monotonic(time), boottime: Boottime(time + Duration::from_secs(500)) }
+    }
+
+    fn actions(service: &mut Service, millis: u64, event: Event) -> Vec<Action> {
+        service.step(at(millis), event).into_iter().collect()
+    }
+
+    fn up(millis: u64, pid: u32) -> Service {
+        let mut service = Service::new(at(millis), Wish::Up, SEED);
+        assert_eq!(actions(&mut service, millis, Event::Tick), [Action::Start]);
+        assert_eq!(actions(&mut service, millis, Event::Started(Ok(Pid(pid)))), []);
+        service
+    }
+
+    fn found(service: &Service) -> Option<Found> {
+        match service.memory().phase {
+            Phase::Up { pid, since } => {
+                Some(Found { pid, since, changed: service.memory().changed })
+            }
+            Phase::Down { .. } | Phase::Starting => None,
+        }
+    }
+
+    fn resumed(service: &Service, millis: u64) -> Service {
+        Service::resume(at(millis), service.memory(), found(service), SEED)
+    }
+
+    #[test]
+    fn a_service_that_runs_goes_on_as_it_was() {
+        let mut before = up(1000, 42);
+        actions(&mut before, 1100, Event::Letter(Letter::Pause));
+        let mut after = resumed(&before, 9000);
+        assert_eq!((after.view(), after.memory()), (before.view(), before.memory()));
+        assert_eq!(actions(&mut after, 9000, Event::Tick), [], "no second life");
+        let sent = actions(&mut after, 9001, Event::Letter(Letter::Down));
+        let pid = Pid(42);
+        assert_eq!(sent, [Action::Send(pid, Signal::Term), Action::Send(pid, Signal::Cont)]);
+    }
+
+    #[test]
+    fn a_wish_outlives_the_supervisor_whether_up_or_down() {
+        let mut service = up(1000, 42);
+        actions(&mut service, 1100, Event::Letter(Letter::Down));
+        let mut after = resumed(&service, 2000);
+        assert_eq!(after.view().want, Wish::Down);
+        actions(&mut after, 2100, Event::Ended(Pid(42), End::Unknown));
+        assert_eq!(after.deadline(), None);
+        let mut later = resumed(&after, 3000);
+        assert_eq!(actions(&mut later, 3000, Event::Tick), []);
+        assert_eq!(later.view(), after.view());
+    }
+
+    #[test]
+    fn what_ended_meanwhile_is_started_again_a_second_after_its_start() {
+        let service = up(1000, 42);
+        let mut after = Service::resume(at(1200), service.memory(), None, SEED);
+        assert_eq!(after.pid(), None);
+        assert_eq!(after.deadline(), Some(Monotonic(Duration::from_secs(2))));
+        assert_eq!(actions(&mut after, 2000, Event::Tick), [Action::Start]);
+        let mut late = Service::resume(at(9000), service.memory(), None, SEED);
+        assert_eq!(actions(&mut late, 9000, Event::Tick), [Action::Start]);
+    }
+
+    #[test]
+    fn a_service_that_backs_off_does_not_begin_anew() {
+        let mut service = Service::new(at(0), Wish::Up, SEED);
+        let mut now = 0;
+        for _ in 0..8 {
+            now = now.max(service.deadline().map_or(0, |at| at.0.as_millis() as u64 + 1));
+            assert_eq!(actions(&mut service, now, Event::Tick), [Action::Start]);
+            actions(&mut service, now, Event::Started(Ok(Pid(42))));
+            actions(&mut service, now, Event::Ended(Pid(42), End::Exited(1)));
+        }
+        let mut after = resumed(&service, now + 1);
+        assert_eq!(after.deadline(), service.deadline());
+        now = after.deadline().unwrap().0.as_millis() as u64 + 1;
+        assert_eq!(actions(&mut after, now, Event::Tick), [Action::Start]);
+        actions(&mut after, now, Event::Started(Ok(Pid(43))));
+        let told = actions(&mut after, now, Event::Ended(Pid(43), End::Exited(1)));
+        assert_eq!(told, [], "it was told before");
+        assert_eq!(after.memory().quick_deaths, 9);
+        let killed = up(now, 44).memory();
+        let killed = Memory { quick_deaths: 9, ..killed };
+        let ended = Service::resume(at(now + 1), killed, None, SEED);
+        assert!(ended.deadline().unwrap() >= at(now + 16_000).monotonic);
+    }
+
+    #[test]
+    fn a_start_that_never_came_is_made_after_the_pause() {
+        let mut service = Service::new(at(0), Wish::Up, SEED);
+        assert_eq!(actions(&mut service, 0, Event::Tick), [Action::Start]);
+        let mut after = resumed(&service, 500);
+        assert_eq!(actions(&mut after, 501, Event::Tick), []);
+        assert_eq!(actions(&mut after, 1500, Event::Tick), [Action::Start]);
+    }
+
+    #[test]
+    fn once_is_once_even_if_nobody_saw_its_end() {
+        let mut service = Service::new(at(0), Wish::Down, SEED);
+        actions(&mut service, 0, Event::Letter(Letter::Once));
+        actions(&mut service, 0, Event::Started(Ok(Pid(42))));
+        let mut after = Service::resume(at(5000), service.memory(), None, SEED);
+        assert_eq!(actions(&mut after, 60_000, Event::Tick), []);
+    }
+
+    #[test]
+    fn a_leave_that_waited_for_the_end_is_kept_while_it_runs_and_over_with_it() {
+        let mut service = up(1000, 42);
+        actions(&mut service, 1100, Event::Letter(Letter::Exit));
+        let mut runs = resumed(&service, 2000);
+        let left = actions(&mut runs, 2100, Event::Ended(Pid(42), End::Unknown));
+        assert_eq!(left, [Action::Leave]);
+        let mut ended = Service::resume(at(3000), service.memory(), None, SEED);
+        assert_eq!(actions(&mut ended, 3000, Event::Tick), [Action::Start]);
+    }
+
+    #[test]
+    fn what_was_told_to_end_is_killed_a_grace_after_it_was_adopted() {
+        let mut service = up(1000, 42);
+        actions(&mut service, 1100, Event::Letter(Letter::Down));
+        let mut after = resumed(&service, 2000);
+        after.set_timeout_kill(Some(Duration::from_secs(3)));
+        after.renew_grace(at(2000).monotonic);
+        assert_eq!(after.deadline(), Some(at(5000).monotonic));
+        let killed = actions(&mut after, 5000, Event::Tick);
+        let pid = Pid(42);
+        assert_eq!(killed, [Action::Report(Report::Killed(pid)), Action::Send(pid, Signal::Kill)]);
+        let mut wanted = resumed(&up(1000, 42), 2000);
+        wanted.set_timeout_kill(Some(Duration::from_secs(3)));
+        wanted.renew_grace(at(2000).monotonic);
+        assert_eq!(wanted.deadline(), None);
+    }
+
+    #[test]
+    fn a_failed_start_keeps_its_pause_and_is_told_again() {
+        let fault = Fault { step: crate::words::Step::Exec, errno: 2 };
+        let mut service = Service::new(at(0), Wish::Up, SEED);
+        actions(&mut service, 0, Event::Tick);
+        let told = actions(&mut service, 0, Event::Started(Err(fault)));
+        let mut after = resumed(&service, 500);
+        assert_eq!(after.deadline(), service.deadline());
+        actions(&mut after, 1000, Event::Tick);
+        assert_eq!(actions(&mut after, 1000, Event::Started(Err(fault))), told);
+    }
+
+    proptest! {
+        /// Whatever the file said: a start comes within the longest pause, and no instant lies in
+        /// the future of the one who reads it.
+        #[test]
+        fn a_damaged_memory_keeps_no_service_down(
+            millis: u64, deaths: u32, changed: u64, lives: bool, since: u64,
+        ) {
+            let now = at(1_000_000);
+            let (paced, changed) = (Duration::from_millis(millis), Duration::from_millis(changed));
+            let phase = Phase::Down { not_before: Monotonic(paced) };
+            let memory = Memory {
+                want: Wish::Up,
+                phase,
+                changed: Boottime(changed),
+                paused: true,
+                asked: true,
+                leaving: false,
+                quick_deaths: deaths,
+                told_backing_off: true,
+            };
+            let since = Monotonic(Duration::from_millis(since));
+            let found = lives.then_some(Found { pid: Pid(1), since, changed: Boottime(changed) });
+            let service = Service::resume(now, memory, found, SEED);
+            prop_assert!(service.deadline().is_none_or(|at| at <= now.monotonic + LONGEST_PAUSE));
+            prop_assert_eq!(service.deadline().is_none(), lives);
+            prop_assert!(service.view().since <= now.boottime);
+        }
+    }
+}
