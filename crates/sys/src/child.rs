@@ -15,6 +15,18 @@ pub enum Ended {
     Signalled(i32),
 }
 
+impl Ended {
+    /// Reads a status of wait(2).
+    #[must_use]
+    pub fn of_status(status: u64) -> Self {
+        let byte = |at: u32| i32::from(u8::try_from(status >> at & 0xff).unwrap_or(0));
+        match byte(0) & 0x7f {
+            0 => Self::Exited(byte(8)),
+            signal => Self::Signalled(signal),
+        }
+    }
+}
+
 /// Reaps one child that has ended; `None` where none has, or where there are no children.
 ///
 /// A single SIGCHLD may stand for many ends: call it until it says `None`.

@@ -2,7 +2,9 @@
 //! one that has got its number meanwhile.
 
 use std::io;
-use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
+
+use crate::child::Ended;
 
 /// A process, alive or not, whatever its number is used for later (pidfd).
 #[derive(Debug)]
@@ -39,6 +41,43 @@ impl Process {
     }
 }
 
+impl Process {
+    /// How it ended, where it has been reaped and the kernel still knows (6.15 and later).
+    #[must_use]
+    pub fn end(&self) -> Option<Ended> {
+        let mut info = Info { mask: INFO_EXIT, ..Info::default() };
+        // SAFETY: the kernel fills in at most the length that is part of the number of the call.
+        let asked = unsafe { libc::ioctl(self.0.as_raw_fd(), GET_INFO, &raw mut info) };
+        let status = u64::from(info.exit_code);
+        (asked == 0 && info.mask & INFO_EXIT != 0).then(|| Ended::of_status(status))
+    }
+}
+
+/// Readable once the process, with all its threads, has ended.
+impl AsFd for Process {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// `struct pidfd_info` in its first version (linux/pidfd.h).
+#[repr(C)]
+#[derive(Default)]
+struct Info {
+    mask: u64,
+    cgroup: u64,
+    pid: u32,
+    tgid: u32,
+    ppid: u32,
+    ids: [u32; 8],
+    exit_code: u32,
+}
+
+/// `PIDFD_INFO_EXIT`
+const INFO_EXIT: u64 = 1 << 3;
+/// `PIDFD_GET_INFO`: `_IOWR(0xFF, 11, struct pidfd_info)`, of 64 bytes.
+const GET_INFO: libc::c_ulong = 0xC040_FF0B;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,6 +92,18 @@ mod tests {
         assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGTERM));
         let refused = process.signal(libc::SIGTERM).unwrap_err();
         assert_eq!(refused.raw_os_error(), Some(libc::ESRCH));
+    }
+
+    #[test]
+    fn how_a_process_ended_is_known_afterwards_where_the_kernel_says_it() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "read x; exit 7"]);
+        let mut child = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
+        let process = Process::open(child.id()).unwrap();
+        assert_eq!(process.end(), None, "it lives");
+        drop(child.stdin.take());
+        child.wait().unwrap();
+        assert!(matches!(process.end(), Some(Ended::Exited(7)) | None), "{:?}", process.end());
     }
 
     #[test]

@@ -29,6 +29,7 @@ use nix::sys::signal::SigSet;
 
 use crate::entry;
 use crate::limits::OpenFiles;
+use crate::mapped::Birth;
 
 /// Enough for the deepest call the child makes, a handful of system calls.
 const STACK_LEN: usize = 64 * 1024;
@@ -64,6 +65,8 @@ pub enum Step<'a> {
     Enter(&'a CStr, Identity),
     /// Open a FIFO afresh, if it is still the one we know: nobody gets a description of ours.
     Pipe(&'a CStr, Identity, PipeEnd),
+    /// The same by a path below `/proc/PID/fd`, for a pipe that has lost its name or never had one.
+    Reopen(&'a CStr, Identity, PipeEnd),
     /// Lead a session of its own.
     Session,
     /// Have these limits of open files.
@@ -79,6 +82,9 @@ pub struct Plan<'a> {
     pub steps: &'a [Step<'a>],
     /// What to execute; a path with a slash in it. It gets this as its only argument.
     pub program: &'a CStr,
+    /// Where the kernel stores the pid of the child before it runs, so that it is known even if we
+    /// are killed in that instant.
+    pub birth: Option<Birth<'a>>,
 }
 
 /// How much the way is trusted not to hang.
@@ -134,7 +140,7 @@ impl Place {
     const fn of(step: &Step<'_>) -> Self {
         match step {
             Step::Enter(..) => Self::Enter,
-            Step::Pipe(..) => Self::Pipe,
+            Step::Pipe(..) | Step::Reopen(..) => Self::Pipe,
             Step::Session | Step::OpenFiles(_) | Step::Signals => Self::Setup,
         }
     }
@@ -185,11 +191,14 @@ impl Spawner {
         let mut orders = self.orders(plan);
         orders.unshare = self.shares_table;
         let table = if self.shares_table { libc::CLONE_FILES } else { 0 };
-        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD | table;
+        let (noted, word) = Birth::arguments(plan.birth);
+        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD | table | noted;
+        let (stack, argument) = (self.stack.top(), (&raw mut orders).cast());
         // SAFETY: the stack is ours, big enough and not in use, for we sleep (VFORK) until the
         // child has executed or ended; `orders` lives until then; `child` keeps to what a child in
-        // our memory may do.
-        let pid = unsafe { libc::clone(child, self.stack.top(), flags, (&raw mut orders).cast()) };
+        // our memory may do; the kernel looks at `word` only if told so, and then it is a place for
+        // it.
+        let pid = unsafe { libc::clone(child, stack, flags, argument, word) };
         let pid = u32::try_from(pid).map_err(|_| failed_here())?;
         match orders.failed {
             None => Ok(pid),
@@ -207,8 +216,14 @@ impl Spawner {
         let (verdict, report) =
             pipe.map_err(|errno| Failed { at: Place::Fork, errno: errno as i32 })?;
         let mut orders = self.orders(plan);
-        // SAFETY: we have a single thread; the child makes only system calls, and does not return.
-        match unsafe { libc::fork() } {
+        let (noted, word) = Birth::arguments(plan.birth);
+        let flags = libc::c_long::from(libc::SIGCHLD | noted);
+        let none = ptr::null_mut::<libc::c_void>();
+        // The call itself and not fork(3), which has no place for a birth. Its handlers and its
+        // locks are for children that use the library.
+        // SAFETY: we have a single thread; without a stack and CLONE_VM this is fork(2); the child
+        // makes only system calls, and does not return; `word` as above.
+        match unsafe { libc::syscall(libc::SYS_clone, flags, none, word, none, none) } {
             0 => {
                 keep_only(report.as_raw_fd());
                 child(ptr::from_mut(&mut orders).cast());
@@ -296,7 +311,8 @@ extern "C" fn child(orders: *mut libc::c_void) -> libc::c_int {
 fn walk(step: &Step<'_>, mask: &SigSet) -> bool {
     match *step {
         Step::Enter(dir, known) => enter(dir, known),
-        Step::Pipe(path, known, end) => open_pipe(path, known, end),
+        Step::Pipe(path, known, end) => open_pipe(path, known, end, libc::O_NOFOLLOW),
+        Step::Reopen(path, known, end) => open_pipe(path, known, end, 0),
         // SAFETY: takes nothing.
         Step::Session => (unsafe { libc::setsid() }) >= 0,
         Step::OpenFiles(limits) => {
@@ -327,12 +343,12 @@ fn enter(dir: &CStr, known: Identity) -> bool {
     is_known(&unsafe { stat.assume_init() }, known, libc::S_IFDIR)
 }
 
-fn open_pipe(path: &CStr, known: Identity, end: PipeEnd) -> bool {
+fn open_pipe(path: &CStr, known: Identity, end: PipeEnd, follow: libc::c_int) -> bool {
     let (access, onto) = match end {
         PipeEnd::Stdin => (libc::O_RDONLY, libc::STDIN_FILENO),
         PipeEnd::Stdout => (libc::O_RDWR, libc::STDOUT_FILENO),
     };
-    let flags = access | libc::O_NONBLOCK | libc::O_NOFOLLOW | libc::O_NOCTTY | libc::O_CLOEXEC;
+    let flags = access | follow | libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
     // SAFETY: a C string.
     let fd = unsafe { libc::open(path.as_ptr(), flags) };
     if fd < 0 {

@@ -168,6 +168,11 @@ mod tests {
         }
     }
 
+    /// The first millisecond after an instant.
+    fn after_it(at: Monotonic) -> u64 {
+        u64::try_from(at.0.as_millis()).unwrap() + 1
+    }
+
     fn resumed(service: &Service, millis: u64) -> Service {
         Service::resume(at(millis), service.memory(), found(service), SEED)
     }
@@ -213,14 +218,14 @@ mod tests {
         let mut service = Service::new(at(0), Wish::Up, SEED);
         let mut now = 0;
         for _ in 0..8 {
-            now = now.max(service.deadline().map_or(0, |at| at.0.as_millis() as u64 + 1));
+            now = now.max(service.deadline().map_or(0, after_it));
             assert_eq!(actions(&mut service, now, Event::Tick), [Action::Start]);
             actions(&mut service, now, Event::Started(Ok(Pid(42))));
             actions(&mut service, now, Event::Ended(Pid(42), End::Exited(1)));
         }
         let mut after = resumed(&service, now + 1);
         assert_eq!(after.deadline(), service.deadline());
-        now = after.deadline().unwrap().0.as_millis() as u64 + 1;
+        now = after.deadline().map_or(0, after_it);
         assert_eq!(actions(&mut after, now, Event::Tick), [Action::Start]);
         actions(&mut after, now, Event::Started(Ok(Pid(43))));
         let told = actions(&mut after, now, Event::Ended(Pid(43), End::Exited(1)));
