@@ -7,6 +7,7 @@ pub mod control;
 pub mod layout;
 pub mod state;
 pub mod status;
+pub mod svscan;
 pub mod svstat;
 
 pub use control::Letter;

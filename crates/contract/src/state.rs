@@ -104,8 +104,7 @@ pub struct Record {
     pub changed: Duration,
     /// When its process was asked for (`CLOCK_BOOTTIME`): it was born between then and `changed`.
     pub asked_for: Duration,
-    /// While down: when it may start again. Else: when its process was asked for
-    /// (`CLOCK_MONOTONIC`).
+    /// While down: when it may start again; while up: when it was started (`CLOCK_MONOTONIC`).
     pub paced: Duration,
     /// How many quick deaths came one after another.
     pub quick_deaths: u16,

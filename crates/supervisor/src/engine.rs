@@ -24,7 +24,9 @@ use sys::{clock, entry};
 
 use crate::Options;
 use crate::farewell::Farewell;
+use crate::home::Home;
 use crate::launch;
+use crate::ledger::Ledger;
 use crate::pair::Pair;
 use crate::scanner::Scanner;
 use crate::task::{Part, Task, TaskId, Wanted};
@@ -44,8 +46,12 @@ pub(crate) enum Token {
     Watcher,
     /// The wall clock was set.
     ClockSteps,
+    /// Letters for svscan itself.
+    Home,
     /// Letters for this service.
     Control(TaskId),
+    /// The end of this service, which is no child of ours.
+    Adopted(TaskId),
 }
 
 impl reactor::Token for Token {
@@ -54,7 +60,9 @@ impl reactor::Token for Token {
             Self::Signals => 0,
             Self::Watcher => 1,
             Self::ClockSteps => 2,
-            Self::Control(TaskId(id)) => FIRST_CONTROL + u64::from(id),
+            Self::Home => 3,
+            Self::Control(TaskId(id)) => FIRST_CONTROL + 2 * u64::from(id),
+            Self::Adopted(TaskId(id)) => FIRST_CONTROL + 2 * u64::from(id) + 1,
         }
     }
 
@@ -63,12 +71,18 @@ impl reactor::Token for Token {
             0 => Some(Self::Signals),
             1 => Some(Self::Watcher),
             2 => Some(Self::ClockSteps),
-            _ => u32::try_from(number - FIRST_CONTROL).ok().map(|id| Self::Control(TaskId(id))),
+            3 => Some(Self::Home),
+            _ => {
+                let number = number - FIRST_CONTROL;
+                let id = TaskId(u32::try_from(number / 2).ok()?);
+                let control = number.is_multiple_of(2);
+                Some(if control { Self::Control(id) } else { Self::Adopted(id) })
+            }
         }
     }
 }
 
-const FIRST_CONTROL: u64 = 3;
+const FIRST_CONTROL: u64 = 4;
 
 /// All that a supervisor knows.
 #[derive(Debug)]
@@ -90,6 +104,16 @@ pub(crate) struct Engine {
     pub(crate) pairs: HashMap<EntryId, Pair>,
     pub(crate) scanner: Option<Scanner>,
     pub(crate) farewell: Farewell,
+    /// svscan's own directory, where it could be had.
+    pub(crate) home: Option<Home>,
+    /// What the next supervisor is to know.
+    pub(crate) ledger: Ledger,
+    /// Everything is told to stop: that is no wish of the operator's to be remembered.
+    pub(crate) stopping: bool,
+    /// When adopted processes are looked at that no descriptor tells of.
+    pub(crate) look_at_adopted: Option<Monotonic>,
+    /// Services taken over that the operator was not told of.
+    pub(crate) taken_over: usize,
     /// More children may have ended than a turn reaps.
     more_to_reap: bool,
     next_task: u32,
@@ -121,6 +145,11 @@ impl Engine {
             pairs: HashMap::new(),
             scanner: None,
             farewell: Farewell::default(),
+            home: None,
+            ledger: Ledger::default(),
+            stopping: false,
+            look_at_adopted: None,
+            taken_over: 0,
             more_to_reap: false,
             next_task: 0,
         })
@@ -143,7 +172,9 @@ impl Engine {
         let (name, dir) = (name.to_owned(), ".".into());
         let wanted = Wanted { entry, part: Part::Main, name, dir };
         self.pairs.insert(entry, Pair::default());
-        self.open_task(wanted)
+        self.open_task(wanted)?;
+        self.tell_taken_over();
+        Ok(())
     }
 
     /// The main loop.
@@ -165,7 +196,9 @@ impl Engine {
                 Token::Signals => self.take_signals(),
                 Token::Watcher => self.take_changes(),
                 Token::ClockSteps => self.take_clock_step(),
+                Token::Home => self.take_orders(),
                 Token::Control(task) => self.take_letters(task),
+                Token::Adopted(task) => self.take_adopted(task),
             }
         }
         if self.more_to_reap {
@@ -183,6 +216,11 @@ impl Engine {
         }
     }
 
+    /// Leaves, and leaves everything running for whoever comes after us.
+    pub(crate) fn quit(&mut self) {
+        self.farewell = Farewell::Over;
+    }
+
     /// How long there is nothing to do, if nothing happens.
     fn wait_limit(&self) -> Option<Duration> {
         if self.more_to_reap {
@@ -192,6 +230,7 @@ impl Engine {
             self.deadlines.first().map(|(at, _)| *at),
             self.scanner.as_ref().and_then(Scanner::deadline),
             self.farewell.deadline(),
+            self.look_at_adopted,
         ];
         let at = due.into_iter().flatten().min()?;
         Some(at.since(now().monotonic))
@@ -206,7 +245,7 @@ impl Engine {
                 signals::CHLD => self.reap(),
                 signals::TERM | signals::INT => self.stop_all(),
                 signals::HUP | signals::ALRM => self.rescan(),
-                signals::QUIT => self.farewell = Farewell::Over,
+                signals::QUIT => self.quit(),
                 _ => {}
             }
         }
@@ -227,14 +266,11 @@ impl Engine {
     fn take_end(&mut self, pid: u32, how: Ended) {
         let Some(id) = self.pids.remove(&pid) else { return };
         let Some(task) = self.tasks.get_mut(&id) else { return };
-        let how = match (task.verdict.take().and_then(spawn::Verdict::read), how) {
-            (Some(failed), _) => End::NotStarted(launch::fault(failed)),
-            (None, Ended::Exited(code)) => End::Exited(u8::try_from(code & 255).unwrap_or(u8::MAX)),
-            (None, Ended::Signalled(number)) => {
-                End::Signalled(u8::try_from(number).unwrap_or(u8::MAX))
-            }
+        let how = match task.verdict.take().and_then(spawn::Verdict::read) {
+            Some(failed) => End::NotStarted(launch::fault(failed)),
+            None => end(how),
         };
-        self.feed(id, Event::Ended(Pid(pid), how));
+        self.feed_end(id, Pid(pid), how);
     }
 
     fn take_letters(&mut self, id: TaskId) {
@@ -298,6 +334,7 @@ impl Engine {
                 Some(_) | None => break,
             }
         }
+        self.tick_adopted(due);
         self.tick_scanner(due);
         self.tick_farewell(due);
     }
@@ -307,6 +344,14 @@ impl Engine {
         let id = TaskId(self.next_task);
         self.next_task = self.next_task.wrapping_add(1);
         id
+    }
+}
+
+/// How a process ended, as the machines know it.
+pub(crate) fn end(ended: Ended) -> End {
+    match ended {
+        Ended::Exited(code) => End::Exited(u8::try_from(code & 255).unwrap_or(u8::MAX)),
+        Ended::Signalled(number) => End::Signalled(u8::try_from(number).unwrap_or(u8::MAX)),
     }
 }
 
@@ -330,7 +375,10 @@ mod tests {
     #[test]
     fn every_token_is_read_back_from_its_number() {
         let control = Token::Control(TaskId(u32::MAX));
-        for token in [Token::Signals, Token::Watcher, Token::ClockSteps, control] {
+        let adopted = Token::Adopted(TaskId(u32::MAX));
+        for token in
+            [Token::Signals, Token::Watcher, Token::ClockSteps, Token::Home, control, adopted]
+        {
             assert_eq!(Token::from_number(token.number()), Some(token));
         }
     }

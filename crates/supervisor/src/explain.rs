@@ -149,7 +149,7 @@ fn advice(name: &str, last: End) -> String {
         End::Exited(0) => "if it puts itself in the background, have it stay in the foreground \
                            (ntpd -n, nginx -g 'daemon off;', sshd -D)"
             .into(),
-        End::Exited(_) | End::Signalled(_) | End::NotStarted(_) => {
+        End::Exited(_) | End::Signalled(_) | End::NotStarted(_) | End::Unknown => {
             format!("svc -u {name} starts it at once")
         }
     }
@@ -160,6 +160,7 @@ fn end(end: End) -> String {
         End::Exited(code) => format!("exit {code}"),
         End::Signalled(number) => format!("signal {number}"),
         End::NotStarted(_) => "a failed start".into(),
+        End::Unknown => "an end that nobody saw".into(),
     }
 }
 

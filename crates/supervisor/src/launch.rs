@@ -7,7 +7,10 @@ use std::path::Path;
 use contract::layout;
 use service::words::{self, Fault};
 use sys::limits::OpenFiles;
+use sys::mapped::Birth;
 use sys::spawn::{Failed, Identity, PipeEnd, Place, Plan, Spawner, Started, Step, Way};
+
+use crate::pair::LogPipe;
 
 /// What is executed, and its only argument (daemontools, `supervise.c`).
 const RUN: &CStr = c"./run";
@@ -22,10 +25,12 @@ pub(crate) struct Launch<'a> {
     pub(crate) dir: &'a Path,
     pub(crate) identity: Identity,
     /// Its end of the pipe between a service and its logger.
-    pub(crate) pipe: Option<(Identity, PipeEnd)>,
+    pub(crate) pipe: Option<(&'a LogPipe, PipeEnd)>,
     /// The limits we were given ourselves.
     pub(crate) open_files: OpenFiles,
     pub(crate) way: Way,
+    /// Where the kernel notes the process.
+    pub(crate) birth: Option<Birth<'a>>,
 }
 
 impl Launch<'_> {
@@ -38,15 +43,20 @@ impl Launch<'_> {
             .map_err(|_| Fault { step: words::Step::Directory, errno: 0 })?;
         let mut steps = Vec::with_capacity(STEPS_MAX);
         steps.push(Step::Enter(&dir, self.identity));
-        if let Some((pipe, end)) = self.pipe {
-            steps.push(Step::Pipe(pipe_path(end), pipe, end));
+        let held = self.pipe.and_then(|(pipe, _)| pipe.path_without_name());
+        match (self.pipe, &held) {
+            (Some((pipe, end)), Some(path)) => steps.push(Step::Reopen(path, pipe.identity, end)),
+            (Some((pipe, end)), None) => {
+                steps.push(Step::Pipe(pipe_path(end), pipe.identity, end));
+            }
+            (None, _) => {}
         }
         if !self.dir.join(layout::NO_SETSID).exists() {
             steps.push(Step::Session);
         }
         steps.push(Step::OpenFiles(self.open_files));
         steps.push(Step::Signals);
-        let plan = Plan { steps: &steps, program: RUN };
+        let plan = Plan { steps: &steps, program: RUN, birth: self.birth };
         spawner.start(&plan, self.way).map_err(fault)
     }
 }

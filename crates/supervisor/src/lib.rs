@@ -11,11 +11,14 @@
 //! Where to start reading: `Engine::run` in `engine` is the main loop; `Engine::feed` in `obey` is
 //! where a machine's wishes become system calls. [`svscan`] and [`supervise`] are the two ways in.
 
+mod adoption;
 mod engine;
 mod explain;
 mod farewell;
 mod files;
+mod home;
 mod launch;
+mod ledger;
 mod obey;
 mod pair;
 mod scanner;
@@ -49,6 +52,7 @@ pub struct Options {
 pub fn svscan(dir: &Path, options: Options) -> Result<(), Unable> {
     std::env::set_current_dir(dir).unable(format_args!("chdir to {}", dir.display()))?;
     let mut engine = Engine::new(Voice::new("svscan"), options)?;
+    engine.take_home()?;
     engine.become_reaper();
     let scanner = Scanner::new(&mut engine);
     engine.scan(scanner);

@@ -40,6 +40,7 @@ impl Engine {
             }
         }
         self.publish(id);
+        self.remember(id);
         self.queue(id);
         if leaves {
             self.leave(id);
@@ -78,9 +79,10 @@ impl Engine {
         let id = self.new_task_id();
         let (entry, part) = (wanted.entry, wanted.part);
         let seed = u64::from(id.0) << 32 | u64::from(sys::clock::monotonic().subsec_nanos());
-        let (task, lock) = Task::new(now(), wanted, seed)?;
+        let (mut task, lock) = Task::new(now(), wanted, seed)?;
         let (dir, name) = (task.dir.clone(), task.name.clone());
         self.check_room(&lock, &name)?;
+        self.take_up(&mut task, id, seed);
         self.tasks.insert(id, task);
         if let Some(pair) = self.pairs.get_mut(&entry) {
             *pair.part_mut(part) = Some(id);
@@ -98,11 +100,16 @@ impl Engine {
                     task.files = Some(files);
                 }
                 self.feed(id, Event::Tick);
+                self.discard_left(&dir);
                 Ok(())
             }
             Err(error) => {
-                // Nobody could control it: it is not started.
-                self.feed(id, Event::Stop(self.farewell_of(Part::Main)));
+                // Nobody could control it: it is not started. What runs already is left alone.
+                if self.tasks.get(&id).is_some_and(|task| task.service.pid().is_some()) {
+                    self.abandon(id);
+                } else {
+                    self.feed(id, Event::Stop(self.farewell_of(Part::Main)));
+                }
                 Err(error)
             }
         }
@@ -121,6 +128,9 @@ impl Engine {
         self.find_logger(id);
         let Some(task) = self.tasks.get_mut(&id) else { return Event::Tick };
         task.refresh();
+        task.asked_for = now().boottime;
+        self.remember(id);
+        let Some(task) = self.tasks.get_mut(&id) else { return Event::Tick };
         let pipe = self.pairs.get(&task.entry).and_then(|pair| pair.pipe.as_ref());
         let end = match task.part {
             Part::Main => PipeEnd::Stdout,
@@ -129,9 +139,10 @@ impl Engine {
         let launch = Launch {
             dir: &task.dir,
             identity: task.identity,
-            pipe: pipe.map(|pipe| (pipe.identity, end)),
+            pipe: pipe.map(|pipe| (pipe, end)),
             open_files: self.open_files,
             way: task.way,
+            birth: self.ledger.birth(task.identity),
         };
         match launch.start(&mut self.spawner) {
             Ok(Started::Runs(pid)) => {
@@ -148,12 +159,15 @@ impl Engine {
     }
 
     fn send(&mut self, id: TaskId, Pid(pid): Pid, signal: Signal) {
-        // A pid is known only until its end is reaped, so it cannot have become a stranger's.
-        if self.pids.get(&pid) != Some(&id) {
-            return;
-        }
-        if let Err(error) = child::signal(pid, task::number(signal)) {
-            let Some(task) = self.tasks.get(&id) else { return };
+        let Some(task) = self.tasks.get(&id) else { return };
+        let number = task::number(signal);
+        let sent = match &task.adopted {
+            Some(adopted) => adopted.signal(number),
+            // A pid is known only until its end is reaped, so it cannot have become a stranger's.
+            None if self.pids.get(&pid) == Some(&id) => child::signal(pid, number),
+            None => return,
+        };
+        if let Err(error) = sent {
             let (name, reason) = (&task.name, cli::reason(&error));
             self.voice.warn(format_args!("unable to signal process {pid} of {name}: {reason}"));
         }
@@ -217,6 +231,7 @@ impl Engine {
     /// Ends the supervision of a service that is down. Its lock is free when this returns.
     fn leave(&mut self, id: TaskId) {
         let Some(task) = self.tasks.remove(&id) else { return };
+        self.ledger.forget(task.identity);
         if let Some(at) = task.queued {
             self.deadlines.remove(&(at, id));
         }
@@ -277,9 +292,19 @@ impl Engine {
     }
 
     fn open_pipe(&mut self, wanted: &Wanted) -> Result<(), Unable> {
-        let Some(pair) = self.pairs.get_mut(&wanted.entry) else { return Ok(()) };
-        if pair.pipe.as_ref().is_none_or(|pipe| !pipe.is_at(&wanted.dir)) {
-            pair.pipe = Some(LogPipe::open(&wanted.dir, &wanted.name)?);
+        let Some(pair) = self.pairs.get(&wanted.entry) else { return Ok(()) };
+        if pair.pipe.as_ref().is_some_and(|pipe| pipe.is_at(&wanted.dir)) {
+            return Ok(());
+        }
+        // Only what nobody supervises yet can have a pipe that we do not know.
+        let (writer, reader) = (pair.main.is_none(), pair.log.is_none());
+        let (main, log) = (pair.dir.clone(), &wanted.dir);
+        let writer = if writer { self.living_in(&main) } else { None };
+        let reader = if reader { self.living_in(log) } else { None };
+        let named = LogPipe::open(&wanted.dir, &wanted.name)?;
+        let pipe = named.or_that_of(writer, reader);
+        if let Some(pair) = self.pairs.get_mut(&wanted.entry) {
+            pair.pipe = Some(pipe);
         }
         Ok(())
     }

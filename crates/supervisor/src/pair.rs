@@ -4,14 +4,17 @@
 //! opened afresh. We hold a description of our own, reading and writing: the pipe, and what is in
 //! it, outlives the death of either end.
 
+use std::ffi::CString;
 use std::fs::File;
 use std::io::Write as _;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use cli::{Unable, UnableExt as _};
 use contract::layout;
-use sys::{fifo, spawn::Identity};
+use sys::{fifo, procfs, spawn::Identity};
 
 use crate::files;
 use crate::task::{Part, TaskId};
@@ -57,6 +60,8 @@ pub(crate) struct LogPipe {
     file: File,
     /// The FIFO itself, whoever changes its name.
     pub(crate) identity: Identity,
+    /// Whether the name in the logger's directory is that of another pipe, or was none.
+    nameless: bool,
 }
 
 impl LogPipe {
@@ -71,7 +76,37 @@ impl LogPipe {
             .and_then(|()| fifo::open_both(&path))
             .and_then(|file| file.metadata().map(|meta| (file, meta)));
         let (file, meta) = opened.unable(format_args!("open {name}/{}", layout::LOG_PIPE))?;
-        Ok(Self { file, identity: Identity { dev: meta.dev(), ino: meta.ino() } })
+        let identity = Identity { dev: meta.dev(), ino: meta.ino() };
+        Ok(Self { file, identity, nameless: false })
+    }
+
+    /// The pipe that an adopted service writes to and an adopted logger reads from, where that is
+    /// another one than the name says: what lies in it must not be lost, and both ends go on.
+    pub(crate) fn or_that_of(self, writer: Option<u32>, reader: Option<u32>) -> Self {
+        let end = |pid: Option<u32>, fd: u32| {
+            let pid = pid?;
+            Some((procfs::pipe_of(pid, fd).ok()?, procfs::descriptor(pid, fd)))
+        };
+        let other = match (end(writer, STDOUT), end(reader, STDIN)) {
+            (Some((written, _)), _) if written == self.identity => None,
+            (_, Some((read, path))) if read != self.identity => Some((read, path)),
+            (Some((written, path)), None) if is_log_pipe(&path) => Some((written, path)),
+            (_, _) => None,
+        };
+        let opened = other.and_then(|(identity, path)| {
+            let file = fifo::reopen_both(&path).ok()?;
+            let meta = file.metadata().ok()?;
+            let same = Identity { dev: meta.dev(), ino: meta.ino() } == identity;
+            same.then_some(Self { file, identity, nameless: true })
+        });
+        opened.unwrap_or(self)
+    }
+
+    /// The path by which a pipe can be opened that its name does not lead to: our own descriptor.
+    pub(crate) fn path_without_name(&self) -> Option<CString> {
+        let fd = u32::try_from(self.file.as_raw_fd()).ok().filter(|_| self.nameless)?;
+        let path = procfs::descriptor(std::process::id(), fd);
+        CString::new(path.into_os_string().into_vec()).ok()
     }
 
     /// Puts a line of ours into the service's own log, where there is room: that is where its
@@ -83,6 +118,9 @@ impl LogPipe {
 
     /// Whether the logger in `log_dir` would open this very FIFO.
     pub(crate) fn is_at(&self, log_dir: &Path) -> bool {
+        if self.nameless {
+            return true; // It is not opened by name.
+        }
         std::fs::symlink_metadata(log_dir.join(layout::LOG_PIPE))
             .is_ok_and(|meta| Identity { dev: meta.dev(), ino: meta.ino() } == self.identity)
     }
@@ -92,6 +130,20 @@ impl LogPipe {
         fifo::waiting(&self.file).is_ok_and(|bytes| bytes == 0)
     }
 }
+
+/// Whether a descriptor of a service leads to its logger, of which there is none: a FIFO that was
+/// ours and has lost its name, or the pipe of an svscan that had no FIFOs and is gone with all
+/// readers. A pipe that somebody reads may be one within the service.
+fn is_log_pipe(descriptor: &Path) -> bool {
+    let Ok(target) = std::fs::read_link(descriptor) else { return false };
+    let target = target.as_os_str().as_encoded_bytes();
+    let name = format!("/{}/{}", layout::LOG, layout::LOG_PIPE);
+    let lost = target.strip_suffix(b" (deleted)").unwrap_or(target).ends_with(name.as_bytes());
+    lost || fifo::open_writer(descriptor).is_err_and(|error| fifo::has_no_reader(&error))
+}
+
+const STDIN: u32 = 0;
+const STDOUT: u32 = 1;
 
 /// Whether nothing waits in the FIFO of the logger in `log_dir`, which we no longer hold.
 pub(crate) fn is_drained(log_dir: &Path) -> bool {

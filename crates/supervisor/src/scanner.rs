@@ -77,6 +77,7 @@ impl Engine {
         if let Some(scanner) = &mut self.scanner {
             scanner.set.settle();
         }
+        self.tell_taken_over();
     }
 
     /// Looks at every name there is, and at every name there was.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cli::{Unable, UnableExt as _};
+use contract::state::LastEnd;
 use contract::{Letter, Status, layout, status::Wish};
 use service::scan::EntryId;
 use service::words::View;
@@ -16,6 +17,7 @@ use sys::inotify::Watch;
 use sys::spawn::{Identity, Verdict, Way};
 use tai::Stamp;
 
+use crate::adoption::{Adopted, Living, Past};
 use crate::files::{self, Files, Locked};
 
 /// So many letters are taken from a control FIFO in a turn: as many as svc ever writes at once. The
@@ -48,6 +50,15 @@ pub(crate) struct Task {
     /// Whether its directory could keep us waiting.
     pub(crate) way: Way,
     pub(crate) service: Service,
+    /// Its process, where that is no child of ours.
+    pub(crate) adopted: Option<Adopted>,
+    /// When its process was last asked for.
+    pub(crate) asked_for: Boottime,
+    /// How its last life ended.
+    pub(crate) last_end: LastEnd,
+    /// What the operator wants, and whether he has told it to leave: not what the end of everything
+    /// wants.
+    pub(crate) wish: (Wish, bool),
     pub(crate) files: Option<Files>,
     /// What `supervise/status` says.
     written: Option<View>,
@@ -93,6 +104,10 @@ impl Task {
             identity,
             way,
             service,
+            adopted: None,
+            asked_for: now.boottime,
+            last_end: LastEnd::Unknown,
+            wish: (want, false),
             files: None,
             written: None,
             stamp: None,
@@ -102,6 +117,15 @@ impl Task {
             watch: None,
         };
         Ok((task, lock))
+    }
+
+    /// Goes on where another supervisor left it; gives who lives.
+    pub(crate) fn resume(&mut self, now: Now, past: Past, seed: u64) -> Option<Living> {
+        self.service = Service::resume(now, past.memory, past.found, seed);
+        self.refresh();
+        self.service.renew_grace(now.monotonic);
+        (self.asked_for, self.last_end) = (past.asked_for, past.last_end);
+        past.living
     }
 
     /// The letters that wait in the control FIFO, in order; bytes that are none are dropped.

@@ -37,6 +37,14 @@ pub fn open_both(path: &Path) -> io::Result<File> {
     fifo(OpenOptions::new().read(true).write(true).custom_flags(OWN).open(path)?)
 }
 
+/// The same by a path below `/proc/PID/fd`, which is a link and leads to pipes without a name too.
+///
+/// # Errors
+/// open(2), and `EINVAL` where it is no pipe.
+pub fn reopen_both(path: &Path) -> io::Result<File> {
+    fifo(OpenOptions::new().read(true).write(true).custom_flags(O_NONBLOCK).open(path)?)
+}
+
 /// Opens a file for reading that may turn out to be anything: a FIFO is not waited for.
 ///
 /// # Errors

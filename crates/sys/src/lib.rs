@@ -32,6 +32,11 @@ pub const ENOEXEC: i32 = libc::ENOEXEC;
 /// The errno of a process that has too many open files.
 pub const EMFILE: i32 = libc::EMFILE;
 
+/// The errno of what is not ours.
+pub const EPERM: i32 = libc::EPERM;
+/// The errno of a process that is not there.
+pub const ESRCH: i32 = libc::ESRCH;
+
 /// Whether the errno says that a directory is not there, or is another one by now.
 #[must_use]
 pub const fn means_gone(errno: i32) -> bool {

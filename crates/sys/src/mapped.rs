@@ -35,9 +35,21 @@ impl Mapped {
     /// `EPERM` where it belongs to somebody else or others may write it, `ELOOP` where it is a
     /// link, `EINVAL` where it is no file, and all of open(2).
     pub fn open(path: &Path) -> io::Result<Self> {
+        Self::open_with(path, true)
+    }
+
+    /// Opens the file if there is one.
+    ///
+    /// # Errors
+    /// As those of [`Mapped::open`].
+    pub fn open_there(path: &Path) -> io::Result<Self> {
+        Self::open_with(path, false)
+    }
+
+    fn open_with(path: &Path, create: bool) -> io::Result<Self> {
         let flags = libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_NOFOLLOW;
         let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        options.read(true).write(true).create(create).truncate(false).mode(0o600);
         let file = options.custom_flags(flags).open(path)?;
         let meta = file.metadata()?;
         if !meta.is_file() {
