@@ -7,6 +7,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod adoption;
 mod life;
 mod process_one;
 mod scan;

@@ -8,6 +8,9 @@ const THEIR_BIN: &str = "/usr/bin";
 /// The programs of a suite that tests run.
 pub(crate) const PROGRAMS: [&str; 5] = ["svscan", "supervise", "svc", "svstat", "svok"];
 
+/// What tests run of ours alone.
+pub(crate) const OURS_ONLY: [&str; 2] = ["multilog", "svscanctl"];
+
 /// One of the two implementations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Suite {

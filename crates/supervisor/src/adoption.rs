@@ -320,6 +320,11 @@ impl Engine {
     pub(crate) fn remember(&mut self, id: TaskId) {
         let Some(task) = self.tasks.get_mut(&id) else { return };
         let memory = task.service.memory();
+        let starting = memory.phase == memory::Phase::Starting;
+        if starting && !task.starting {
+            task.asked_for = now().boottime;
+        }
+        task.starting = starting;
         if !self.stopping {
             task.wish = (memory.want, memory.leaving);
         }

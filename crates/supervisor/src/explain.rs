@@ -56,15 +56,22 @@ pub(crate) fn refusal(name: &OsStr, refusal: &Refusal) -> String {
     }
 }
 
-/// Why a service could not be taken under supervision.
-pub(crate) fn untaken(error: &Unable) -> String {
+/// Why a service could not be taken under supervision; `lock` is the file of its lock.
+pub(crate) fn untaken(error: &Unable, lock: &Path) -> String {
     if error.error().kind() == io::ErrorKind::WouldBlock {
-        return format!("{error}: another supervise runs there");
+        let who = sys::lock::holder(lock).map(who).unwrap_or_default();
+        return format!("{error}: another supervise runs there{who}");
     }
     if error.error().raw_os_error() == Some(sys::EMFILE) {
         return format!("{error}: raise the limit (ulimit -n) and start svscan again");
     }
     error.to_string()
+}
+
+/// Who holds a lock: ` (supervise, process 123)`.
+pub(crate) fn who(pid: u32) -> String {
+    let name = sys::procfs::name(pid).map(|name| format!("{name}, ")).unwrap_or_default();
+    format!(" ({name}process {pid})")
 }
 
 /// What daemontools says of a failed start, and what can be done about it.

@@ -9,9 +9,10 @@ use std::path::Path;
 use cli::{Unable, UnableExt as _};
 use contract::layout;
 use contract::svscan::Letter;
-use sys::{fifo, lock, place, procfs};
+use sys::{fifo, lock, place};
 
 use crate::engine::{Engine, Token};
+use crate::explain;
 use crate::files;
 use crate::ledger::Ledger;
 
@@ -111,14 +112,8 @@ fn lock_home() -> io::Result<File> {
 }
 
 fn taken(error: &io::Error) -> Unable {
-    let whom = lock::holder(Path::new(layout::SVSCAN_LOCK)).map(who).unwrap_or_default();
+    let whom = lock::holder(Path::new(layout::SVSCAN_LOCK)).map(explain::who).unwrap_or_default();
     let what = format!("acquire {}", layout::SVSCAN_LOCK);
     let reason = format!("{}: another svscan runs here{whom}", cli::reason(error));
     Unable::new(what, io::Error::new(error.kind(), reason))
-}
-
-/// ` (svscan, process 123)`
-pub(crate) fn who(pid: u32) -> String {
-    let name = procfs::name(pid).map(|name| format!("{name}, ")).unwrap_or_default();
-    format!(" ({name}process {pid})")
 }

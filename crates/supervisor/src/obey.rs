@@ -29,7 +29,10 @@ impl Engine {
         let mut leaves = false;
         for _ in 0..ROUNDS_MAX {
             let (Some(event), Some(task)) = (next.take(), self.tasks.get_mut(&id)) else { break };
-            for action in task.service.step(now(), event) {
+            let actions = task.service.step(now(), event);
+            // What is not written down before it is done, the next supervisor may do again.
+            self.remember(id);
+            for action in actions {
                 match action {
                     Action::Start => next = Some(self.start(id)),
                     Action::Send(pid, signal) => self.send(id, pid, signal),
@@ -40,7 +43,6 @@ impl Engine {
             }
         }
         self.publish(id);
-        self.remember(id);
         self.queue(id);
         if leaves {
             self.leave(id);
@@ -128,9 +130,6 @@ impl Engine {
         self.find_logger(id);
         let Some(task) = self.tasks.get_mut(&id) else { return Event::Tick };
         task.refresh();
-        task.asked_for = now().boottime;
-        self.remember(id);
-        let Some(task) = self.tasks.get_mut(&id) else { return Event::Tick };
         let pipe = self.pairs.get(&task.entry).and_then(|pair| pair.pipe.as_ref());
         let end = match task.part {
             Part::Main => PipeEnd::Stdout,

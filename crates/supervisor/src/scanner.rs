@@ -179,7 +179,11 @@ impl Engine {
     /// and has the set try again later.
     pub(crate) fn tell_once(&mut self, entry: EntryId, part: Part, opened: Result<(), Unable>) {
         let Some(pair) = self.pairs.get_mut(&entry) else { return };
-        let sentence = opened.err().map(|error| explain::untaken(&error));
+        let lock = match part {
+            Part::Main => pair.dir.join(layout::LOCK),
+            Part::Log => pair.dir.join(layout::LOG).join(layout::LOCK),
+        };
+        let sentence = opened.err().map(|error| explain::untaken(&error, &lock));
         let told = pair.told_mut(part);
         let news = sentence.as_ref().filter(|_| *told != sentence).cloned();
         *told = sentence;

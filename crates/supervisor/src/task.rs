@@ -52,8 +52,9 @@ pub(crate) struct Task {
     pub(crate) service: Service,
     /// Its process, where that is no child of ours.
     pub(crate) adopted: Option<Adopted>,
-    /// When its process was last asked for.
+    /// When its process was last asked for, and whether that is not answered yet.
     pub(crate) asked_for: Boottime,
+    pub(crate) starting: bool,
     /// How its last life ended.
     pub(crate) last_end: LastEnd,
     /// What the operator wants, and whether he has told it to leave: not what the end of everything
@@ -106,6 +107,7 @@ impl Task {
             service,
             adopted: None,
             asked_for: now.boottime,
+            starting: false,
             last_end: LastEnd::Unknown,
             wish: (want, false),
             files: None,
@@ -123,7 +125,7 @@ impl Task {
     pub(crate) fn resume(&mut self, now: Now, past: Past, seed: u64) -> Option<Living> {
         self.service = Service::resume(now, past.memory, past.found, seed);
         self.refresh();
-        self.service.renew_grace(now.monotonic);
+        self.service.ask_again(now.monotonic);
         (self.asked_for, self.last_end) = (past.asked_for, past.last_end);
         past.living
     }

@@ -1,8 +1,8 @@
 //! What is worth knowing of a service when its supervisor has been killed, and the life that goes
 //! on from there.
 //!
-//! The shell writes [`Service::memory`] down whenever it has changed, and before it asks for a
-//! process. The next supervisor finds out which process still lives, and resumes. What is not kept:
+//! The shell writes [`Service::memory`] down after each step, before it does what the step asks
+//! for. The next supervisor finds out which process still lives, and resumes. What is not kept:
 //! the deadlines of a stop (the grace begins anew) and what the operator was told of a fault (it is
 //! told again).
 
@@ -122,9 +122,12 @@ impl Service {
         debug_assert!(self.ending == NOT_ENDING, "nothing was asked of it yet");
     }
 
-    /// Gives a process that was told to end before, and was adopted since, its time anew.
-    pub fn renew_grace(&mut self, now: Monotonic) {
+    /// Has a process that was to end before it was adopted told so again, and gives it its time
+    /// anew: the wish is written down before the signal is sent, and the sender may have been
+    /// killed between the two.
+    pub fn ask_again(&mut self, now: Monotonic) {
         if self.want == Wish::Down && self.pid().is_some() {
+            self.ending.term = Some(now);
             self.ending.kill = self.timeout_kill.map(|timeout| now + timeout);
         }
     }
@@ -267,19 +270,21 @@ mod tests {
     }
 
     #[test]
-    fn what_was_told_to_end_is_killed_a_grace_after_it_was_adopted() {
+    fn what_was_told_to_end_is_told_again_and_killed_a_grace_after_it_was_adopted() {
         let mut service = up(1000, 42);
         actions(&mut service, 1100, Event::Letter(Letter::Down));
         let mut after = resumed(&service, 2000);
         after.set_timeout_kill(Some(Duration::from_secs(3)));
-        after.renew_grace(at(2000).monotonic);
+        after.ask_again(at(2000).monotonic);
+        let pid = Pid(42);
+        let asked = actions(&mut after, 2000, Event::Tick);
+        assert_eq!(asked, [Action::Send(pid, Signal::Term), Action::Send(pid, Signal::Cont)]);
         assert_eq!(after.deadline(), Some(at(5000).monotonic));
         let killed = actions(&mut after, 5000, Event::Tick);
-        let pid = Pid(42);
         assert_eq!(killed, [Action::Report(Report::Killed(pid)), Action::Send(pid, Signal::Kill)]);
         let mut wanted = resumed(&up(1000, 42), 2000);
         wanted.set_timeout_kill(Some(Duration::from_secs(3)));
-        wanted.renew_grace(at(2000).monotonic);
+        wanted.ask_again(at(2000).monotonic);
         assert_eq!(wanted.deadline(), None);
     }
 
