@@ -10,6 +10,7 @@ mod supervise;
 mod svc;
 mod svok;
 mod svscan;
+mod svscanctl;
 mod svstat;
 mod tai64n;
 mod tai64nlocal;
@@ -27,6 +28,7 @@ pub(crate) const ALL: &[Entry] = &[
     Entry { command: &svscan::COMMAND, run: svscan::run },
     Entry { command: &supervise::COMMAND, run: supervise::run },
     Entry { command: &svc::COMMAND, run: svc::run },
+    Entry { command: &svscanctl::COMMAND, run: svscanctl::run },
     Entry { command: &svstat::COMMAND, run: svstat::run },
     Entry { command: &svok::COMMAND, run: svok::run },
     Entry { command: &multilog::COMMAND, run: multilog::run },

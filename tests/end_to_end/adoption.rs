@@ -79,7 +79,7 @@ fn every_pid_wish_and_pause_is_kept() {
         paused.is_paused() && down.pid() == 0 && once.want() == Some(0)
     });
     let all = [&logged, &paused, &down, &once, &logged.log()];
-    let statuses = all.map(|it| it.status());
+    let statuses = all.map(Service::status);
     kill(&sandbox, before);
     let after = svscan(&sandbox, &all);
     sandbox.wait_until("it is said", || {

@@ -13,6 +13,7 @@ mod process_one;
 mod scan;
 mod start;
 mod stop;
+mod succession;
 mod trouble;
 
 use support::{Pair, Sandbox, Suite};

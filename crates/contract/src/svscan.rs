@@ -3,6 +3,8 @@
 /// A letter of `.svscan/control`. An unknown byte is no letter and is ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Letter {
+    /// `u`: execute the program anew, in place.
+    Upgrade,
     /// `h`: look at the scan directory again.
     Hangup,
     /// `t`: stop everything and leave.
@@ -13,12 +15,13 @@ pub enum Letter {
 
 impl Letter {
     /// Every letter, in the order of svscanctl's manual.
-    pub const ALL: [Self; 3] = [Self::Hangup, Self::Terminate, Self::Quit];
+    pub const ALL: [Self; 4] = [Self::Upgrade, Self::Hangup, Self::Terminate, Self::Quit];
 
     /// The byte on the FIFO, which is also svscanctl's flag.
     #[must_use]
     pub const fn byte(self) -> u8 {
         match self {
+            Self::Upgrade => b'u',
             Self::Hangup => b'h',
             Self::Terminate => b't',
             Self::Quit => b'q',

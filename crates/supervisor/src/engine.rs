@@ -6,6 +6,7 @@
 //! stops or signals anything.
 
 use std::collections::{BTreeSet, HashMap};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use cli::{Unable, UnableExt as _};
@@ -18,6 +19,7 @@ use sys::child::{self, Ended};
 use sys::clock_steps::ClockSteps;
 use sys::inotify::{Change, Watch, Watcher};
 use sys::limits::{self, OpenFiles};
+use sys::reexec::Inherited;
 use sys::signals::{self, Signals};
 use sys::spawn::{self, Spawner};
 use sys::{clock, entry};
@@ -29,6 +31,7 @@ use crate::launch;
 use crate::ledger::Ledger;
 use crate::pair::Pair;
 use crate::scanner::Scanner;
+use crate::succession::Check;
 use crate::task::{Part, Task, TaskId, Wanted};
 use crate::voice::Voice;
 
@@ -88,7 +91,13 @@ const FIRST_CONTROL: u64 = 4;
 #[derive(Debug)]
 pub(crate) struct Engine {
     pub(crate) reactor: Reactor<Token>,
-    signals: Signals,
+    /// What was handed over to us, until all is taken up.
+    pub(crate) inherited: Inherited,
+    /// The file we were executed from.
+    pub(crate) program: PathBuf,
+    /// Whether a successor can run is being tried.
+    pub(crate) check: Option<Check>,
+    pub(crate) signals: Signals,
     pub(crate) spawner: Spawner,
     clock_steps: Option<ClockSteps>,
     /// svscan's; supervise watches nothing.
@@ -121,15 +130,25 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// Signals are blocked from here on, and what we were given by accident stays with us.
-    pub(crate) fn new(voice: Voice, options: Options) -> Result<Self, Unable> {
+    ///
+    /// # Errors
+    /// No descriptors, no memory.
+    pub(crate) fn new(
+        voice: Voice,
+        options: Options,
+        inherited: Inherited,
+    ) -> Result<Self, Unable> {
         entry::ignore_sigpipe();
         spawn::keep_descriptors_to_ourselves();
         let open_files = limits::raise_open_files().unable("raise the limit of open files")?;
         let reactor = Reactor::new().unable("create an epoll descriptor")?;
-        let signals = Signals::listen().unable("listen to signals")?;
+        let signals = Signals::listen(inherited.mask()).unable("listen to signals")?;
         reactor.add(&signals, &Token::Signals).unable("watch for signals")?;
         let spawner = Spawner::new(signals.original_mask()).unable("make a stack for children")?;
         Ok(Self {
+            inherited,
+            program: std::env::current_exe().unwrap_or_default(),
+            check: None,
             clock_steps: watch_clock(&reactor),
             reactor,
             signals,
@@ -231,6 +250,7 @@ impl Engine {
             self.scanner.as_ref().and_then(Scanner::deadline),
             self.farewell.deadline(),
             self.look_at_adopted,
+            self.check.as_ref().map(|check| check.give_up_at),
         ];
         let at = due.into_iter().flatten().min()?;
         Some(at.since(now().monotonic))
@@ -251,7 +271,7 @@ impl Engine {
         }
     }
 
-    fn reap(&mut self) {
+    pub(crate) fn reap(&mut self) {
         for _ in 0..REAPS_PER_TURN {
             let Ok(Some((pid, how))) = child::reap() else {
                 self.more_to_reap = false;
@@ -264,6 +284,9 @@ impl Engine {
 
     /// A child was reaped. One that is nobody's is an orphan that came to us.
     fn take_end(&mut self, pid: u32, how: Ended) {
+        if self.check.as_ref().is_some_and(|check| check.pid == pid) {
+            return self.conclude(how);
+        }
         let Some(id) = self.pids.remove(&pid) else { return };
         let Some(task) = self.tasks.get_mut(&id) else { return };
         let how = match task.verdict.take().and_then(spawn::Verdict::read) {
@@ -335,6 +358,7 @@ impl Engine {
             }
         }
         self.tick_adopted(due);
+        self.tick_check(due);
         self.tick_scanner(due);
         self.tick_farewell(due);
     }

@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, Read as _};
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
@@ -23,7 +24,7 @@ const LETTERS_PER_TURN: usize = Letter::ALL.len();
 #[derive(Debug)]
 pub(crate) struct Home {
     /// Held for as long as we run.
-    _lock: File,
+    lock: File,
     /// Both ends, so that it never ends.
     control: File,
 }
@@ -35,7 +36,8 @@ impl Engine {
     /// # Errors
     /// Another svscan has it.
     pub(crate) fn take_home(&mut self) -> Result<(), Unable> {
-        let lock = match lock_home() {
+        let inherited = self.inherited.find(Path::new(layout::SVSCAN_LOCK));
+        let lock = match inherited.map_or_else(lock_home, Ok) {
             Ok(lock) => lock,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 return Err(taken(&error));
@@ -52,7 +54,7 @@ impl Engine {
         self.reactor
             .add(&control, &Token::Home)
             .unable(format_args!("watch {}", layout::SVSCAN_CONTROL))?;
-        self.home = Some(Home { _lock: lock, control });
+        self.home = Some(Home { lock, control });
         Ok(())
     }
 
@@ -84,6 +86,7 @@ impl Engine {
     pub(crate) fn take_orders(&mut self) {
         for letter in self.home.as_ref().map(Home::letters).unwrap_or_default() {
             match letter {
+                Letter::Upgrade => self.upgrade(),
                 Letter::Hangup => self.rescan(),
                 Letter::Terminate => self.stop_all(),
                 Letter::Quit => self.quit(),
@@ -93,6 +96,11 @@ impl Engine {
 }
 
 impl Home {
+    /// All of it, to be handed over.
+    pub(crate) fn descriptors(&self) -> [BorrowedFd<'_>; 2] {
+        [self.lock.as_fd(), self.control.as_fd()]
+    }
+
     /// The letters that wait, in order; bytes that are none are dropped.
     fn letters(&self) -> Vec<Letter> {
         let mut bytes = [0; LETTERS_PER_TURN];

@@ -56,7 +56,7 @@ impl Launch<'_> {
         }
         steps.push(Step::OpenFiles(self.open_files));
         steps.push(Step::Signals);
-        let plan = Plan { steps: &steps, program: RUN, birth: self.birth };
+        let plan = Plan { steps: &steps, program: RUN, argument: None, birth: self.birth };
         spawner.start(&plan, self.way).map_err(fault)
     }
 }

@@ -104,6 +104,13 @@ impl Ledger {
         self.free.reverse();
     }
 
+    /// Whether these are all written down: what is not would be started again.
+    pub(crate) fn has_all(&self, mut directories: impl Iterator<Item = Identity>) -> bool {
+        let is_noted =
+            |directory| self.places.get(&directory).is_some_and(|it| it.record.is_some());
+        self.file.is_some() && directories.all(is_noted)
+    }
+
     /// What a supervise that ran alone has left in its own file.
     pub(crate) fn left_in(path: &Path, directory: Identity) -> Option<Left> {
         let bytes = Mapped::open_there(path).ok()?.read(FILE_MAX).ok()?;

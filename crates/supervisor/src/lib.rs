@@ -22,6 +22,7 @@ mod ledger;
 mod obey;
 mod pair;
 mod scanner;
+mod succession;
 mod task;
 mod voice;
 
@@ -32,6 +33,7 @@ use cli::{Unable, UnableExt as _};
 
 use engine::Engine;
 use scanner::Scanner;
+use sys::reexec::Inherited;
 use voice::Voice;
 
 /// How long a service may take to end when everything is stopped, unless told otherwise: as long
@@ -50,8 +52,13 @@ pub struct Options {
 /// # Errors
 /// What makes it impossible to begin: no such directory, no descriptors.
 pub fn svscan(dir: &Path, options: Options) -> Result<(), Unable> {
-    std::env::set_current_dir(dir).unable(format_args!("chdir to {}", dir.display()))?;
-    let mut engine = Engine::new(Voice::new("svscan"), options)?;
+    let inherited = Inherited::take();
+    if inherited.is_none() {
+        // Else we are there already, whatever the directory is called by now.
+        std::env::set_current_dir(dir).unable(format_args!("chdir to {}", dir.display()))?;
+    }
+    let inherited = inherited.unwrap_or_default();
+    let mut engine = Engine::new(Voice::new("svscan"), options, inherited)?;
     engine.take_home()?;
     engine.become_reaper();
     let scanner = Scanner::new(&mut engine);
@@ -65,7 +72,7 @@ pub fn svscan(dir: &Path, options: Options) -> Result<(), Unable> {
 /// What makes it impossible to begin: no such directory, another supervise has the lock.
 pub fn supervise(dir: &Path, options: Options) -> Result<(), Unable> {
     std::env::set_current_dir(dir).unable(format_args!("chdir to {}", dir.display()))?;
-    let mut engine = Engine::new(Voice::new("supervise"), options)?;
+    let mut engine = Engine::new(Voice::new("supervise"), options, Inherited::default())?;
     engine.supervise_alone(&dir.display().to_string())?;
     engine.run()
 }

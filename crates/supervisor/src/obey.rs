@@ -81,7 +81,7 @@ impl Engine {
         let id = self.new_task_id();
         let (entry, part) = (wanted.entry, wanted.part);
         let seed = u64::from(id.0) << 32 | u64::from(sys::clock::monotonic().subsec_nanos());
-        let (mut task, lock) = Task::new(now(), wanted, seed)?;
+        let (mut task, lock) = Task::new(now(), wanted, seed, &mut self.inherited)?;
         let (dir, name) = (task.dir.clone(), task.name.clone());
         self.check_room(&lock, &name)?;
         self.take_up(&mut task, id, seed);

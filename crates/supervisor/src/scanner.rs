@@ -12,6 +12,7 @@ use contract::layout;
 use service::Monotonic;
 use service::scan::{Action, EntryId, Event, Identity, Set, Sighting};
 use sys::inotify::{Watch, Watcher};
+use sys::reexec::Inherited;
 
 use crate::engine::{Engine, Token, now};
 use crate::explain;
@@ -78,6 +79,9 @@ impl Engine {
             scanner.set.settle();
         }
         self.tell_taken_over();
+        self.inherited = Inherited::default();
+        // Ends that came between two lives of ours were announced to the one before.
+        self.reap();
     }
 
     /// Looks at every name there is, and at every name there was.

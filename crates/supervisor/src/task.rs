@@ -14,6 +14,7 @@ use service::scan::EntryId;
 use service::words::View;
 use service::{Boottime, Monotonic, Now, Service, Signal};
 use sys::inotify::Watch;
+use sys::reexec::Inherited;
 use sys::spawn::{Identity, Verdict, Way};
 use tai::Stamp;
 
@@ -89,10 +90,18 @@ impl Task {
     ///
     /// # Errors
     /// No such directory, or another supervise has it.
-    pub(crate) fn new(now: Now, wanted: Wanted, seed: u64) -> Result<(Self, Locked), Unable> {
+    pub(crate) fn new(
+        now: Now,
+        wanted: Wanted,
+        seed: u64,
+        inherited: &mut Inherited,
+    ) -> Result<(Self, Locked), Unable> {
         let Wanted { entry, part, name, dir } = wanted;
         let meta = std::fs::metadata(&dir).unable(format_args!("stat {name}"))?;
-        let lock = Locked::take(&dir, &name)?;
+        let lock = match inherited.find(&dir.join(layout::LOCK)) {
+            Some(lock) => Locked::inherited(lock),
+            None => Locked::take(&dir, &name)?,
+        };
         let identity = identity(&meta);
         let way = way(&dir, &meta);
         let want = if files::is_down(&dir) { Wish::Down } else { Wish::Up };
@@ -263,7 +272,7 @@ mod tests {
         let dir = dir.path().join("a");
         fs::create_dir(&dir).unwrap();
         let wanted = Wanted { entry: EntryId(0), part: Part::Main, name: "a".into(), dir };
-        Task::new(now(), wanted, 0).unwrap().0
+        Task::new(now(), wanted, 0, &mut Inherited::default()).unwrap().0
     }
 
     fn now() -> Now {

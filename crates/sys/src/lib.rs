@@ -20,6 +20,7 @@ pub mod poll;
 pub mod process;
 pub mod procfs;
 pub mod random;
+pub mod reexec;
 pub mod signals;
 pub mod spawn;
 pub mod tether;

@@ -30,6 +30,7 @@ use nix::sys::signal::SigSet;
 use crate::entry;
 use crate::limits::OpenFiles;
 use crate::mapped::Birth;
+use crate::reexec;
 
 /// Enough for the deepest call the child makes, a handful of system calls.
 const STACK_LEN: usize = 64 * 1024;
@@ -71,6 +72,8 @@ pub enum Step<'a> {
     Session,
     /// Have these limits of open files.
     OpenFiles(OpenFiles),
+    /// Say nothing: descriptor 1 leads to /dev/null.
+    Silence,
     /// Have the signal mask and the SIGPIPE that we were given ourselves.
     Signals,
 }
@@ -80,8 +83,10 @@ pub enum Step<'a> {
 pub struct Plan<'a> {
     /// Walked in order.
     pub steps: &'a [Step<'a>],
-    /// What to execute; a path with a slash in it. It gets this as its only argument.
+    /// What to execute; a path with a slash in it. It gets this as its name.
     pub program: &'a CStr,
+    /// Its argument.
+    pub argument: Option<&'a CStr>,
     /// Where the kernel stores the pid of the child before it runs, so that it is known even if we
     /// are killed in that instant.
     pub birth: Option<Birth<'a>>,
@@ -141,7 +146,7 @@ impl Place {
         match step {
             Step::Enter(..) => Self::Enter,
             Step::Pipe(..) | Step::Reopen(..) => Self::Pipe,
-            Step::Session | Step::OpenFiles(_) | Step::Signals => Self::Setup,
+            Step::Session | Step::OpenFiles(_) | Step::Silence | Step::Signals => Self::Setup,
         }
     }
 }
@@ -182,7 +187,8 @@ impl Spawner {
     }
 
     fn orders<'a>(&'a self, plan: &'a Plan<'a>) -> Orders<'a> {
-        let argv = [plan.program.as_ptr(), ptr::null()];
+        let argument = plan.argument.map_or(ptr::null(), CStr::as_ptr);
+        let argv = [plan.program.as_ptr(), argument, ptr::null()];
         let envp = self.environment.pointers.as_ptr();
         Orders { plan, argv, envp, mask: &self.mask, unshare: false, failed: None }
     }
@@ -276,7 +282,7 @@ fn send(fd: RawFd, failed: Option<Failed>) {
 /// What the child is given.
 struct Orders<'a> {
     plan: &'a Plan<'a>,
-    argv: [*const libc::c_char; 2],
+    argv: [*const libc::c_char; 3],
     envp: *const *const libc::c_char,
     mask: &'a SigSet,
     /// Whether the descriptor table is the parent's and to be left first.
@@ -320,6 +326,7 @@ fn walk(step: &Step<'_>, mask: &SigSet) -> bool {
             // SAFETY: `limit` lives through the call.
             (unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }) == 0
         }
+        Step::Silence => silence(),
         Step::Signals => {
             entry::restore_sigpipe();
             let mask: *const libc::sigset_t = mask.as_ref();
@@ -327,6 +334,13 @@ fn walk(step: &Step<'_>, mask: &SigSet) -> bool {
             (unsafe { libc::sigprocmask(libc::SIG_SETMASK, mask, ptr::null_mut()) }) == 0
         }
     }
+}
+
+fn silence() -> bool {
+    // SAFETY: a C string.
+    let fd = unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC) };
+    // SAFETY: two numbers; the original goes at `execve`.
+    fd >= 0 && unsafe { libc::dup2(fd, libc::STDOUT_FILENO) } >= 0
 }
 
 fn enter(dir: &CStr, known: Identity) -> bool {
@@ -417,6 +431,7 @@ struct Environment {
 impl Environment {
     fn capture() -> Self {
         let strings: Vec<CString> = std::env::vars_os()
+            .filter(|(name, _)| name != reexec::VARIABLE)
             .filter_map(|(name, value)| {
                 let mut pair = name.into_vec();
                 pair.push(b'=');

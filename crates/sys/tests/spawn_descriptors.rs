@@ -51,8 +51,10 @@ fn a_reader_gets_a_blocking_end_of_its_own_and_sees_the_end_of_the_pipe() {
         let (dir, here) = bench.here();
         let before = ours();
         let steps = [Step::Enter(&dir, here), Step::Pipe(c"pipe", known, PipeEnd::Stdin)];
-        let started =
-            bench.spawner.start(&Plan { steps: &steps, program: RUN, birth: None }, way).unwrap();
+        let started = bench
+            .spawner
+            .start(&Plan { steps: &steps, program: RUN, argument: None, birth: None }, way)
+            .unwrap();
         wait_until("it has its end", || bench.read("flags").ends_with('\n'));
         pipe.write_all(b"a line\n").unwrap();
         drop(pipe);
@@ -198,7 +200,7 @@ fn a_child_that_hangs_before_its_program_holds_nothing_of_ours() {
     let (pipe, _) = make_fifo(&bench.path("pipe"));
     let (dir, here) = bench.here();
     let steps = [Step::Enter(&dir, here)];
-    let plan = Plan { steps: &steps, program: RUN, birth: None };
+    let plan = Plan { steps: &steps, program: RUN, argument: None, birth: None };
     let started = bench.spawner.start(&plan, Way::Apart).unwrap();
     drop((held, pipe));
     // Less than the kernel gives whom it asks to give a lease back.

@@ -91,7 +91,7 @@ impl Bench {
 
     /// Takes `steps`, executes ./run and waits for its end.
     pub(crate) fn run_steps(&mut self, way: Way, steps: &[Step<'_>]) -> Result<WaitStatus, Failed> {
-        end(self.spawner.start(&Plan { steps, program: RUN, birth: None }, way)?)
+        end(self.spawner.start(&Plan { steps, program: RUN, argument: None, birth: None }, way)?)
     }
 
     /// As [`Bench::run`]; it must end with exit code 0.
