@@ -63,6 +63,8 @@ pub(crate) struct Past {
     pub(crate) living: Option<Living>,
     pub(crate) asked_for: Boottime,
     pub(crate) last_end: LastEnd,
+    /// What its status says.
+    pub(crate) status: Option<Status>,
 }
 
 impl Living {
@@ -123,7 +125,7 @@ impl Past {
         left: Option<Left>,
     ) -> Option<Self> {
         let status = read_status(&dir.join(layout::STATUS));
-        let recorded = left.map(|left| Self::recorded(now, directory, left));
+        let recorded = left.map(|left| Self { status, ..Self::recorded(now, directory, left) });
         if recorded.as_ref().is_some_and(|past| past.living.is_some()) {
             return recorded;
         }
@@ -155,7 +157,7 @@ impl Past {
         });
         let living = living.map(|(living, _)| living);
         let asked_for = Boottime(record.asked_for);
-        Self { memory, found, living, asked_for, last_end: record.end }
+        Self { memory, found, living, asked_for, last_end: record.end, status: None }
     }
 
     /// A status that no record of ours explains: what daemontools' supervise left, or we ourselves
@@ -179,7 +181,8 @@ impl Past {
             told_backing_off: false,
         };
         let (asked_for, last_end) = (found.changed, LastEnd::Unknown);
-        Some(Self { memory, found: Some(found), living: Some(living), asked_for, last_end })
+        let (found, living, status) = (Some(found), Some(living), Some(status));
+        Some(Self { memory, found, living, asked_for, last_end, status })
     }
 }
 
