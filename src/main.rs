@@ -1,6 +1,9 @@
 //! Who was called? The multicall binary of the suite: the name it was run by chooses the command.
 
+mod accounts;
+mod chain;
 mod commands;
+mod getent;
 mod service_dir;
 
 use std::ffi::{OsStr, OsString};
@@ -30,7 +33,7 @@ fn main() -> ExitCode {
 /// Runs one command and turns its outcome into words and an exit code.
 fn call(entry: &Entry, words: Vec<OsString>) -> ExitCode {
     let name = entry.command.name;
-    let result = match cli::parse(entry.command, words) {
+    let result = match entry.parse(words) {
         Ok(args) => (entry.run)(&args),
         Err(Stop::Help(text)) => return print(&text),
         Err(Stop::Version) => {

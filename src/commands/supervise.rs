@@ -21,6 +21,6 @@ Exit codes: 0 told to leave, 100 wrong usage, 111 unable to begin.",
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let [dir] = args.operands.as_slice() else { return Err(Usage::default().into()) };
-    supervisor::supervise(Path::new(dir), Options { grace: STOP_GRACE })?;
+    supervisor::supervise(Path::new(dir), Options { grace: STOP_GRACE, cgroups: true })?;
     Ok(ExitCode::SUCCESS)
 }

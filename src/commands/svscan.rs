@@ -12,11 +12,18 @@ pub(crate) static COMMAND: Command = Command {
     name: "svscan",
     summary: "keep every service of a scan directory running",
     usage: "[dir]",
-    flags: &[Flag {
-        names: &["grace"],
-        value: Some("TIME"),
-        help: "kill what has not ended so long after TERM (90s)",
-    }],
+    flags: &[
+        Flag {
+            names: &["grace"],
+            value: Some("TIME"),
+            help: "kill what has not ended so long after TERM (90s)",
+        },
+        Flag {
+            names: &["no-cgroups"],
+            value: None,
+            help: "give services no control groups; find what they leave by other signs",
+        },
+    ],
     about: "
 Starts a service for each link to a directory (and each directory) in dir, or in
 the current directory, but for names that begin with a dot; a directory `log` in
@@ -39,7 +46,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 fn options(args: &Args) -> Result<Options, Usage> {
     let grace = args.value("grace").map_or(Ok(STOP_GRACE), |text| duration(text))?;
-    Ok(Options { grace })
+    Ok(Options { grace, cgroups: !args.has("no-cgroups") })
 }
 
 fn duration(text: &OsStr) -> Result<Duration, Usage> {

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use cli::{Args, Command, UnableExt as _};
+use contract::remarks::{self, Remark};
 use contract::{Status, layout, status, svstat};
 use tai::Stamp;
 
@@ -25,6 +26,9 @@ Exit codes: 0 each directory has its line, 100 wrong usage, 111 the lines could 
 /// Lines are collected up to this size and then written: a thousand services are one or two writes
 /// of what a pipe holds, and no number of services takes more memory.
 const BUFFER: usize = 64 * 1024;
+
+/// So much of the remarks is read.
+const REMARKS_MAX: u64 = remarks::LEN_MAX as u64;
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut lines = Vec::new();
@@ -59,7 +63,11 @@ fn words(dir: ServiceDir<'_>) -> Cow<'static, str> {
     match look(dir) {
         Ok((status, normally_down)) => {
             let now = Stamp::from_unix(sys::clock::realtime());
-            svstat::words(&status, normally_down, now).into()
+            let mut words = svstat::words(&status, normally_down, now);
+            for remark in remarks(dir) {
+                words.push_str(&remark.words(sys::clock::monotonic()));
+            }
+            words.into()
         }
         Err(unknown) => match dir.refusal() {
             Some(error) => format!("unable to chdir: {}", cli::reason(&error)).into(),
@@ -86,6 +94,18 @@ fn look(dir: ServiceDir<'_>) -> Result<(Status, bool), Cow<'static, str>> {
         Err(error) => return Err(unable("open supervise/ok", &error)),
     }
     read_status(&dir.file(layout::STATUS)).map(|status| (status, normally_down))
+}
+
+/// What there is to say beyond the status. Mostly nothing: the file is not there.
+fn remarks(dir: ServiceDir<'_>) -> Vec<Remark> {
+    let mut text = String::new();
+    let Ok(file) = sys::fifo::open_whatever(&dir.file(layout::REMARKS)) else { return Vec::new() };
+    if file.take(REMARKS_MAX).read_to_string(&mut text).is_err() {
+        return Vec::new();
+    }
+    // Whoever can write there could else send a terminal what it obeys.
+    let plain = |line: &str| !line.contains(char::is_control);
+    text.lines().filter(|line| plain(line)).filter_map(Remark::decode).collect()
 }
 
 /// The record, read at once: whatever lies there in its place (a FIFO of somebody's) is not waited

@@ -8,7 +8,13 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod chain;
+mod envdir;
+mod envuidgid;
 mod harness;
+mod setlock;
+mod setuidgid;
+mod softlimit;
 mod supervise;
 mod supervise_run;
 mod svc;

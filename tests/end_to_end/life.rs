@@ -54,19 +54,6 @@ fn a_service_that_crashes_at_once_is_started_less_and_less_often() {
 }
 
 #[test]
-fn a_service_that_puts_itself_in_the_background_is_told_to_stay_in_the_foreground() {
-    let sandbox = sandbox();
-    let service = sandbox.running("a", "setsid sleep 1000000 &");
-    sandbox.link(&service, "a");
-    let svscan = sandbox.svscan();
-    sandbox.wait_until("it is said", || {
-        let said = sandbox.said(svscan);
-        said.contains("the last time with exit 0")
-            && said.contains("have it stay in the foreground")
-    });
-}
-
-#[test]
 fn timeout_kill_ends_a_service_that_is_deaf_to_term() {
     let sandbox = sandbox();
     let service = sandbox.running("a", "trap '' TERM\necho up >up\nwhile :; do sleep 0.1; done");

@@ -8,12 +8,14 @@
 mod support;
 
 mod adoption;
+mod fallback;
 mod life;
 mod process_one;
 mod scan;
 mod start;
 mod stop;
 mod succession;
+mod survivors;
 mod trouble;
 
 use support::{Pair, Sandbox, Suite};

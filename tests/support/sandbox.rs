@@ -13,6 +13,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use sys::process::Process;
+use sys::seccomp::Filter;
 use tempfile::TempDir;
 
 use super::service::{REST, Service};
@@ -205,6 +206,18 @@ impl Sandbox {
         self.start(command.args(args))
     }
 
+    /// Starts a daemon in a world without some system calls.
+    pub(crate) fn daemon_under<A: AsRef<OsStr>>(
+        &self,
+        filter: &Filter,
+        name: &str,
+        args: &[A],
+    ) -> Daemon {
+        let program = self.pair.daemon.bin(self.root.path()).join(name);
+        let mut command = self.command(self.pair.daemon, program.as_ref());
+        self.start(filter.put_on_child(command.args(args)))
+    }
+
     /// Starts a shell script that becomes a daemon (`umask 022; exec supervise x`).
     pub(crate) fn daemon_by_shell(&self, script: &str) -> Daemon {
         self.start(self.command(self.pair.daemon, "/bin/sh".as_ref()).args(["-c", script]))
@@ -339,6 +352,12 @@ impl Drop for Sandbox {
         for child in self.daemons.borrow_mut().iter_mut() {
             let _ = child.kill();
             let _ = child.wait();
+        }
+        // A daemon that was killed has left its control groups.
+        for dir in supervised(self.root.path(), DEPTH) {
+            if let Ok(group) = fs::read_link(dir.join("supervise/cgroup")) {
+                let _ = fs::remove_dir(group);
+            }
         }
         if !std::thread::panicking() {
             assert!(gone, "these cannot be killed: {left:?}");

@@ -6,7 +6,18 @@ use std::path::Path;
 const THEIR_BIN: &str = "/usr/bin";
 
 /// The programs of a suite that tests run.
-pub(crate) const PROGRAMS: [&str; 5] = ["svscan", "supervise", "svc", "svstat", "svok"];
+pub(crate) const PROGRAMS: [&str; 10] = [
+    "svscan",
+    "supervise",
+    "svc",
+    "svstat",
+    "svok",
+    "setuidgid",
+    "envuidgid",
+    "envdir",
+    "softlimit",
+    "setlock",
+];
 
 /// What tests run of ours alone.
 pub(crate) const OURS_ONLY: [&str; 2] = ["multilog", "svscanctl"];

@@ -1,13 +1,15 @@
 //! The command line, read against a command's flag table.
 //!
 //! The manners are those of djb's `sgetopt.c`: options stop at the first operand or at `--`, short
-//! flags cluster (`-dx`), a value is joined or follows. Their order is kept: `svc -dx` is a
-//! sequence.
+//! flags cluster (`-dx`), a value is joined or follows, byte for byte (`softlimit -c=`). Their order
+//! is kept: `svc -dx` is a sequence.
 //!
 //! A command without flags reads none, as of old: all its words are operands
-//! (`multilog '-*' ./log`).
+//! (`multilog '-*' ./log`). [`parse_leading`] is for a command that had none of old and has some
+//! now.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
 
 use crate::{Command, Flag, Stop};
 
@@ -61,26 +63,60 @@ where
     if command.flags.is_empty() {
         return operands(command, words.into_iter().collect());
     }
-    let mut parser = lexopt::Parser::from_args(words);
+    let mut words = words.into_iter();
     let mut args = Args::default();
-    while let Some(word) = parser.next().map_err(|error| Stop::wrong(error.to_string()))? {
-        let name = match word {
-            lexopt::Arg::Short(letter) => letter.to_string(),
-            lexopt::Arg::Long(word) => word.to_owned(),
-            lexopt::Arg::Value(first) => {
-                args.operands.push(first);
-                args.operands.extend(parser.raw_args().map_err(|e| Stop::wrong(e.to_string()))?);
+    while let Some(word) = words.next() {
+        match word.as_bytes() {
+            b"--" => break,
+            [b'-', b'-', long @ ..] => args.flags.push(read_long(command, long, &mut words)?),
+            [b'-', letters @ ..] if !letters.is_empty() => {
+                read_cluster(command, letters, &mut words, &mut args.flags)?;
+            }
+            _ => {
+                args.operands.push(word);
                 break;
             }
-        };
-        match command.flag(&name) {
-            Some(flag) => args.flags.push(given(flag, &name, &mut parser)?),
-            None if name == "help" => return Err(Stop::Help(command.help())),
-            None if name == "version" => return Err(Stop::Version),
-            None => return Err(Stop::wrong(format!("illegal option -- {name}"))),
         }
     }
+    args.operands.extend(words);
     Ok(args)
+}
+
+/// Reads `words` for a command whose original takes no options at all: leading words are flags
+/// only where they are exactly one of its table, each by itself; anything else is an operand, as it
+/// always was, whatever it begins with.
+///
+/// # Errors
+/// As those of [`parse`]; help and the version are asked for by the only word.
+pub fn parse_leading<I>(command: &'static Command, words: I) -> Result<Args, Stop>
+where
+    I: IntoIterator<Item = OsString>,
+{
+    let mut args = operands(command, words.into_iter().collect())?;
+    let mut words = std::mem::take(&mut args.operands).into_iter();
+    while let Some(word) = words.next() {
+        let Some((flag, name, joined)) = exact(command, word.as_bytes()) else {
+            args.operands.push(word);
+            break;
+        };
+        args.flags.push(given(flag, &lossy(name), joined, &mut words)?);
+    }
+    args.operands.extend(words);
+    Ok(args)
+}
+
+/// The flag that a whole word is, its name in it, and its value where that is joined.
+fn exact<'a>(
+    command: &'static Command,
+    word: &'a [u8],
+) -> Option<(&'static Flag, &'a [u8], Option<&'a [u8]>)> {
+    let (name, joined) = match word {
+        [b'-', letter] if *letter != b'-' => (std::slice::from_ref(letter), None),
+        [b'-', b'-', long @ ..] => split_value(long),
+        _ => return None,
+    };
+    let flag = if word.len() == 2 { command.flag(&lossy(name)) } else { long_flag(command, name) };
+    flag.filter(|flag| flag.value.is_some() || joined.is_none()).map(|flag| (flag, name, joined))
 }
 
 /// The words of a command without flags; `--help` and `--version` are understood where they are
@@ -93,14 +129,77 @@ fn operands(command: &Command, operands: Vec<OsString>) -> Result<Args, Stop> {
     }
 }
 
-fn given(flag: &'static Flag, name: &str, parser: &mut lexopt::Parser) -> Result<Given, Stop> {
-    let value = match flag.value {
-        None => None,
-        Some(_) => Some(
-            parser
-                .value()
-                .map_err(|_| Stop::wrong(format!("option requires an argument -- {name}")))?,
-        ),
+/// The flags of a word like `-dx`; the value of its last may be the word that follows.
+fn read_cluster(
+    command: &'static Command,
+    mut letters: &[u8],
+    words: &mut impl Iterator<Item = OsString>,
+    flags: &mut Vec<Given>,
+) -> Result<(), Stop> {
+    while let Some((&letter, rest)) = letters.split_first() {
+        letters = rest;
+        let name = lossy(&[letter]);
+        let flag = command.flag(&name).ok_or_else(|| illegal(&name))?;
+        let mut joined = None;
+        if flag.value.is_some() && !letters.is_empty() {
+            joined = Some(std::mem::take(&mut letters));
+        }
+        flags.push(given(flag, &name, joined, words)?);
+    }
+    Ok(())
+}
+
+/// The flag of a word like `--grace=9s`, without its dashes.
+fn read_long(
+    command: &'static Command,
+    word: &[u8],
+    words: &mut impl Iterator<Item = OsString>,
+) -> Result<Given, Stop> {
+    let (name, value) = split_value(word);
+    match long_flag(command, name) {
+        Some(flag) => given(flag, &lossy(name), value, words),
+        None if name == b"help" => Err(Stop::Help(command.help())),
+        None if name == b"version" => Err(Stop::Version),
+        None => Err(illegal(&lossy(name))),
+    }
+}
+
+/// The flag of that long name: one letter is a short one.
+fn long_flag(command: &'static Command, name: &[u8]) -> Option<&'static Flag> {
+    let name = std::str::from_utf8(name).ok().filter(|name| name.chars().count() > 1)?;
+    command.flag(name)
+}
+
+/// `name=value` in its parts.
+fn split_value(word: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let mut parts = word.splitn(2, |&byte| byte == b'=');
+    (parts.next().unwrap_or_default(), parts.next())
+}
+
+/// The flag with its value: the one joined to it, or the next word.
+fn given(
+    flag: &'static Flag,
+    name: &str,
+    joined: Option<&[u8]>,
+    words: &mut impl Iterator<Item = OsString>,
+) -> Result<Given, Stop> {
+    let joined = joined.map(|value| OsStr::from_bytes(value).to_owned());
+    let value = match (flag.value, joined) {
+        (None, None) => None,
+        (None, Some(_)) => return Err(Stop::wrong(format!("option takes no argument -- {name}"))),
+        (Some(_), joined) => Some(joined.or_else(|| words.next()).ok_or_else(|| missing(name))?),
     };
     Ok(Given { flag, value })
+}
+
+fn illegal(name: &str) -> Stop {
+    Stop::wrong(format!("illegal option -- {name}"))
+}
+
+fn missing(name: &str) -> Stop {
+    Stop::wrong(format!("option requires an argument -- {name}"))
+}
+
+fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }

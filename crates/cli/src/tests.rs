@@ -43,6 +43,35 @@ fn options_stop_at_the_first_operand_and_at_two_dashes() {
     assert_eq!(read(&["-a", "--", "-b"]).unwrap().operands, ["-b"]);
 }
 
+#[test]
+fn a_joined_value_is_taken_byte_for_byte() {
+    assert_eq!(read(&["-f=", "dir"]).unwrap().value("f"), Some(&OsString::from("=")));
+    assert_eq!(read(&["-af=x"]).unwrap().value("f"), Some(&OsString::from("=x")));
+    assert_eq!(read(&["-f", ""]).unwrap().value("f"), Some(&OsString::new()));
+    assert_eq!(read(&["--file=", "x"]).unwrap().value("f"), Some(&OsString::new()));
+}
+
+#[test]
+fn a_single_dash_is_an_operand() {
+    assert_eq!(read(&["-a", "-", "-b"]).unwrap().operands, ["-", "-b"]);
+}
+
+#[test]
+fn a_command_without_options_of_old_reads_leading_words_that_are_exactly_its_flags() {
+    let read = |words: &[&str]| parse_leading(&SAMPLE, words.iter().map(OsString::from));
+    let args = read(&["-a", "--big", "-f", "x", "--file=y", "dir", "-a"]).unwrap();
+    assert_eq!(keys(&args), ["a", "b", "f", "f"]);
+    assert_eq!(args.values("f"), ["x", "y"]);
+    assert_eq!(args.operands, ["dir", "-a"]);
+    for words in [["-ab", "x"], ["-z", "-a"], ["--", "-a"], ["-fx", "-a"], ["--big=", "-a"]] {
+        let args = read(&words).unwrap();
+        assert_eq!((args.flags.len(), args.operands), (0, words.map(OsString::from).to_vec()));
+    }
+    assert_eq!(read(&["-f"]), Err(Stop::wrong("option requires an argument -- f".into())));
+    assert!(matches!(read(&["--help"]), Err(Stop::Help(_))));
+    assert_eq!(read(&["--help", "x"]).unwrap().operands, ["--help", "x"]);
+}
+
 static FLAGLESS: Command = Command { flags: &[], ..SAMPLE };
 
 #[test]
@@ -57,6 +86,10 @@ fn a_command_without_flags_reads_none() {
 fn what_is_wrong_is_said_in_the_words_of_getopt() {
     assert_eq!(read(&["-z"]), Err(Stop::wrong("illegal option -- z".into())));
     assert_eq!(read(&["-f"]), Err(Stop::wrong("option requires an argument -- f".into())));
+    assert_eq!(read(&["-a-b"]), Err(Stop::wrong("illegal option -- -".into())));
+    assert_eq!(read(&["-a=b"]), Err(Stop::wrong("illegal option -- =".into())));
+    assert_eq!(read(&["--f=b"]), Err(Stop::wrong("illegal option -- f".into())));
+    assert_eq!(read(&["--big=b"]), Err(Stop::wrong("option takes no argument -- big".into())));
 }
 
 #[test]

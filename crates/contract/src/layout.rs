@@ -9,6 +9,18 @@ pub const NO_SETSID: &str = "no-setsid";
 /// How long after `svc -d` the service is killed; without the file never (s6: milliseconds; a
 /// duration with a unit is understood too).
 pub const TIMEOUT_KILL: &str = "timeout-kill";
+/// Executed when the service has ended, with how it ended as its arguments (s6).
+pub const FINISH: &str = "finish";
+/// How long `finish` may run; 5 s without the file (s6: milliseconds, 0 for ever).
+pub const TIMEOUT_FINISH: &str = "timeout-finish";
+/// What becomes of the processes that outlive `run`: `adopt`, `end` or `leave`.
+pub const SURVIVORS: &str = "survivors";
+/// After how many deaths in how long it is not started again: `5 in 1m`.
+pub const MAX_DEATHS: &str = "max-deaths";
+/// The longest pause between two starts of a service that keeps dying.
+pub const BACKOFF_MAX: &str = "backoff-max";
+/// A run of this length was a good one, and the next start is not delayed.
+pub const STABLE_AFTER: &str = "stable-after";
 /// The directory of the logger of a service, inside its service directory.
 pub const LOG: &str = "log";
 /// The directory of all that supervise writes, inside a service directory.
@@ -26,6 +38,12 @@ pub const OK_NEW: &str = "supervise/ok.new";
 pub const STATUS: &str = "supervise/status";
 /// Where a status is written before it takes its name, so that a reader never sees half of one.
 pub const STATUS_NEW: &str = "supervise/status.new";
+/// What svstat says beyond the status; not there where there is nothing to say.
+pub const REMARKS: &str = "supervise/remarks";
+/// Where remarks are written before they take their name.
+pub const REMARKS_NEW: &str = "supervise/remarks.new";
+/// A link to the control group of the service, where it has one.
+pub const CGROUP: &str = "supervise/cgroup";
 /// The FIFO between a service and its logger, in the logger's directory: it outlives both ends.
 pub const LOG_PIPE: &str = "supervise/pipe";
 

@@ -5,6 +5,7 @@
 
 pub mod control;
 pub mod layout;
+pub mod remarks;
 pub mod state;
 pub mod status;
 pub mod svscan;

@@ -3,8 +3,8 @@
 //!
 //! ```text
 //!      0  header: magic, version, length of a record, boot id, pid and time namespace, checksum
-//!    128  record: side 0 (64 bytes), side 1 (64 bytes)
-//!    256  record ...
+//!    256  record: side 0 (128 bytes), side 1 (128 bytes)
+//!    512  record ...
 //! ```
 //!
 //! A record is two sides. The older one is written, never the one in force, so whoever is killed in
@@ -19,15 +19,17 @@ use std::time::Duration;
 use crate::Wish;
 
 /// Length of the header, and of a record.
-pub const LEN: usize = 128;
+pub const LEN: usize = 256;
 /// Length of a side of a record.
-pub const SIDE_LEN: usize = 64;
+pub const SIDE_LEN: usize = 128;
 /// Where in a side the kernel writes the pid of a child.
-pub const CHILD_AT: usize = 60;
+pub const CHILD_AT: usize = 124;
+/// Where its checksum is: it covers what stands before.
+const SUM_AT: usize = 120;
 const MAGIC: [u8; 8] = *b"keepup\x00\n";
 /// Raised whenever a byte changes its meaning.
 const VERSION: u32 = 1;
-const RECORD_LEN: u32 = 128;
+const RECORD_LEN: u32 = 256;
 
 /// What pids and times mean something in: one boot, one namespace of pids, one of times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,14 +74,14 @@ impl World {
 /// How the last life of a service ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LastEnd {
-    /// There was none, or nobody saw how.
+    /// There was none.
+    None,
+    /// Nobody saw how.
     Unknown,
     /// It exited with this code.
     Exited(u8),
     /// The signal of this number ended it.
     Signalled(u8),
-    /// It never became `./run`.
-    NotStarted,
 }
 
 /// What is so of a service.
@@ -106,6 +108,12 @@ pub struct Record {
     pub asked_for: Duration,
     /// While down: when it may start again; while up: when it was started (`CLOCK_MONOTONIC`).
     pub paced: Duration,
+    /// When the first of the quick deaths in a row was (`CLOCK_MONOTONIC`); zero: never.
+    pub first_quick: Duration,
+    /// What the environment of its processes says whose they are.
+    pub marker: u64,
+    /// The session that its last life led; 0: none.
+    pub session: u32,
     /// How many quick deaths came one after another.
     pub quick_deaths: u16,
     /// What the operator wants.
@@ -118,6 +126,12 @@ pub struct Record {
     pub told: bool,
     /// Whether its supervision is to end once it is down.
     pub leaving: bool,
+    /// Whether its process is one that `./run` left in the background.
+    pub background: bool,
+    /// Whether its last life may have left processes that are to be ended.
+    pub left_behind: bool,
+    /// Whether it was given up.
+    pub given_up: bool,
     /// How its last life ended.
     pub end: LastEnd,
 }
@@ -126,6 +140,9 @@ const PAUSED: u8 = 1;
 const ASKED: u8 = 2;
 const TOLD: u8 = 4;
 const LEAVING: u8 = 8;
+const BACKGROUND: u8 = 16;
+const LEFT_BEHIND: u8 = 32;
+const GIVEN_UP: u8 = 64;
 
 /// A side of a record: what was written at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,6 +164,7 @@ impl Side {
             Some(record) => record.write(self.generation, &mut writer),
             None => Record::FREE.write(self.generation, &mut writer),
         }
+        writer.at = SUM_AT;
         writer.sum().put(&self.child.to_le_bytes());
         writer.bytes
     }
@@ -156,6 +174,7 @@ impl Side {
     pub fn decode(bytes: &[u8; SIDE_LEN]) -> Option<Self> {
         let mut reader = Reader { bytes, at: 0 };
         let (generation, record) = Record::read(&mut reader)?;
+        reader.at = SUM_AT;
         let child = reader.is_whole()?.then(|| reader.u32())??;
         let record = (record.directory != Record::FREE.directory).then_some(record);
         Some(Self { generation, record, child })
@@ -184,13 +203,19 @@ impl Record {
         changed: Duration::ZERO,
         asked_for: Duration::ZERO,
         paced: Duration::ZERO,
+        first_quick: Duration::ZERO,
+        marker: 0,
+        session: 0,
         quick_deaths: 0,
         want: Wish::Up,
         paused: false,
         asked: false,
         told: false,
         leaving: false,
-        end: LastEnd::Unknown,
+        background: false,
+        left_behind: false,
+        given_up: false,
+        end: LastEnd::None,
     };
 
     fn write(&self, generation: u32, writer: &mut Writer<SIDE_LEN>) {
@@ -206,27 +231,29 @@ impl Record {
             Wish::Once => b'o',
         };
         let (end, code) = match self.end {
-            LastEnd::Unknown => (0, 0),
+            LastEnd::None => (0, 0),
+            LastEnd::Unknown => (b'u', 0),
             LastEnd::Exited(code) => (b'e', code),
             LastEnd::Signalled(number) => (b's', number),
-            LastEnd::NotStarted => (b'n', 0),
         };
         writer.put(&dev.to_le_bytes()).put(&ino.to_le_bytes());
-        for time in [self.changed, self.asked_for, self.paced] {
+        for time in [self.changed, self.asked_for, self.paced, self.first_quick] {
             let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
             writer.put(&nanos.to_le_bytes());
         }
+        writer.put(&self.marker.to_le_bytes());
         writer.put(&pid.to_le_bytes()).put(&generation.to_le_bytes());
-        writer.put(&self.quick_deaths.to_le_bytes());
-        writer.put(&[phase, want, self.flags(), end, code, 0]);
+        writer.put(&self.session.to_le_bytes()).put(&self.quick_deaths.to_le_bytes());
+        writer.put(&[phase, want, self.flags(), end, code]);
     }
 
     fn read(reader: &mut Reader<'_>) -> Option<(u32, Self)> {
         let directory = (reader.u64()?, reader.u64()?);
         let [changed, asked_for, paced] = [reader.time()?, reader.time()?, reader.time()?];
-        let (pid, generation) = (reader.u32()?, reader.u32()?);
+        let (first_quick, marker) = (reader.time()?, reader.u64()?);
+        let (pid, generation, session) = (reader.u32()?, reader.u32()?, reader.u32()?);
         let quick_deaths = u16::from_le_bytes(reader.array()?);
-        let [phase, want, flags, end, code, _] = reader.array()?;
+        let [phase, want, flags, end, code] = reader.array()?;
         let is_set = |bit| flags & bit != 0;
         let record = Self {
             directory,
@@ -234,12 +261,18 @@ impl Record {
             changed,
             asked_for,
             paced,
+            first_quick,
+            marker,
+            session,
             quick_deaths,
             want: wish_of(want)?,
             paused: is_set(PAUSED),
             asked: is_set(ASKED),
             told: is_set(TOLD),
             leaving: is_set(LEAVING),
+            background: is_set(BACKGROUND),
+            left_behind: is_set(LEFT_BEHIND),
+            given_up: is_set(GIVEN_UP),
             end: end_of(end, code)?,
         };
         Some((generation, record))
@@ -251,6 +284,9 @@ impl Record {
             (self.asked, ASKED),
             (self.told, TOLD),
             (self.leaving, LEAVING),
+            (self.background, BACKGROUND),
+            (self.left_behind, LEFT_BEHIND),
+            (self.given_up, GIVEN_UP),
         ];
         flags.into_iter().filter(|(set, _)| *set).map(|(_, bit)| bit).sum()
     }
@@ -276,10 +312,10 @@ fn wish_of(byte: u8) -> Option<Wish> {
 
 fn end_of(byte: u8, code: u8) -> Option<LastEnd> {
     match byte {
-        0 => Some(LastEnd::Unknown),
+        0 => Some(LastEnd::None),
+        b'u' => Some(LastEnd::Unknown),
         b'e' => Some(LastEnd::Exited(code)),
         b's' => Some(LastEnd::Signalled(code)),
-        b'n' => Some(LastEnd::NotStarted),
         _ => None,
     }
 }

@@ -1,16 +1,19 @@
 //! The life of one service, as a machine that touches nothing.
 //!
 //! # Wish and fact
-//! `want` is what the operator wants; only letters and the end of everything write it. `state` is
-//! what is so; only what the kernel said writes it. They meet in one function, `drive`. So "down
-//! while it starts", "up while it stops" and "exit while it is up" need no code of their own.
+//! `want` is what the operator wants; only letters, the end of everything and giving up write it.
+//! `state` is what is so; only what the kernel said writes it. They meet in one function, `drive`.
+//! So "down while it starts", "up while it stops" and "exit while it is up" need no code of their
+//! own.
 //!
 //! ```text
-//!             Start asked            Started(Ok)
-//!   Down ------------------> Starting -----------> Up
-//!    ^  ^                       |                   |
-//!    |  +-----------------------+ Started(Err)      |
-//!    +----------------------------------------------+ Ended
+//!            Start asked            Started(Ok)
+//!   Down -----------------> Starting ----------> Up <------+ a survivor of ./run: it put itself
+//!    ^                         |                 |         | in the background
+//!    |<------------------------+ Started(Err)    | Ended   |
+//!    |                                           v         |
+//!    |<------- Finishing <------------------- Clearing ----+
+//!       ended            nobody is left, ./finish
 //! ```
 //!
 //! # Two phases
@@ -18,10 +21,16 @@
 //! move towards what is wanted. An event never starts or stops anything by itself: whatever came
 //! in, the same rule decides, and it sees the whole truth.
 //!
+//! # One life at a time
+//! A life is all processes that a service has made, not only the main one. Between the end of the
+//! main process and the next start lies `Clearing`: the shell counts who is left. Whoever has put
+//! himself in the background is supervised from then on; stragglers of a crash are ended. Only then
+//! can the next life begin (`aftermath` has this part).
+//!
 //! # No timers, no announcements
 //! Nobody arms or cancels a timer: the loop asks [`Service::deadline`] after each step. A tick that
 //! comes too early finds nothing due. Nobody announces a status: the loop compares
-//! [`Service::view`] with what it last wrote.
+//! [`Service::view`] and [`Service::remark`] with what it last wrote.
 //!
 //! # Races, and who wins
 //! * A letter while `Starting`: signals are dropped (there is nobody to take them); a wish is
@@ -32,15 +41,21 @@
 //! * A kill that is due when the process has already ended: the state has forgotten it. A pid in
 //!   `Up` has not been reaped, so no signal can reach a stranger.
 
+pub mod aftermath;
+pub mod memory;
+
 use std::time::Duration;
 
 use contract::{Letter, status::Wish};
 
+use crate::guard::Scarcity;
 use crate::pacing::Pacing;
 use crate::time::{Boottime, Monotonic, Now};
-use crate::words::{Action, Actions, End, Event, Farewell, Fault, Pid, Report, Signal, View};
-
-pub mod memory;
+use crate::words::{
+    Action, Actions, Cause, Event, Farewell, Fault, Pid, Policy, Remark, Report, Settings, Signal,
+    View,
+};
+use aftermath::{Background, Clearing, Death, Deaths, Then};
 
 /// How often a logger that should end is asked whether it has drained its pipe.
 pub const DRAIN_CHECK: Duration = Duration::from_millis(50);
@@ -52,8 +67,12 @@ enum State {
     Down { not_before: Monotonic },
     /// A process was asked for and there is no answer yet.
     Starting,
-    /// `./run` runs.
+    /// The main process runs: `./run`, or who it left in the background.
     Up { pid: Pid, since: Monotonic },
+    /// The main process has ended, and who it left is counted or being ended.
+    Clearing(Clearing),
+    /// `./finish` was asked for and there is no answer yet, or it runs.
+    Finishing { of: Death, pid: Option<Pid>, kill: Option<Monotonic> },
 }
 
 /// Deadlines of an end that was asked for.
@@ -91,12 +110,31 @@ pub struct Service {
     /// When the pid last changed.
     changed: Boottime,
     pacing: Pacing,
+    deaths: Deaths,
+    /// Set while the main process is one that `./run` left in the background.
+    background: Option<Background>,
+    /// The operator knows that it puts itself in the background.
+    told_background: bool,
+    /// The last life may have left processes: they are counted before the next, and where it is to
+    /// be down.
+    left_behind: bool,
+    /// The operator said up or once while there was no process: the next life waits for nothing but
+    /// the end of the last.
+    at_once: bool,
+    never_started: bool,
+    /// Why the last start was asked for.
+    cause: Cause,
+    /// What there is too little of for its start.
+    delayed: Option<Scarcity>,
+    /// It was given up; only the operator starts it again.
+    given_up: bool,
+    /// Everything ends: until when it had to.
+    stop_by: Option<Monotonic>,
     /// The fault the operator knows of.
     told: Option<Fault>,
     /// The operator knows that the pauses have grown.
     told_backing_off: bool,
-    /// How long after `d` it is killed; `None`: never.
-    timeout_kill: Option<Duration>,
+    settings: Settings,
 }
 
 impl Service {
@@ -113,15 +151,26 @@ impl Service {
             asked: false,
             changed: now.boottime,
             pacing: Pacing::new(seed),
+            deaths: Deaths::default(),
+            background: None,
+            told_background: false,
+            left_behind: false,
+            at_once: false,
+            never_started: true,
+            cause: Cause::First,
+            delayed: None,
+            given_up: false,
+            stop_by: None,
             told: None,
             told_backing_off: false,
-            timeout_kill: None,
+            settings: Settings::default(),
         }
     }
 
-    /// Sets how long after `d` the service is killed; `None`: never (`timeout-kill`).
-    pub fn set_timeout_kill(&mut self, timeout: Option<Duration>) {
-        self.timeout_kill = timeout;
+    /// Sets what the files of its directory say. It holds from now on.
+    pub fn set_settings(&mut self, settings: Settings) {
+        self.pacing.set_pace(settings.pace);
+        self.settings = settings;
     }
 
     /// Takes in what happened and says what is to be done.
@@ -140,7 +189,12 @@ impl Service {
                 (self.want == Wish::Up && !self.leaving).then_some(not_before)
             }
             State::Starting => None,
-            State::Up { .. } => self.ending.next(),
+            State::Up { .. } => {
+                let tell = self.background.and_then(|background| background.tell);
+                earlier(self.ending.next(), tell)
+            }
+            State::Clearing(clearing) => clearing.deadline(),
+            State::Finishing { pid, kill, .. } => pid.and(kill),
         }
     }
 
@@ -156,8 +210,32 @@ impl Service {
     pub fn pid(&self) -> Option<Pid> {
         match self.state {
             State::Up { pid, .. } => Some(pid),
-            State::Down { .. } | State::Starting => None,
+            State::Down { .. } | State::Starting | State::Clearing(_) | State::Finishing { .. } => {
+                None
+            }
         }
+    }
+
+    /// What is to be said of it beyond its status.
+    #[must_use]
+    pub fn remark(&self) -> Remark {
+        match (self.state, self.told) {
+            (State::Up { .. }, _) if self.background.is_some() => Remark::Background,
+            (State::Up { .. } | State::Starting, _) => Remark::None,
+            (State::Clearing(clearing), _) => Remark::Clearing(clearing.count()),
+            (State::Finishing { .. }, _) => Remark::Finishing,
+            (State::Down { .. }, _) if self.given_up => Remark::GivenUp,
+            (State::Down { .. }, _) if self.want != Wish::Up => Remark::None,
+            (State::Down { .. }, _) if let Some(what) = self.delayed => Remark::Delayed(what),
+            (State::Down { .. }, Some(fault)) => Remark::CannotStart(fault),
+            (State::Down { not_before }, None) => self.backing_off(not_before),
+        }
+    }
+
+    /// Why the last start was asked for.
+    #[must_use]
+    pub fn cause(&self) -> Cause {
+        self.cause
     }
 
     /// The fault that keeps it from starting, as last told.
@@ -176,40 +254,49 @@ impl Service {
                         actions.push(Action::Report(Report::StartsAgain));
                     }
                 }
-                Err(fault) => self.ended(now, now.monotonic, End::NotStarted(fault), actions),
+                Err(fault) => self.cannot_start(now, now.monotonic, fault, actions),
             },
             Event::Forked(pid) if self.state == State::Starting => self.started(now, pid, actions),
+            Event::Delayed(what, until) if self.state == State::Starting => {
+                self.delay(what, until, actions);
+            }
             Event::Ended(ended, how) => match self.state {
-                State::Up { pid, since } if pid == ended => self.ended(now, since, how, actions),
-                State::Up { .. } | State::Down { .. } | State::Starting => {}
+                State::Up { pid, since } if pid == ended => {
+                    self.ended(now, Death { pid, since, at: now.monotonic, how }, actions);
+                }
+                State::Finishing { of, pid: Some(pid), .. } if pid == ended => {
+                    self.finished(now, of, how, actions);
+                }
+                State::Up { .. }
+                | State::Down { .. }
+                | State::Starting
+                | State::Clearing(_)
+                | State::Finishing { .. } => {}
             },
+            Event::Survivors(survivors) => self.counted(now, survivors, actions),
+            Event::OrphanEnded => self.count_now(now.monotonic),
+            Event::Finishing(answer) => self.finishing(now, answer, actions),
             Event::Mended => self.mended(now.monotonic),
             Event::Stop(farewell) => self.stop(now.monotonic, farewell),
             Event::Drained(drained) => self.drained(now.monotonic, drained),
             // An answer nobody waits for, or only the time has changed.
-            Event::Started(_) | Event::Forked(_) | Event::Tick => {}
+            Event::Started(_) | Event::Forked(_) | Event::Delayed(..) | Event::Tick => {}
+        }
+    }
+
+    /// Nothing is held against a service that only has to wait.
+    fn delay(&mut self, what: Scarcity, until: Monotonic, actions: &mut Actions) {
+        self.state = State::Down { not_before: until };
+        if self.delayed.replace(what) != Some(what) {
+            actions.push(Action::Report(Report::Delayed(what)));
         }
     }
 
     fn obey(&mut self, now: Monotonic, letter: Letter, actions: &mut Actions) {
         match letter {
-            Letter::Up => self.wish(now, Wish::Up),
-            Letter::Once => {
-                self.wish(now, Wish::Once);
-                if matches!(self.state, State::Down { .. }) && !self.leaving {
-                    self.start(actions);
-                }
-            }
-            Letter::Down => {
-                self.want = Wish::Down;
-                self.paused = false;
-                if let State::Up { pid, .. } = self.state {
-                    self.asked = true;
-                    terminate(pid, actions);
-                    let kill = self.timeout_kill.map(|timeout| now + timeout);
-                    self.ending.kill = earlier(self.ending.kill, kill);
-                }
-            }
+            Letter::Up => self.wish(Wish::Up),
+            Letter::Once => self.wish(Wish::Once),
+            Letter::Down => self.wish_down(now, actions),
             Letter::Exit => self.leaving = true,
             Letter::Pause => self.pause(true, Signal::Stop, actions),
             Letter::Continue => self.pause(false, Signal::Cont, actions),
@@ -217,16 +304,27 @@ impl Service {
             Letter::Alarm => self.ask(Signal::Alrm, actions),
             Letter::Interrupt => self.ask(Signal::Int, actions),
             Letter::Terminate => self.ask(Signal::Term, actions),
-            Letter::Kill => self.ask(Signal::Kill, actions),
+            Letter::Kill => {
+                self.ask(Signal::Kill, actions);
+                self.kill_now(now);
+            }
+        }
+    }
+
+    fn wish_down(&mut self, now: Monotonic, actions: &mut Actions) {
+        (self.want, self.paused, self.given_up) = (Wish::Down, false, false);
+        if let State::Up { pid, .. } = self.state {
+            self.asked = true;
+            terminate(pid, actions);
+            let kill = self.settings.timeout_kill.map(|timeout| now + timeout);
+            self.ending.kill = earlier(self.ending.kill, kill);
         }
     }
 
     /// An operator who says up or once does not wait for the pacing.
-    fn wish(&mut self, now: Monotonic, want: Wish) {
-        self.want = want;
-        if let State::Down { not_before } = &mut self.state {
-            *not_before = now;
-        }
+    fn wish(&mut self, want: Wish) {
+        (self.want, self.given_up) = (want, false);
+        self.at_once = !matches!(self.state, State::Starting | State::Up { .. });
     }
 
     fn pause(&mut self, paused: bool, signal: Signal, actions: &mut Actions) {
@@ -238,7 +336,7 @@ impl Service {
 
     /// A signal that may end it.
     fn ask(&mut self, signal: Signal, actions: &mut Actions) {
-        self.asked = self.pid().is_some();
+        self.asked |= self.pid().is_some();
         self.send(signal, actions);
     }
 
@@ -249,51 +347,15 @@ impl Service {
     }
 
     fn started(&mut self, now: Now, pid: Pid, actions: &mut Actions) {
+        (self.never_started, self.delayed) = (false, None);
         self.state = State::Up { pid, since: now.monotonic };
         self.changed = now.boottime;
         // Wished down while it started. A stop that came then has its own deadlines.
         if self.want == Wish::Down && self.ending == NOT_ENDING {
+            self.asked = true;
             terminate(pid, actions);
-            self.ending.kill = self.timeout_kill.map(|timeout| now.monotonic + timeout);
+            self.ending.kill = self.settings.timeout_kill.map(|timeout| now.monotonic + timeout);
         }
-    }
-
-    fn ended(&mut self, now: Now, started: Monotonic, how: End, actions: &mut Actions) {
-        let ran = now.monotonic.since(started);
-        let asked = std::mem::take(&mut self.asked);
-        let spacing = if asked { self.pacing.forgive() } else { self.pacing.ended(ran, how) };
-        let not_before = started + spacing;
-        self.told_backing_off &= self.pacing.is_backing_off();
-        if self.pid().is_some() {
-            self.changed = now.boottime;
-        }
-        self.state = State::Down { not_before };
-        self.paused = false;
-        self.ending = NOT_ENDING;
-        match how {
-            End::NotStarted(fault) if self.told != Some(fault) => {
-                self.told = Some(fault);
-                actions.push(Action::Report(Report::CannotStart(fault)));
-            }
-            End::Exited(_) | End::Signalled(_) | End::Unknown
-                if self.is_news_that_it_backs_off() =>
-            {
-                self.told_backing_off = true;
-                let deaths = self.pacing.quick_deaths();
-                let pause = not_before.since(now.monotonic);
-                actions.push(Action::Report(Report::BackingOff { deaths, last: how, pause }));
-            }
-            End::NotStarted(_) | End::Exited(_) | End::Signalled(_) | End::Unknown => {}
-        }
-        if !matches!(how, End::NotStarted(_)) {
-            self.told = None;
-        }
-    }
-
-    /// Where no start follows there is no pause to tell of, and a fault is told in its own words.
-    fn is_news_that_it_backs_off(&self) -> bool {
-        let starts_again = self.want == Wish::Up && !self.leaving;
-        self.pacing.is_backing_off() && starts_again && !self.told_backing_off
     }
 
     /// Tries a failed start again, at the floor's pace whatever the pauses have grown to.
@@ -307,12 +369,17 @@ impl Service {
         self.want = Wish::Down;
         self.leaving = true;
         let end_by = now + farewell.linger;
+        let kill_by = Some(end_by + farewell.grace);
+        self.stop_by = earlier(self.stop_by, kill_by);
+        if let State::Finishing { kill, .. } = &mut self.state {
+            *kill = earlier(*kill, kill_by);
+        }
         if farewell.linger.is_zero() {
             self.ending.term = Some(now);
         } else {
             self.ending.ask = Some(end_by);
         }
-        self.ending.kill = earlier(self.ending.kill, Some(end_by + farewell.grace));
+        self.ending.kill = earlier(self.ending.kill, kill_by);
     }
 
     /// A logger that has not drained its pipe gets more time, up to its grace.
@@ -329,16 +396,39 @@ impl Service {
 
     fn drive(&mut self, now: Monotonic, actions: &mut Actions) {
         match self.state {
-            State::Down { .. } if self.left => {}
-            State::Down { .. } if self.leaving => {
-                self.left = true;
-                actions.push(Action::Leave);
+            State::Down { not_before } => self.drive_down(now, not_before, actions),
+            State::Up { pid, .. } => {
+                self.drive_ending(now, pid, actions);
+                self.tell_background(now, pid, actions);
             }
-            State::Down { not_before } if self.want == Wish::Up && now >= not_before => {
-                self.start(actions);
-            }
-            State::Up { pid, .. } => self.drive_ending(now, pid, actions),
-            State::Down { .. } | State::Starting => {}
+            State::Clearing(_) => self.drive_clearing(now, actions),
+            State::Finishing { pid: Some(pid), .. } => self.drive_finish(now, pid, actions),
+            State::Starting | State::Finishing { pid: None, .. } => {}
+        }
+    }
+
+    /// Whoever the last life left is ended before the next, and where there is to be none.
+    fn drive_down(&mut self, now: Monotonic, not_before: Monotonic, actions: &mut Actions) {
+        if self.left {
+            return;
+        }
+        let due = self.at_once || (self.want == Wish::Up && now >= not_before);
+        let starts = due && self.want != Wish::Down && !self.leaving;
+        let ends = self.want == Wish::Down || self.stop_by.is_some();
+        let to_clear = self.left_behind && self.settings.policy != Policy::Leave;
+        if to_clear && (starts || ends) {
+            self.clear(Then::Rest { not_before }, actions);
+        } else if self.leaving {
+            self.left = true;
+            actions.push(Action::Leave);
+        } else if starts {
+            self.cause = match std::mem::take(&mut self.at_once) {
+                true => Cause::Asked,
+                false if self.never_started => Cause::First,
+                false => Cause::Restart,
+            };
+            self.state = State::Starting;
+            actions.push(Action::Start);
         }
     }
 
@@ -355,11 +445,6 @@ impl Service {
             actions.push(Action::Report(Report::Killed(pid)));
             actions.push(Action::Send(pid, Signal::Kill));
         }
-    }
-
-    fn start(&mut self, actions: &mut Actions) {
-        self.state = State::Starting;
-        actions.push(Action::Start);
     }
 }
 

@@ -20,9 +20,25 @@ pub const STABLE_RUN: Duration = Duration::from_secs(10);
 /// A pause that grew is lengthened by up to one part in this many, at random.
 const JITTER_PARTS: u32 = 4;
 
+/// The limits of a service's pauses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// The longest pause, its jitter aside (`backoff-max`).
+    pub spacing_max: Duration,
+    /// A run of this length was a good one (`stable-after`).
+    pub stable_run: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { spacing_max: SPACING_MAX, stable_run: STABLE_RUN }
+    }
+}
+
 /// What is remembered of the deaths so far.
 #[derive(Debug, Clone)]
 pub struct Pacing {
+    pace: Pace,
     quick_deaths: u32,
     random: u64,
 }
@@ -37,7 +53,12 @@ impl Pacing {
     /// So many quick deaths have come one after another already.
     #[must_use]
     pub fn after(quick_deaths: u32, seed: u64) -> Self {
-        Self { quick_deaths, random: seed | 1 }
+        Self { pace: Pace::default(), quick_deaths, random: seed | 1 }
+    }
+
+    /// Sets its limits.
+    pub fn set_pace(&mut self, pace: Pace) {
+        self.pace = pace;
     }
 
     /// How many quick deaths came one after another.
@@ -55,7 +76,7 @@ impl Pacing {
     /// Notes that a run of length `ran` has ended, and gives the least time between its start and
     /// the next.
     pub fn ended(&mut self, ran: Duration, how: End) -> Duration {
-        if is_good(ran, how) {
+        if self.is_good(ran, how) {
             self.quick_deaths = 0;
         } else if how != End::Unknown {
             // What nobody saw is neither a success nor a proven death: the count stays.
@@ -71,8 +92,15 @@ impl Pacing {
             return START_SPACING;
         }
         let factor = 1u32.checked_shl(doublings).unwrap_or(u32::MAX);
-        let spacing = START_SPACING.saturating_mul(factor).min(SPACING_MAX);
+        let spacing =
+            START_SPACING.saturating_mul(factor).min(self.pace.spacing_max).max(START_SPACING);
         spacing + self.jitter(spacing / JITTER_PARTS)
+    }
+
+    /// No pause is longer, its jitter included.
+    #[must_use]
+    pub fn longest_pause(&self) -> Duration {
+        self.pace.spacing_max.max(START_SPACING).saturating_mul(2)
     }
 
     /// Notes that a run was ended by the operator, who has taken the matter in hand: a fresh count,
@@ -80,6 +108,12 @@ impl Pacing {
     pub fn forgive(&mut self) -> Duration {
         self.quick_deaths = 0;
         START_SPACING
+    }
+
+    /// A service that does its job and ends (a `run` used as a timer) is as good as one that lives
+    /// long.
+    fn is_good(&self, ran: Duration, how: End) -> bool {
+        ran >= self.pace.stable_run || (how == End::Exited(0) && ran >= START_SPACING)
     }
 
     /// A random part of `most`.
@@ -91,12 +125,6 @@ impl Pacing {
         let [part, ..] = self.random.to_le_bytes();
         most.saturating_mul(u32::from(part)) / u32::from(u8::MAX)
     }
-}
-
-/// A service that does its job and ends (a `run` used as a timer) is as good as one that lives
-/// long.
-fn is_good(ran: Duration, how: End) -> bool {
-    ran >= STABLE_RUN || (how == End::Exited(0) && ran >= START_SPACING)
 }
 
 #[cfg(test)]

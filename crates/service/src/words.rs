@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use contract::{Letter, status::Wish};
 
-use crate::time::Boottime;
+use crate::guard::Scarcity;
+use crate::pacing::Pace;
+use crate::time::{Boottime, Monotonic};
 
 /// A process that is ours and not yet reaped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -76,6 +78,9 @@ pub enum Event {
     /// The other answer to [`Action::Start`]: there is a process, and whether it becomes `./run`
     /// will be known when it ends.
     Forked(Pid),
+    /// The third answer to [`Action::Start`]: there is too little of something. It is asked again
+    /// at that instant.
+    Delayed(Scarcity, Monotonic),
     /// A child was reaped.
     Ended(Pid, End),
     /// A failed start may work now: the operator changed something in the directory.
@@ -84,8 +89,78 @@ pub enum Event {
     Stop(Farewell),
     /// The answer to [`Action::AskDrained`].
     Drained(bool),
+    /// The answer to [`Action::CountSurvivors`].
+    Survivors(Survivors),
+    /// A process ended that may have been one of the service's survivors.
+    OrphanEnded,
+    /// The answer to [`Action::Finish`]: `./finish` runs, there is none, or it could not be
+    /// started.
+    Finishing(Result<Option<Pid>, Fault>),
     /// The deadline has passed.
     Tick,
+}
+
+/// What is left of a service whose main process has ended. Processes that are to be spared (people
+/// at terminals) are not in it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Survivors {
+    /// How many there are.
+    pub count: u32,
+    /// The oldest of those whose parent is not among them: where a service puts itself in the
+    /// background, this is the daemon.
+    pub oldest: Option<Pid>,
+}
+
+/// What becomes of the processes that outlive the main process (the file `survivors`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Policy {
+    /// Of a `./run` that exits 0 the oldest is supervised in its place; after any other end they
+    /// are ended before the next start.
+    #[default]
+    Adopt,
+    /// They are always ended.
+    End,
+    /// They are left alone, as daemontools does; nobody keeps a second copy from starting.
+    Leave,
+}
+
+/// A death is one too many if so many came within so long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeathLimit {
+    /// So many.
+    pub deaths: u32,
+    /// Within so long.
+    pub within: Duration,
+}
+
+/// What the files of a service directory say about its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// How long after `d` it is killed; `None`: never (`timeout-kill`).
+    pub timeout_kill: Option<Duration>,
+    /// How long `./finish` may run before it is killed; `None`: for ever (`timeout-finish`).
+    pub timeout_finish: Option<Duration>,
+    /// What becomes of survivors (`survivors`).
+    pub policy: Policy,
+    /// When it is given up (`max-deaths`); `None`: never.
+    pub death_limit: Option<DeathLimit>,
+    /// How its restarts are paced.
+    pub pace: Pace,
+}
+
+/// s6's: a finish script should only tidy up.
+pub const TIMEOUT_FINISH: Duration = Duration::from_secs(5);
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            timeout_kill: None,
+            timeout_finish: Some(TIMEOUT_FINISH),
+            policy: Policy::default(),
+            death_limit: None,
+            pace: Pace::default(),
+        }
+    }
 }
 
 /// How a service is stopped for good.
@@ -106,6 +181,13 @@ pub enum Action {
     Send(Pid, Signal),
     /// Ask whether the pipe of this logger is empty, and answer with [`Event::Drained`].
     AskDrained,
+    /// Count the service's processes, and answer with [`Event::Survivors`].
+    CountSurvivors,
+    /// Send a signal to every process that [`Action::CountSurvivors`] would count.
+    Sweep(Signal),
+    /// Start `./finish`, if there is one, after this process ended in this way, and answer with
+    /// [`Event::Finishing`].
+    Finish(Pid, End),
     /// Tell the operator.
     Report(Report),
     /// The service is down and supervise is to leave. Nothing follows.
@@ -119,6 +201,8 @@ pub enum Report {
     CannotStart(Fault),
     /// It could not be started before, and now runs.
     StartsAgain,
+    /// Its start waits until there is more of something.
+    Delayed(Scarcity),
     /// It keeps ending quickly: the pauses grow from here on.
     BackingOff {
         /// How many quick deaths in a row.
@@ -130,6 +214,73 @@ pub enum Report {
     },
     /// It did not end in time and is killed.
     Killed(Pid),
+    /// `./run` exited 0 and this process lives on: it is supervised from now on.
+    Background {
+        /// The survivor.
+        pid: Pid,
+        /// How long `./run` ran.
+        ran: Duration,
+    },
+    /// The main process ended and left others, which are being ended.
+    Stragglers {
+        /// How many.
+        count: u32,
+        /// How the main process ended.
+        last: End,
+    },
+    /// So many processes have not ended, although they were killed.
+    Unending(u32),
+    /// It died once more than its limit allows, and is not started again.
+    TooManyDeaths(DeathLimit),
+    /// Its `./finish` asked for it not to be started again.
+    FinishedForGood,
+    /// Its `./finish` could not be started.
+    CannotFinish(Fault),
+    /// Its `./finish` did not end in time and is killed.
+    FinishKilled(Pid),
+}
+
+/// What is to be said of a service beyond its status.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Remark {
+    /// Nothing.
+    #[default]
+    None,
+    /// It keeps ending quickly.
+    BackingOff {
+        /// When it starts again.
+        until: Monotonic,
+        /// How many quick deaths in a row.
+        deaths: u32,
+        /// When the first of them was.
+        since: Monotonic,
+        /// The last of them.
+        last: End,
+    },
+    /// It put itself in the background; a survivor of `./run` is its main process.
+    Background,
+    /// Processes that it left are being ended.
+    Clearing(u32),
+    /// Its `./finish` runs.
+    Finishing,
+    /// It was given up: it is not started again by itself.
+    GivenUp,
+    /// It cannot be started.
+    CannotStart(Fault),
+    /// Its start waits until there is more of something.
+    Delayed(Scarcity),
+}
+
+/// Why a start is asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Cause {
+    /// It was never started before.
+    #[default]
+    First,
+    /// It has ended.
+    Restart,
+    /// An operator said so.
+    Asked,
 }
 
 /// What a status record can show.
@@ -153,8 +304,8 @@ pub struct Actions {
 }
 
 /// No step asks for more: TERM and CONT from a letter, the same from a deadline, one kill with its
-/// report.
-const ACTIONS_MAX: usize = 6;
+/// report, and one report more when a late answer is all that was waited for.
+const ACTIONS_MAX: usize = 8;
 
 impl Actions {
     pub(crate) fn push(&mut self, action: Action) {

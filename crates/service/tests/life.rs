@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use contract::{Letter, status::Wish};
+use service::guard::Scarcity;
 use service::life::{DRAIN_CHECK, Service};
 use service::pacing::SPACING_MAX;
-use service::words::{Action, End, Event, Farewell, Fault, Pid, Report, Signal, Step};
+use service::words::{
+    Action, Cause, End, Event, Farewell, Fault, Pid, Remark, Report, Settings, Signal, Step,
+    Survivors,
+};
 use service::{Boottime, Monotonic, Now};
 
 const RUN: Pid = Pid(7);
@@ -13,6 +17,9 @@ const NEXT: Pid = Pid(8);
 const CRASH: End = End::Exited(1);
 const MISSING: Fault = Fault { step: Step::Exec, errno: 2 };
 const FORBIDDEN: Fault = Fault { step: Step::Exec, errno: 13 };
+
+const NOBODY: Event = Event::Survivors(Survivors { count: 0, oldest: None });
+const NO_FINISH: Event = Event::Finishing(Ok(None));
 
 const TERM: Action = Action::Send(RUN, Signal::Term);
 const CONT: Action = Action::Send(RUN, Signal::Cont);
@@ -37,6 +44,10 @@ fn at(ms: u64) -> Now {
     Now { monotonic: Monotonic(time), boottime: Boottime(time) }
 }
 
+fn killed_after(timeout: Duration) -> Settings {
+    Settings { timeout_kill: Some(timeout), ..Settings::default() }
+}
+
 /// A service whose story is told in milliseconds since it was taken in.
 struct Life(Service);
 
@@ -59,7 +70,24 @@ impl Life {
         life
     }
 
+    /// What is to be done, where nobody outlives the main process and there is no `./finish`.
     fn at(&mut self, ms: u64, event: Event) -> Vec<Action> {
+        let mut actions = Vec::new();
+        let mut next = Some(event);
+        while let Some(event) = next.take() {
+            for action in self.whole(ms, event) {
+                match action {
+                    Action::CountSurvivors => next = Some(NOBODY),
+                    Action::Finish(..) => next = Some(NO_FINISH),
+                    other => actions.push(other),
+                }
+            }
+        }
+        actions
+    }
+
+    /// What is to be done, all of it.
+    fn whole(&mut self, ms: u64, event: Event) -> Vec<Action> {
         self.0.step(at(ms), event).into_iter().collect()
     }
 
@@ -77,7 +105,10 @@ impl Life {
         let start: Vec<_> = self.0.step(now, Event::Tick).into_iter().collect();
         assert_eq!(start, [Action::Start]);
         let mut told: Vec<_> = self.0.step(now, Event::Started(Ok(RUN))).into_iter().collect();
-        told.extend(self.0.step(now, Event::Ended(RUN, CRASH)));
+        for event in [Event::Ended(RUN, CRASH), NOBODY, NO_FINISH] {
+            told.extend(self.0.step(now, event));
+        }
+        told.retain(|action| !matches!(action, Action::CountSurvivors | Action::Finish(..)));
         told
     }
 }
@@ -289,7 +320,7 @@ fn quick_ends_that_no_start_follows_are_not_told_of() {
 #[test]
 fn only_a_timeout_kills_what_ignores_down_and_saying_it_again_is_no_reprieve() {
     let mut life = Life::up();
-    life.0.set_timeout_kill(Some(ms(3000)));
+    life.0.set_settings(killed_after(ms(3000)));
     assert_eq!(life.at(1000, letter(b'd')), [TERM, CONT]);
     assert_eq!(life.at(3000, letter(b'd')), [TERM, CONT]);
     assert_eq!(life.next(4000), [KILLED, KILL]);
@@ -308,7 +339,7 @@ fn up_while_it_ends_from_down_waits_for_the_end_and_starts_it_again() {
 #[test]
 fn a_wish_that_comes_while_it_starts_is_obeyed_when_the_process_is_known() {
     let mut life = Life::starting();
-    life.0.set_timeout_kill(Some(ms(3000)));
+    life.0.set_settings(killed_after(ms(3000)));
     assert_eq!(life.at(1, letter(b'd')), []);
     assert_eq!(life.at(1, letter(b't')), []);
     assert_eq!(life.at(2, Event::Started(Ok(RUN))), [TERM, CONT]);
@@ -372,7 +403,7 @@ fn all_that_is_late_comes_in_one_step() {
 #[test]
 fn a_grace_of_centuries_is_a_grace_without_end() {
     let mut life = Life::up();
-    life.0.set_timeout_kill(Some(Duration::MAX));
+    life.0.set_settings(killed_after(Duration::MAX));
     assert_eq!(life.at(1, letter(b'd')), [TERM, CONT]);
     let farewell = Farewell { linger: Duration::MAX, grace: Duration::MAX };
     assert_eq!(life.at(2, Event::Stop(farewell)), []);
@@ -408,4 +439,32 @@ fn the_end_of_a_stranger_changes_nothing() {
     assert_eq!(life.at(3000, Event::Ended(RUN, CRASH)), [Action::Start]);
     assert_eq!(life.at(3001, Event::Ended(RUN, CRASH)), []);
     assert_eq!(life.0.view().since, at(3000).boottime);
+}
+
+#[test]
+fn a_start_that_is_delayed_is_told_once_and_holds_nothing_against_the_service() {
+    let mut life = Life::starting();
+    let delayed = |until| Event::Delayed(Scarcity::Pids, at(until).monotonic);
+    let told = Action::Report(Report::Delayed(Scarcity::Pids));
+    assert_eq!(life.at(0, delayed(2000)), [told]);
+    assert_eq!(life.0.remark(), Remark::Delayed(Scarcity::Pids));
+    assert_eq!(life.next(2000), [Action::Start]);
+    assert_eq!(life.at(2000, delayed(4000)), []);
+    assert_eq!(life.next(4000), [Action::Start]);
+    assert_eq!(life.0.cause(), Cause::First);
+    assert_eq!(life.at(4000, Event::Started(Ok(RUN))), []);
+    assert_eq!(life.0.remark(), Remark::None);
+    assert_eq!(life.at(4500, Event::Ended(RUN, CRASH)), []);
+    assert_eq!(life.next(5000), [Action::Start]);
+    assert_eq!(life.0.cause(), Cause::Restart);
+    assert_eq!(life.at(5000, delayed(6000)), [told]);
+    assert_eq!(life.at(5500, letter(b'u')), [Action::Start]);
+    assert_eq!(life.0.cause(), Cause::Asked);
+}
+
+#[test]
+fn an_answer_of_delay_that_nobody_waits_for_changes_nothing() {
+    let mut life = Life::up();
+    assert_eq!(life.at(10, Event::Delayed(Scarcity::Pids, at(99).monotonic)), []);
+    assert_eq!((life.0.pid(), life.0.remark()), (Some(RUN), Remark::None));
 }

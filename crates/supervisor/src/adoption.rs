@@ -8,7 +8,7 @@
 //!
 //! An adopted process is no child of ours: a pidfd tells of its end, and carries our signals.
 
-use std::io::{self, Read as _};
+use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::Duration;
@@ -18,14 +18,14 @@ use contract::{Status, layout, status};
 use service::life::memory::{self, Found, Memory};
 use service::words::{End, Event};
 use service::{Boottime, Monotonic, Now, Pid};
-use sys::child::Ended;
+use sys::proc::{self, Facts};
 use sys::process::Process;
-use sys::procfs::{self, Stat, TICK};
 use sys::spawn::Identity;
-use sys::{child, fifo, place};
+use sys::{fifo, place};
 
 use crate::engine::{Engine, Token, now};
 use crate::ledger::{Ledger, Left};
+use crate::marker::Marker;
 use crate::task::{Task, TaskId};
 
 /// How long after it was asked for a process can have been made that only its pid is known of, as
@@ -37,13 +37,15 @@ const STATUS_WINDOW: Duration = Duration::from_secs(2);
 /// How often a process is looked at that no descriptor tells of.
 pub(crate) const LOOK: Duration = Duration::from_secs(1);
 
+/// The length of a tick of `/proc/PID/stat`: `USER_HZ` is 100 on every machine we run on.
+const TICK: Duration = Duration::from_millis(10);
+
 /// A process that is no child of ours.
 #[derive(Debug)]
 pub(crate) struct Adopted {
-    pid: u32,
-    born: u64,
-    /// `None`: the kernel has no pidfd for us, so it is looked at now and then.
-    held: Option<Process>,
+    pub(crate) process: Process,
+    /// Whether a descriptor tells of its end; else it is looked at now and then.
+    told: bool,
 }
 
 /// Who lives of a service.
@@ -52,7 +54,7 @@ pub(crate) enum Living {
     /// A child of ours: we have only executed ourselves anew.
     Child(u32),
     /// A child of somebody else.
-    Stranger(Adopted),
+    Stranger(Process),
 }
 
 /// What a service was before us.
@@ -62,56 +64,31 @@ pub(crate) struct Past {
     pub(crate) found: Option<Found>,
     pub(crate) living: Option<Living>,
     pub(crate) asked_for: Boottime,
-    pub(crate) last_end: LastEnd,
+    /// What ties other processes to it: a secret in their environment, and its session.
+    pub(crate) ties: Option<(Marker, Option<u32>)>,
     /// What its status says.
     pub(crate) status: Option<Status>,
 }
 
 impl Living {
     /// The process `pid`, if it lives and `fits`.
-    fn find(pid: u32, fits: impl FnOnce(&Stat) -> bool) -> Option<(Self, Stat)> {
+    fn find(pid: u32, fits: impl FnOnce(&Facts) -> bool) -> Option<(Self, Facts)> {
         if pid <= 1 {
             return None;
         }
         // Held before it is looked at: whoever is seen then is whom we hold.
-        let held = Process::open(pid).ok();
-        let stat = procfs::stat(pid).ok().filter(fits)?;
-        if stat.parent == std::process::id() {
-            return Some((Self::Child(pid), stat));
+        let held = Process::open(pid).ok()?;
+        let facts = proc::facts(pid).filter(fits)?;
+        if facts.parent == std::process::id() {
+            return Some((Self::Child(pid), facts));
         }
-        let adopted = Adopted { pid, born: stat.born, held };
-        stat.lives.then_some((Self::Stranger(adopted), stat))
+        (!held.has_ended()).then_some((Self::Stranger(held), facts))
     }
 
     pub(crate) fn pid(&self) -> u32 {
         match self {
-            Self::Child(pid) | Self::Stranger(Adopted { pid, .. }) => *pid,
-        }
-    }
-}
-
-impl Adopted {
-    /// Sends a signal, to this process and no other.
-    pub(crate) fn signal(&self, number: i32) -> io::Result<()> {
-        match &self.held {
-            Some(process) => process.signal(number),
-            None if self.lives() => child::signal(self.pid, number),
-            None => Err(io::Error::from_raw_os_error(sys::ESRCH)),
-        }
-    }
-
-    fn lives(&self) -> bool {
-        procfs::stat(self.pid).is_ok_and(|stat| stat.born == self.born && stat.lives)
-    }
-
-    /// How it ended, as far as that can be known.
-    fn end(&self) -> End {
-        let zombie = procfs::stat(self.pid).ok().filter(|stat| stat.born == self.born);
-        // A status that is not for us to see is shown as 0.
-        let seen = zombie.and_then(|stat| stat.end).filter(|end| *end != Ended::Exited(0));
-        match seen.or_else(|| self.held.as_ref().and_then(Process::end)) {
-            Some(end) => crate::engine::end(end),
-            None => End::Unknown,
+            Self::Child(pid) => *pid,
+            Self::Stranger(process) => process.pid(),
         }
     }
 }
@@ -136,7 +113,7 @@ impl Past {
 
     fn recorded(now: Now, directory: Identity, Left { record, child }: Left) -> Self {
         let (pid, births) = match record.phase {
-            Phase::Down => (0, ticks(record.asked_for)..=ticks(record.asked_for)),
+            Phase::Down => (0, 0..=0),
             Phase::Starting => {
                 let latest = record.asked_for.saturating_add(BIRTH_WINDOW);
                 (child, ticks(record.asked_for)..=ticks(latest))
@@ -144,20 +121,22 @@ impl Past {
             Phase::Up(pid) => (pid, ticks(record.asked_for)..=ticks(record.changed)),
         };
         let starting = record.phase == Phase::Starting;
-        let living = Living::find(pid, |stat| {
-            births.contains(&stat.born)
-                || starting && stat.born >= *births.start() && sits_in(pid, directory)
+        let living = Living::find(pid, |it| {
+            births.contains(&it.started)
+                || starting && it.started >= *births.start() && sits_in(pid, directory)
         });
         let memory = remembered(&record);
-        let found = living.as_ref().map(|(living, stat)| match memory.phase {
+        let found = living.as_ref().map(|(living, facts)| match memory.phase {
             memory::Phase::Up { pid, since } => Found { pid, since, changed: memory.changed },
             memory::Phase::Starting | memory::Phase::Down { .. } => {
-                found(now, living.pid(), birth(stat))
+                found(now, living.pid(), birth(facts))
             }
         });
         let living = living.map(|(living, _)| living);
         let asked_for = Boottime(record.asked_for);
-        Self { memory, found, living, asked_for, last_end: record.end, status: None }
+        let session = Some(record.session).filter(|session| *session != 0);
+        let ties = Some((Marker::kept(record.marker), session));
+        Self { memory, found, living, asked_for, ties, status: None }
     }
 
     /// A status that no record of ours explains: what daemontools' supervise left, or we ourselves
@@ -166,23 +145,14 @@ impl Past {
         let stamp = status.since.to_unix()?;
         let age = sys::clock::realtime().checked_sub(stamp)?;
         let since = now.boottime.0.checked_sub(age)?;
-        let (living, stat) = Living::find(status.pid, |stat| {
-            birth(stat).0.abs_diff(since) <= STATUS_WINDOW && sits_in(status.pid, directory)
+        let (living, facts) = Living::find(status.pid, |it| {
+            birth(it).0.abs_diff(since) <= STATUS_WINDOW && sits_in(status.pid, directory)
         })?;
-        let found = found(now, status.pid, birth(&stat));
-        let memory = Memory {
-            want: status.want,
-            phase: memory::Phase::Up { pid: found.pid, since: found.since },
-            changed: found.changed,
-            paused: status.paused,
-            asked: false,
-            leaving: false,
-            quick_deaths: 0,
-            told_backing_off: false,
-        };
-        let (asked_for, last_end) = (found.changed, LastEnd::Unknown);
+        let found = found(now, status.pid, birth(&facts));
+        let memory = Memory::of_a_stranger(status.want, status.paused, found);
+        let asked_for = found.changed;
         let (found, living, status) = (Some(found), Some(living), Some(status));
-        Some(Self { memory, found, living, asked_for, last_end, status })
+        Some(Self { memory, found, living, asked_for, ties: None, status })
     }
 }
 
@@ -192,11 +162,10 @@ fn ticks(since_boot: Duration) -> u64 {
 }
 
 /// The instant of a birth.
-fn birth(stat: &Stat) -> Boottime {
-    Boottime(Duration::from_millis(stat.born.saturating_mul(TICK_MILLIS)))
+fn birth(facts: &Facts) -> Boottime {
+    let millis = u64::try_from(TICK.as_millis()).unwrap_or(u64::MAX);
+    Boottime(Duration::from_millis(facts.started.saturating_mul(millis)))
 }
-
-const TICK_MILLIS: u64 = 10;
 
 fn found(now: Now, pid: u32, changed: Boottime) -> Found {
     let age = now.boottime.since(changed);
@@ -205,7 +174,7 @@ fn found(now: Now, pid: u32, changed: Boottime) -> Found {
 }
 
 fn sits_in(pid: u32, directory: Identity) -> bool {
-    procfs::working_directory(pid).is_ok_and(|found| found == directory)
+    proc::cwd_identity(pid) == Some(directory)
 }
 
 /// A status that somebody else may write could make us signal whom he likes.
@@ -234,7 +203,17 @@ fn remembered(record: &Record) -> Memory {
         paused: record.paused,
         asked: record.asked,
         leaving: record.leaving,
+        background: record.background,
+        left_behind: record.left_behind,
+        given_up: record.given_up,
         quick_deaths: record.quick_deaths.into(),
+        first_quick: (!record.first_quick.is_zero()).then_some(Monotonic(record.first_quick)),
+        last: match record.end {
+            LastEnd::None => None,
+            LastEnd::Unknown => Some(End::Unknown),
+            LastEnd::Exited(code) => Some(End::Exited(code)),
+            LastEnd::Signalled(number) => Some(End::Signalled(number)),
+        },
         told_backing_off: record.told,
     }
 }
@@ -253,22 +232,25 @@ pub(crate) fn record(task: &Task, memory: &Memory) -> Record {
         changed: memory.changed.0,
         asked_for: task.asked_for.0,
         paced: paced.0,
+        first_quick: memory.first_quick.unwrap_or_default().0,
+        marker: task.marker.number(),
+        session: task.session.unwrap_or(0),
         quick_deaths: u16::try_from(memory.quick_deaths).unwrap_or(u16::MAX),
         want,
         paused: memory.paused,
         asked: memory.asked,
         told: memory.told_backing_off,
         leaving,
-        end: task.last_end,
-    }
-}
-
-pub(crate) fn last_end(end: End) -> LastEnd {
-    match end {
-        End::Exited(code) => LastEnd::Exited(code),
-        End::Signalled(number) => LastEnd::Signalled(number),
-        End::NotStarted(_) => LastEnd::NotStarted,
-        End::Unknown => LastEnd::Unknown,
+        background: memory.background,
+        left_behind: memory.left_behind,
+        given_up: memory.given_up,
+        end: match memory.last {
+            None => LastEnd::None,
+            // What was not even started has no life to remember.
+            Some(End::Unknown | End::NotStarted(_)) => LastEnd::Unknown,
+            Some(End::Exited(code)) => LastEnd::Exited(code),
+            Some(End::Signalled(number)) => LastEnd::Signalled(number),
+        },
     }
 }
 
@@ -279,9 +261,9 @@ impl Engine {
             self.open_ledger(Path::new(layout::STATE));
         }
         let left = self.left(&task.dir, task.identity);
-        if let Some(past) = Past::of(now(), &task.dir, task.identity, left) {
-            let living = task.resume(now(), past, seed);
-            self.adopt(task, id, living);
+        let past = Past::of(now(), &task.dir, task.identity, left);
+        if let Some(living) = past.and_then(|past| task.resume(now(), past, seed)) {
+            self.take_living(task, id, living);
         }
     }
 
@@ -299,22 +281,20 @@ impl Engine {
         }
     }
 
-    fn adopt(&mut self, task: &mut Task, id: TaskId, living: Option<Living>) {
+    fn take_living(&mut self, task: &mut Task, id: TaskId, living: Living) {
         match living {
-            Some(Living::Child(pid)) => {
+            Living::Child(pid) => {
                 self.pids.insert(pid, id);
             }
-            Some(Living::Stranger(mut adopted)) => {
-                let watched = adopted
-                    .held
-                    .take_if(|held| self.reactor.add(&*held, &Token::Adopted(id)).is_err());
-                drop(watched);
-                if adopted.held.is_none() {
+            Living::Stranger(process) => {
+                let token = Token::Adopted(id);
+                let told =
+                    process.pollable().is_some_and(|it| self.reactor.add(it, &token).is_ok());
+                if !told {
                     self.look_at_adopted = Some(now().monotonic + LOOK);
                 }
-                task.adopted = Some(adopted);
+                task.adopted = Some(Adopted { process, told });
             }
-            None => return,
         }
         self.taken_over += 1;
     }
@@ -344,9 +324,12 @@ impl Engine {
     /// An adopted process may have ended.
     pub(crate) fn take_adopted(&mut self, id: TaskId) {
         let Some(task) = self.tasks.get_mut(&id) else { return };
-        let Some(adopted) = task.adopted.take_if(|adopted| !adopted.lives()) else { return };
-        let end = adopted.end();
-        self.feed_end(id, Pid(adopted.pid), end);
+        let Some(Adopted { process, .. }) = task.adopted.take_if(|it| it.process.has_ended())
+        else {
+            return;
+        };
+        let how = process.how_ended().map_or(End::Unknown, crate::engine::end);
+        self.feed(id, Event::Ended(Pid(process.pid()), how));
     }
 
     /// Looks at those of whose end nothing tells us.
@@ -354,22 +337,15 @@ impl Engine {
         if self.look_at_adopted.take_if(|at| due >= *at).is_none() {
             return;
         }
-        let unheld = |task: &Task| task.adopted.as_ref().is_some_and(|it| it.held.is_none());
+        let untold = |task: &Task| task.adopted.as_ref().is_some_and(|it| !it.told);
         let ids: Vec<TaskId> =
-            self.tasks.iter().filter(|(_, task)| unheld(task)).map(|(id, _)| *id).collect();
+            self.tasks.iter().filter(|(_, task)| untold(task)).map(|(id, _)| *id).collect();
         for id in &ids {
             self.take_adopted(*id);
         }
         if !ids.is_empty() {
             self.look_at_adopted = Some(due + LOOK);
         }
-    }
-
-    pub(crate) fn feed_end(&mut self, id: TaskId, pid: Pid, end: End) {
-        if let Some(task) = self.tasks.get_mut(&id) {
-            task.last_end = last_end(end);
-        }
-        self.feed(id, Event::Ended(pid, end));
     }
 
     /// One sentence for all that was taken over since the last.

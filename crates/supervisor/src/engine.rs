@@ -13,8 +13,9 @@ use cli::{Unable, UnableExt as _};
 use contract::Letter;
 use reactor::Reactor;
 use service::scan::EntryId;
-use service::words::{End, Event};
+use service::words::{End, Event, Remark};
 use service::{Boottime, Monotonic, Now, Pid};
+use sys::cgroup::Tree;
 use sys::child::{self, Ended};
 use sys::clock_steps::ClockSteps;
 use sys::inotify::{Change, Watch, Watcher};
@@ -31,7 +32,9 @@ use crate::launch;
 use crate::ledger::Ledger;
 use crate::pair::Pair;
 use crate::scanner::Scanner;
+use crate::shortage::Shortage;
 use crate::succession::Check;
+use crate::survivors::{Orphans, Own};
 use crate::task::{Part, Task, TaskId, Wanted};
 use crate::voice::Voice;
 
@@ -123,6 +126,12 @@ pub(crate) struct Engine {
     pub(crate) look_at_adopted: Option<Monotonic>,
     /// Services taken over that the operator was not told of.
     pub(crate) taken_over: usize,
+    /// Where services have their control groups, if they have any.
+    pub(crate) groups: Option<Tree>,
+    pub(crate) orphans: Orphans,
+    pub(crate) shortage: Shortage,
+    /// Our own terminal and login: people have others.
+    pub(crate) own: Own,
     /// More children may have ended than a turn reaps.
     more_to_reap: bool,
     next_task: u32,
@@ -169,6 +178,10 @@ impl Engine {
             stopping: false,
             look_at_adopted: None,
             taken_over: 0,
+            groups: if options.cgroups { Tree::find().ok() } else { None },
+            orphans: Orphans::default(),
+            shortage: Shortage::new(now().monotonic),
+            own: Own::look(),
             more_to_reap: false,
             next_task: 0,
         })
@@ -272,14 +285,27 @@ impl Engine {
     }
 
     pub(crate) fn reap(&mut self) {
+        self.more_to_reap = true;
         for _ in 0..REAPS_PER_TURN {
             let Ok(Some((pid, how))) = child::reap() else {
                 self.more_to_reap = false;
-                return;
+                break;
             };
             self.take_end(pid, how);
         }
-        self.more_to_reap = true;
+        self.tell_of_orphans();
+    }
+
+    /// Orphans have ended: whoever waits for the last of his counts again.
+    fn tell_of_orphans(&mut self) {
+        if !self.orphans.take_ended() {
+            return;
+        }
+        let clearing = |task: &Task| matches!(task.service.remark(), Remark::Clearing(_));
+        let waiting = self.tasks.iter().filter(|(_, task)| clearing(task)).map(|(id, _)| *id);
+        for id in waiting.collect::<Vec<_>>() {
+            self.feed(id, Event::OrphanEnded);
+        }
     }
 
     /// A child was reaped. One that is nobody's is an orphan that came to us.
@@ -287,13 +313,13 @@ impl Engine {
         if self.check.as_ref().is_some_and(|check| check.pid == pid) {
             return self.conclude(how);
         }
-        let Some(id) = self.pids.remove(&pid) else { return };
+        let Some(id) = self.pids.remove(&pid) else { return self.orphans.forget(pid) };
         let Some(task) = self.tasks.get_mut(&id) else { return };
         let how = match task.verdict.take().and_then(spawn::Verdict::read) {
             Some(failed) => End::NotStarted(launch::fault(failed)),
             None => end(how),
         };
-        self.feed_end(id, Pid(pid), how);
+        self.feed(id, Event::Ended(Pid(pid), how));
     }
 
     fn take_letters(&mut self, id: TaskId) {

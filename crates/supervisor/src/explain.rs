@@ -10,8 +10,13 @@ use std::time::Duration;
 
 use cli::Unable;
 use contract::layout;
+use contract::remarks::Remark;
+use service::Pid;
+use service::guard::Scarcity;
+use service::life::aftermath::FINISHED_FOR_GOOD;
 use service::scan::Refusal;
-use service::words::{End, Fault, Report, Step};
+use service::words::{self, DeathLimit, End, Fault, Report, Step};
+use sys::proc::Facts;
 
 /// So much of a script is read to find its interpreter: the kernel reads no more
 /// (`BINPRM_BUF_SIZE`).
@@ -22,6 +27,7 @@ pub(crate) fn report(name: &str, dir: &Path, report: Report) -> String {
     match report {
         Report::CannotStart(fault) => cannot_start(name, dir, fault),
         Report::StartsAgain => format!("{name}: started; what kept it from starting is gone"),
+        Report::Delayed(what) => format!("{name}: its start waits: {}", scarcity(what)),
         Report::BackingOff { deaths, last, pause } => format!(
             "{name}: ended {deaths} times soon after its start, the last time with {}: the next \
              start is in {}, and later each time; {}",
@@ -32,14 +38,97 @@ pub(crate) fn report(name: &str, dir: &Path, report: Report) -> String {
         Report::Killed(pid) => {
             format!("{name}: process {} has not ended in its time and is killed", pid.0)
         }
+        Report::Background { pid: Pid(pid), ran } => background(name, pid, ran),
+        Report::Stragglers { count, last } => format!(
+            "{name}: ended with {} and left {}; they are ended before anything else (to leave \
+             them: echo leave >{name}/{})",
+            end(last),
+            processes(count),
+            layout::SURVIVORS,
+        ),
+        Report::Unending(count) => format!(
+            "{name}: {} it left did not even end of KILL: they wait for a disk or a network that \
+             does not answer; {name} is not started while they are there",
+            processes(count)
+        ),
+        Report::TooManyDeaths(DeathLimit { deaths, within }) => format!(
+            "{name}: died {deaths} times within {}, as often as {name}/{} allows: given up; svc -u \
+             {name} starts it again",
+            humantime::format_duration(within),
+            layout::MAX_DEATHS,
+        ),
+        Report::FinishedForGood => format!(
+            "{name}: {name}/{} exited {FINISHED_FOR_GOOD}: given up; svc -u {name} starts it again",
+            layout::FINISH
+        ),
+        Report::CannotFinish(fault) => {
+            let reason = self::reason(fault.errno);
+            format!("unable to start {name}/{}: {reason}", layout::FINISH)
+        }
+        Report::FinishKilled(Pid(pid)) => format!(
+            "{name}: {name}/{}, process {pid}, has not ended in its time and is killed",
+            layout::FINISH
+        ),
     }
+}
+
+/// The story this program was written for, in one sentence.
+fn background(name: &str, pid: u32, ran: Duration) -> String {
+    let program = sys::proc::facts(pid)
+        .map_or_else(String::new, |it| format!(" ({})", String::from_utf8_lossy(&it.comm)));
+    let ran = round_short(ran);
+    format!(
+        "{name}: ./{} exited 0 after {ran} but left pid {pid}{program} running: it put itself in \
+         the background. Supervising {pid} from now on. Have it stay in the foreground (ntpd -n, \
+         nginx -g 'daemon off;', sshd -D)",
+        layout::RUN
+    )
+}
+
+fn scarcity(what: Scarcity) -> &'static str {
+    match what {
+        Scarcity::Pids => "almost all processes this machine can have are there (kernel.pid_max)",
+        Scarcity::Files => "almost all files this machine can open are open (fs.file-max)",
+        Scarcity::Memory => "there is almost no memory left",
+        Scarcity::Restarts => "too many services are being restarted",
+    }
+}
+
+fn processes(count: u32) -> String {
+    if count == 1 { "1 process".into() } else { format!("{count} processes") }
+}
+
+/// As a person says how long something took.
+fn round_short(time: Duration) -> String {
+    if time < Duration::from_secs(1) {
+        format!("{} ms", time.as_millis())
+    } else {
+        format!("{} s", time.as_secs())
+    }
+}
+
+/// The line of `supervise/remarks`; `None` where there is nothing to say.
+pub(crate) fn remark(name: &str, dir: &Path, remark: words::Remark) -> Option<String> {
+    let remark = match remark {
+        words::Remark::None => return None,
+        words::Remark::BackingOff { until, deaths, since, last } => {
+            Remark::BackingOff { next: until.0, deaths, since: since.0, last: end(last) }
+        }
+        words::Remark::Background => Remark::Background,
+        words::Remark::Clearing(count) => Remark::Clearing(count),
+        words::Remark::Finishing => Remark::Finishing,
+        words::Remark::GivenUp => Remark::GivenUp,
+        words::Remark::Delayed(what) => Remark::Delayed(scarcity(what).into()),
+        words::Remark::CannotStart(fault) => Remark::CannotStart(cannot_start(name, dir, fault)),
+    };
+    Some(remark.encode())
 }
 
 /// Why a name of the scan directory is not served.
 pub(crate) fn refusal(name: &OsStr, refusal: &Refusal) -> String {
     let name = name.display();
     match refusal {
-        Refusal::CannotStat(errno) => format!("unable to stat {name}: {}", words(*errno)),
+        Refusal::CannotStat(errno) => format!("unable to stat {name}: {}", reason(*errno)),
         Refusal::NotADirectory => {
             format!(
                 "{name} is no service: it is not a directory; remove it, or let its name begin \
@@ -70,13 +159,14 @@ pub(crate) fn untaken(error: &Unable, lock: &Path) -> String {
 
 /// Who holds a lock: ` (supervise, process 123)`.
 pub(crate) fn who(pid: u32) -> String {
-    let name = sys::procfs::name(pid).map(|name| format!("{name}, ")).unwrap_or_default();
+    let name = |it: Facts| format!("{}, ", String::from_utf8_lossy(&it.comm));
+    let name = sys::proc::facts(pid).map(name).unwrap_or_default();
     format!(" ({name}process {pid})")
 }
 
 /// What daemontools says of a failed start, and what can be done about it.
 fn cannot_start(name: &str, dir: &Path, fault: Fault) -> String {
-    let reason = words(fault.errno);
+    let reason = self::reason(fault.errno);
     match fault.step {
         Step::Fork => format!(
             "unable to fork for {name}: {reason}: the limit of processes or of memory is reached"
@@ -176,7 +266,7 @@ fn round(pause: Duration) -> String {
     format!("{} s", pause.as_secs_f64().ceil())
 }
 
-fn words(errno: i32) -> String {
+fn reason(errno: i32) -> String {
     cli::reason(&io::Error::from_raw_os_error(errno)).into_owned()
 }
 

@@ -85,6 +85,23 @@ pub(crate) fn write_status(dir: &Path, status: &Status) -> io::Result<()> {
     fs::rename(&new, dir.join(layout::STATUS))
 }
 
+/// The remark that an earlier supervisor left; `None` where there is none.
+pub(crate) fn read_remarks(dir: &Path) -> Option<String> {
+    let text = fs::read_to_string(dir.join(layout::REMARKS)).ok()?;
+    Some(text.trim_end_matches('\n').to_owned())
+}
+
+/// Writes the remark of svstat, or removes it where there is none.
+///
+/// # Errors
+/// As those of [`write_status`].
+pub(crate) fn write_remarks(dir: &Path, remark: Option<&str>) -> io::Result<()> {
+    let Some(remark) = remark else { return fs::remove_file(dir.join(layout::REMARKS)) };
+    let new = dir.join(layout::REMARKS_NEW);
+    io::Write::write_all(&mut create_new(&new)?, format!("{remark}\n").as_bytes())?;
+    fs::rename(&new, dir.join(layout::REMARKS))
+}
+
 /// A file that was not there: what an earlier life left under that name goes, and a link that
 /// somebody planted goes with it, instead of being followed to a file of others.
 fn create_new(path: &Path) -> io::Result<File> {

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use contract::state::{CHILD_AT, LEN, Record, SIDE_LEN, Side, World};
 use sys::mapped::{Birth, Mapped};
-use sys::procfs;
+use sys::proc;
 use sys::spawn::Identity;
 
 /// The file grows by so many records at a time: 64 KiB.
@@ -209,8 +209,8 @@ const fn offset(index: usize) -> usize {
 
 fn world() -> World {
     World {
-        boot: procfs::boot_id(),
-        pid_namespace: procfs::namespace("pid"),
-        time_namespace: procfs::namespace("time"),
+        boot: proc::boot_id().unwrap_or_default().to_be_bytes(),
+        pid_namespace: proc::pid_namespace().map_or(0, |it| it.ino),
+        time_namespace: proc::time_namespace().map_or(0, |it| it.ino),
     }
 }

@@ -16,13 +16,19 @@ mod engine;
 mod explain;
 mod farewell;
 mod files;
+mod groups;
 mod home;
 mod launch;
 mod ledger;
+mod marker;
 mod obey;
 mod pair;
+mod repeats;
 mod scanner;
+mod settings;
+mod shortage;
 mod succession;
+mod survivors;
 mod task;
 mod voice;
 
@@ -45,6 +51,8 @@ pub const STOP_GRACE: Duration = Duration::from_secs(90);
 pub struct Options {
     /// How long a service may take to end before it is killed when everything is stopped.
     pub grace: Duration,
+    /// Whether each service has a control group, where that is possible.
+    pub cgroups: bool,
 }
 
 /// Keeps every service of the scan directory `dir` running, until it is told to stop.
@@ -73,6 +81,7 @@ pub fn svscan(dir: &Path, options: Options) -> Result<(), Unable> {
 pub fn supervise(dir: &Path, options: Options) -> Result<(), Unable> {
     std::env::set_current_dir(dir).unable(format_args!("chdir to {}", dir.display()))?;
     let mut engine = Engine::new(Voice::new("supervise"), options, Inherited::default())?;
+    engine.become_reaper();
     engine.supervise_alone(&dir.display().to_string())?;
     engine.run()
 }

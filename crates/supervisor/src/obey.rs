@@ -7,18 +7,17 @@ use service::scan::EntryId;
 use service::words::{Action, Event, Fault, Report, Step};
 use service::{Monotonic, Pid, Signal};
 use sys::child;
-use sys::spawn::{PipeEnd, Started};
 
 use crate::engine::{Engine, Token, now};
 use crate::explain;
 use crate::files::Locked;
-use crate::launch::Launch;
+use crate::groups;
 use crate::pair::{self, LogPipe};
 use crate::task::{self, Part, Task, TaskId, Wanted};
 
-/// An event leads to a start, the start to its answer, and the answer to nothing that is asked
-/// again.
-const ROUNDS_MAX: usize = 4;
+/// An end leads to a count, the count to `./finish`, that to a start, the start to its answer, and
+/// the answer to nothing that is asked again; survivors of an earlier life are counted in between.
+const ROUNDS_MAX: usize = 8;
 /// Descriptors kept free for control, for looking around and for the way out.
 const DESCRIPTOR_RESERVE: u64 = 32;
 
@@ -37,11 +36,19 @@ impl Engine {
                     Action::Start => next = Some(self.start(id)),
                     Action::Send(pid, signal) => self.send(id, pid, signal),
                     Action::AskDrained => next = Some(Event::Drained(self.is_drained(id))),
+                    Action::CountSurvivors => {
+                        next = Some(Event::Survivors(self.count_survivors(id)));
+                    }
+                    Action::Sweep(signal) => self.sweep(id, signal),
+                    Action::Finish(pid, how) => {
+                        next = Some(Event::Finishing(self.finish(id, pid, how)));
+                    }
                     Action::Report(report) => self.report(id, report),
                     Action::Leave => leaves = true,
                 }
             }
         }
+        self.adopt(id);
         self.publish(id);
         self.queue(id);
         if leaves {
@@ -126,34 +133,11 @@ impl Engine {
         Err(std::io::Error::from_raw_os_error(sys::EMFILE)).unable(format_args!("start {name}"))
     }
 
-    fn start(&mut self, id: TaskId) -> Event {
-        self.find_logger(id);
-        let Some(task) = self.tasks.get_mut(&id) else { return Event::Tick };
-        task.refresh();
-        let pipe = self.pairs.get(&task.entry).and_then(|pair| pair.pipe.as_ref());
-        let end = match task.part {
-            Part::Main => PipeEnd::Stdout,
-            Part::Log => PipeEnd::Stdin,
-        };
-        let launch = Launch {
-            dir: &task.dir,
-            identity: task.identity,
-            pipe: pipe.map(|pipe| (pipe, end)),
-            open_files: self.open_files,
-            way: task.way,
-            birth: self.ledger.birth(task.identity),
-        };
-        match launch.start(&mut self.spawner) {
-            Ok(Started::Runs(pid)) => {
-                self.pids.insert(pid, id);
-                Event::Started(Ok(Pid(pid)))
-            }
-            Ok(Started::Forked(pid, verdict)) => {
-                self.pids.insert(pid, id);
-                task.verdict = Some(verdict);
-                Event::Forked(Pid(pid))
-            }
-            Err(fault) => Event::Started(Err(fault)),
+    /// A survivor has become the main process: its end is the service's.
+    fn adopt(&mut self, id: TaskId) {
+        let own = self.tasks.get(&id).filter(|task| task.adopted.is_none());
+        if let Some(Pid(pid)) = own.and_then(|task| task.service.pid()) {
+            self.pids.insert(pid, id);
         }
     }
 
@@ -161,7 +145,7 @@ impl Engine {
         let Some(task) = self.tasks.get(&id) else { return };
         let number = task::number(signal);
         let sent = match &task.adopted {
-            Some(adopted) => adopted.signal(number),
+            Some(adopted) => adopted.process.signal(number),
             // A pid is known only until its end is reaped, so it cannot have become a stranger's.
             None if self.pids.get(&pid) == Some(&id) => child::signal(pid, number),
             None => return,
@@ -173,13 +157,22 @@ impl Engine {
     }
 
     fn report(&mut self, id: TaskId, report: Report) {
-        let Some(task) = self.tasks.get(&id) else { return };
+        let Some(task) = self.tasks.get_mut(&id) else { return };
         let sentence = explain::report(&task.name, &task.dir, report);
+        let Some(sentence) = task.told.again(sentence) else { return };
         let line = match report {
             Report::StartsAgain => self.voice.tell(sentence),
-            Report::CannotStart(_) | Report::BackingOff { .. } | Report::Killed(_) => {
-                self.voice.warn(sentence)
-            }
+            Report::CannotStart(_)
+            | Report::Delayed(_)
+            | Report::BackingOff { .. }
+            | Report::Killed(_)
+            | Report::Background { .. }
+            | Report::Stragglers { .. }
+            | Report::Unending(_)
+            | Report::TooManyDeaths(_)
+            | Report::FinishedForGood
+            | Report::CannotFinish(_)
+            | Report::FinishKilled(_) => self.voice.warn(sentence),
         };
         let pipe = self.pairs.get_mut(&task.entry).and_then(|pair| pair.pipe.as_mut());
         if let (Part::Main, Some(pipe)) = (task.part, pipe) {
@@ -190,6 +183,8 @@ impl Engine {
     /// Brings the status file up to what is so.
     pub(crate) fn publish(&mut self, id: TaskId) {
         let Some(task) = self.tasks.get_mut(&id) else { return };
+        // First, so that who sees the new status sees what is to be said of it.
+        task.remark();
         if let Err(error) = task.publish(now()) {
             self.voice.warn(error);
         }
@@ -238,6 +233,9 @@ impl Engine {
             watcher.forget(watch);
             self.watches.remove(&watch);
         }
+        if let Some(membership) = &task.membership {
+            groups::leave(&task.dir, membership);
+        }
         if let Some(pair) = self.pairs.get_mut(&task.entry) {
             *pair.part_mut(task.part) = None;
         }
@@ -245,7 +243,7 @@ impl Engine {
     }
 
     /// Looks again for a `log` directory: one may have been made since, or made anew.
-    fn find_logger(&mut self, id: TaskId) {
+    pub(crate) fn find_logger(&mut self, id: TaskId) {
         let Some(task) = self.tasks.get(&id) else { return };
         let (entry, part) = (task.entry, task.part);
         let lost = task.service.fault().is_some_and(|fault| fault.step == Step::LogPipe);

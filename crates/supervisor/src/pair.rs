@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use cli::{Unable, UnableExt as _};
 use contract::layout;
-use sys::{fifo, procfs, spawn::Identity};
+use sys::{fifo, proc, spawn::Identity};
 
 use crate::files;
 use crate::task::{Part, TaskId};
@@ -89,7 +89,7 @@ impl LogPipe {
     pub(crate) fn or_that_of(self, writer: Option<u32>, reader: Option<u32>) -> Self {
         let end = |pid: Option<u32>, fd: u32| {
             let pid = pid?;
-            Some((procfs::pipe_of(pid, fd).ok()?, procfs::descriptor(pid, fd)))
+            Some((proc::pipe_of(pid, fd)?, proc::descriptor(pid, fd)))
         };
         let other = match (end(writer, STDOUT), end(reader, STDIN)) {
             (Some((written, _)), _) if written == self.identity => None,
@@ -109,7 +109,7 @@ impl LogPipe {
     /// The path by which a pipe can be opened that its name does not lead to: our own descriptor.
     pub(crate) fn path_without_name(&self) -> Option<CString> {
         let fd = u32::try_from(self.file.as_raw_fd()).ok().filter(|_| self.nameless)?;
-        let path = procfs::descriptor(std::process::id(), fd);
+        let path = proc::descriptor(std::process::id(), fd);
         CString::new(path.into_os_string().into_vec()).ok()
     }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use service::Monotonic;
 use sys::child::{self, Ended};
-use sys::spawn::{Plan, Started, Step, Way};
+use sys::spawn::{MARKER, Plan, Started, Step, Way};
 use sys::{reexec, signals};
 
 use crate::engine::{Engine, now};
@@ -60,8 +60,9 @@ impl Engine {
     fn try_program(&mut self) -> Option<u32> {
         let program = CString::new(self.program.clone().into_os_string().into_vec()).ok()?;
         let steps = [Step::OpenFiles(self.open_files), Step::Silence, Step::Signals];
-        let argument = Some(c"--version");
-        let plan = Plan { steps: &steps, program: &program, argument, birth: None };
+        let argv = [program.as_c_str(), c"--version"];
+        let marker = CString::new(format!("{MARKER}=")).ok()?;
+        let plan = Plan { steps: &steps, argv: &argv, marker: &marker, birth: None };
         match self.spawner.start(&plan, Way::Apart).ok()? {
             Started::Runs(pid) | Started::Forked(pid, _) => Some(pid),
         }

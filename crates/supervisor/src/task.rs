@@ -8,10 +8,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cli::{Unable, UnableExt as _};
-use contract::state::LastEnd;
 use contract::{Letter, Status, layout, status::Wish};
 use service::scan::EntryId;
-use service::words::View;
+use service::words::{self, View};
 use service::{Boottime, Monotonic, Now, Service, Signal};
 use sys::inotify::Watch;
 use sys::reexec::Inherited;
@@ -19,7 +18,12 @@ use sys::spawn::{Identity, Verdict, Way};
 use tai::Stamp;
 
 use crate::adoption::{Adopted, Living, Past};
+use crate::explain;
 use crate::files::{self, Files, Locked};
+use crate::groups::Membership;
+use crate::marker::Marker;
+use crate::repeats::Repeats;
+use crate::settings::Settings;
 
 /// So many letters are taken from a control FIFO in a turn: as many as svc ever writes at once. The
 /// others wait for the next, so that a flood for one service keeps no other waiting for long.
@@ -56,8 +60,6 @@ pub(crate) struct Task {
     /// When its process was last asked for, and whether that is not answered yet.
     pub(crate) asked_for: Boottime,
     pub(crate) starting: bool,
-    /// How its last life ended.
-    pub(crate) last_end: LastEnd,
     /// What the operator wants, and whether he has told it to leave: not what the end of everything
     /// wants.
     pub(crate) wish: (Wish, bool),
@@ -74,6 +76,18 @@ pub(crate) struct Task {
     pub(crate) verdict: Option<Verdict>,
     /// Set while its directory is watched for what may mend it.
     pub(crate) watch: Option<Watch>,
+    /// What its files say.
+    pub(crate) settings: Settings,
+    /// What ties its processes to it: a control group,
+    pub(crate) membership: Option<Membership>,
+    /// a secret in their environment,
+    pub(crate) marker: Marker,
+    /// and the session of the last life, where it led one.
+    pub(crate) session: Option<u32>,
+    /// What `supervise/remarks` says.
+    remarked: Option<String>,
+    /// What the operator was told, and how often.
+    pub(crate) told: Repeats,
 }
 
 /// Which service a task is to be made of.
@@ -106,6 +120,7 @@ impl Task {
         let way = way(&dir, &meta);
         let want = if files::is_down(&dir) { Wish::Down } else { Wish::Up };
         let service = Service::new(now, want, seed);
+        let remarked = files::read_remarks(&dir);
         let task = Self {
             entry,
             part,
@@ -117,7 +132,6 @@ impl Task {
             adopted: None,
             asked_for: now.boottime,
             starting: false,
-            last_end: LastEnd::Unknown,
             wish: (want, false),
             files: None,
             written: None,
@@ -126,16 +140,25 @@ impl Task {
             queued: None,
             verdict: None,
             watch: None,
+            settings: Settings::default(),
+            membership: None,
+            marker: Marker::new(seed),
+            session: None,
+            remarked,
+            told: Repeats::default(),
         };
         Ok((task, lock))
     }
 
     /// Goes on where another supervisor left it; gives who lives.
     pub(crate) fn resume(&mut self, now: Now, past: Past, seed: u64) -> Option<Living> {
-        self.service = Service::resume(now, past.memory, past.found, seed);
+        // What is wrong with its files is told at its next start.
         self.refresh();
-        self.service.ask_again(now.monotonic);
-        (self.asked_for, self.last_end) = (past.asked_for, past.last_end);
+        self.service = Service::resume(now, past.memory, past.found, self.settings.life, seed);
+        self.asked_for = past.asked_for;
+        if let Some((marker, session)) = past.ties {
+            (self.marker, self.session) = (marker, session);
+        }
         self.trust(now, past.status);
         past.living
     }
@@ -197,17 +220,37 @@ impl Task {
         }
     }
 
+    fn is_ours(&self) -> bool {
+        std::fs::metadata(&self.dir).is_ok_and(|meta| identity(&meta) == self.identity)
+    }
+
     /// The wall clock was set: what is written says the wrong time.
     pub(crate) fn forget_written(&mut self) {
         (self.written, self.stamp) = (None, None);
     }
 
-    /// Reads what may have changed since the last start.
-    pub(crate) fn refresh(&mut self) {
-        self.service.set_timeout_kill(timeout_kill(&self.dir));
+    /// Brings `supervise/remarks` up to what the machine says. It is a help, not a contract: where
+    /// it cannot be written it is missing.
+    pub(crate) fn remark(&mut self) {
+        let line = explain::remark(&self.name, &self.dir, self.service.remark());
+        if self.remarked != line && self.is_ours() {
+            let _ = files::write_remarks(&self.dir, line.as_deref());
+            self.remarked = line;
+        }
+    }
+
+    /// Reads what may have changed since the last start; gives a sentence for each file that
+    /// cannot be understood.
+    pub(crate) fn refresh(&mut self) -> Vec<String> {
+        let mut complaints = Vec::new();
+        self.settings = Settings::read(&self.dir, words::Settings::default(), |complaint| {
+            complaints.push(format!("{}/{complaint}", self.name));
+        });
+        self.service.set_settings(self.settings.life);
         if let Ok(meta) = std::fs::metadata(&self.dir) {
             self.way = way(&self.dir, &meta);
         }
+        complaints
     }
 }
 
@@ -240,30 +283,6 @@ fn status(since: Stamp, view: View) -> Status {
     Status { since, pid, paused: view.paused, want: view.want }
 }
 
-/// `timeout-kill`: milliseconds as s6 has them, or a duration with a unit.
-fn timeout_kill(dir: &Path) -> Option<Duration> {
-    let text = read_small(&dir.join(layout::TIMEOUT_KILL)).ok()?;
-    let text = text.trim();
-    let timeout = match text.parse() {
-        Ok(millis) => Duration::from_millis(millis),
-        Err(_) => humantime::parse_duration(text).ok()?,
-    };
-    (!timeout.is_zero()).then_some(timeout)
-}
-
-/// A setting is a line, not a book.
-const SETTING_MAX: u64 = 256;
-
-fn read_small(path: &Path) -> io::Result<String> {
-    let file = sys::fifo::open_whatever(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::ErrorKind::InvalidInput.into());
-    }
-    let mut text = String::new();
-    file.take(SETTING_MAX).read_to_string(&mut text)?;
-    Ok(text)
-}
-
 /// The number of a signal.
 pub(crate) fn number(signal: Signal) -> i32 {
     match signal {
@@ -280,6 +299,7 @@ pub(crate) fn number(signal: Signal) -> i32 {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::time::Duration;
 
     use service::Boottime;
     use tempfile::TempDir;
@@ -328,37 +348,6 @@ mod tests {
         );
         assert_eq!(fs::read_dir(new.join(layout::SUPERVISE)).unwrap().count(), 0);
         assert!(task.publish(now()).is_ok(), "told once");
-    }
-
-    #[test]
-    fn timeout_kill_is_milliseconds_or_a_duration() {
-        let dir = tempfile::tempdir().unwrap();
-        let read = |text: &str| {
-            fs::write(dir.path().join(layout::TIMEOUT_KILL), text).unwrap();
-            timeout_kill(dir.path())
-        };
-        assert_eq!(timeout_kill(dir.path()), None, "no file");
-        assert_eq!(read("1500\n"), Some(Duration::from_millis(1500)));
-        assert_eq!(read(" 2m 30s \n"), Some(Duration::from_secs(150)));
-        for text in ["", "0", "0s", "soon", "-1"] {
-            assert_eq!(read(text), None, "{text:?}: never");
-        }
-    }
-
-    #[test]
-    fn a_setting_that_is_no_file_or_a_book_is_none() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join(layout::TIMEOUT_KILL);
-        sys::fifo::make(&path).unwrap();
-        let fifo = sys::fifo::open_both(&path).unwrap();
-        io::Write::write_all(&mut &fifo, b"1500").unwrap();
-        assert_eq!(timeout_kill(dir.path()), None);
-        fs::remove_file(&path).unwrap();
-        std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
-        assert_eq!(timeout_kill(dir.path()), None);
-        fs::remove_file(&path).unwrap();
-        fs::write(&path, "9".repeat(1_000_000)).unwrap();
-        assert_eq!(timeout_kill(dir.path()), None);
     }
 
     #[test]

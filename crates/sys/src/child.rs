@@ -1,6 +1,7 @@
 //! Our children: signal them, reap them, and become the parent of their orphans.
 
 use std::io;
+use std::os::fd::{AsRawFd as _, BorrowedFd};
 
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
@@ -15,18 +16,6 @@ pub enum Ended {
     Signalled(i32),
 }
 
-impl Ended {
-    /// Reads a status of wait(2).
-    #[must_use]
-    pub fn of_status(status: u64) -> Self {
-        let byte = |at: u32| i32::from(u8::try_from(status >> at & 0xff).unwrap_or(0));
-        match byte(0) & 0x7f {
-            0 => Self::Exited(byte(8)),
-            signal => Self::Signalled(signal),
-        }
-    }
-}
-
 /// Reaps one child that has ended; `None` where none has, or where there are no children.
 ///
 /// A single SIGCHLD may stand for many ends: call it until it says `None`.
@@ -34,17 +23,37 @@ impl Ended {
 /// # Errors
 /// waitid(2), but for ECHILD and EINTR.
 pub fn reap() -> io::Result<Option<(u32, Ended)>> {
+    match wait(libc::P_ALL, 0) {
+        Err(error) if matches!(error.raw_os_error(), Some(libc::ECHILD | libc::EINTR)) => Ok(None),
+        found => found,
+    }
+}
+
+/// Reaps the child behind a pidfd, if it has ended.
+///
+/// # Errors
+/// `ECHILD` where it is not ours or was reaped.
+pub(crate) fn reap_held(pidfd: BorrowedFd<'_>) -> io::Result<Option<Ended>> {
+    let id = libc::id_t::try_from(pidfd.as_raw_fd()).map_err(io::Error::other)?;
+    Ok(wait(libc::P_PIDFD, id)?.map(|(_, how)| how))
+}
+
+/// Reaps the child of that number, if it has ended.
+///
+/// # Errors
+/// `ECHILD` where it is not ours or was reaped.
+pub(crate) fn reap_one(pid: u32) -> io::Result<Option<Ended>> {
+    Ok(wait(libc::P_PID, pid)?.map(|(_, how)| how))
+}
+
+fn wait(kind: libc::idtype_t, id: libc::id_t) -> io::Result<Option<(u32, Ended)>> {
     let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
     let flags = libc::WEXITED | libc::WNOHANG;
     // Not nix's waitid: it knows no real-time signals, and would have reaped a child for which it
     // then gives an error.
     // SAFETY: the kernel is given room for one siginfo.
-    if unsafe { libc::waitid(libc::P_ALL, 0, info.as_mut_ptr(), flags) } < 0 {
-        let error = io::Error::last_os_error();
-        return match error.raw_os_error() {
-            Some(libc::ECHILD | libc::EINTR) => Ok(None),
-            _ => Err(error),
-        };
+    if unsafe { libc::waitid(kind, id, info.as_mut_ptr(), flags) } < 0 {
+        return Err(io::Error::last_os_error());
     }
     // SAFETY: the call has filled it in; all zeroes are a valid value as well.
     Ok(ended(&unsafe { info.assume_init() }))
@@ -97,4 +106,27 @@ pub fn list() -> io::Result<Vec<u32>> {
     let pid = std::process::id();
     let text = std::fs::read_to_string(format!("/proc/self/task/{pid}/children"))?;
     Ok(text.split_ascii_whitespace().filter_map(|word| word.parse().ok()).collect())
+}
+
+/// While it lives, children that have ended wait to be reaped, also where SIGCHLD was ignored when
+/// this process was executed; after it SIGCHLD is disposed of as then.
+#[derive(Debug)]
+pub struct Reapable(libc::sighandler_t);
+
+impl Reapable {
+    /// Begins it.
+    #[must_use]
+    pub fn begin() -> Self {
+        // SAFETY: SIG_DFL runs no code of ours.
+        Self(unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) })
+    }
+}
+
+impl Drop for Reapable {
+    fn drop(&mut self) {
+        if self.0 == libc::SIG_IGN {
+            // SAFETY: SIG_IGN runs no code of ours.
+            unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
+        }
+    }
 }

@@ -3,11 +3,14 @@
 //! Before `main`, the standard library ignores SIGPIPE and opens `/dev/null` in place of a closed
 //! descriptor 0, 1 or 2. Both would leak through every program we execute: a service whose
 //! `grep -q` ends early would see its writer fail instead of end. So what was is read before that
-//! start-up, from `.init_array`, and [`restore_sigpipe`] puts it back.
+//! start-up, from `.init_array`; [`restore_sigpipe`] and [`leave_closed`] put it back.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static SIGPIPE_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
+
+/// Which of the descriptors 0, 1 and 2 were closed.
+static WAS_CLOSED: [AtomicBool; 3] = [const { AtomicBool::new(false) }; 3];
 
 #[used]
 // SAFETY: the section holds functions to be called before main; `record` is one and needs nothing
@@ -23,6 +26,21 @@ extern "C" fn record() {
         // SAFETY: the call above has filled it in; all zeroes are a valid value as well.
         let action = unsafe { action.assume_init() };
         SIGPIPE_WAS_IGNORED.store(action.sa_sigaction == libc::SIG_IGN, Ordering::Relaxed);
+    }
+    for (fd, was_closed) in (0..).zip(&WAS_CLOSED) {
+        // SAFETY: asks only, and touches no memory of ours.
+        was_closed.store(unsafe { libc::fcntl(fd, libc::F_GETFD) } < 0, Ordering::Relaxed);
+    }
+}
+
+/// Closes those of the descriptors 0, 1 and 2 that were closed when this process was executed, as
+/// soon as it executes the next program.
+pub fn leave_closed() {
+    for (fd, was_closed) in (0..).zip(&WAS_CLOSED) {
+        if was_closed.load(Ordering::Relaxed) {
+            // SAFETY: a flag of the `/dev/null` that start-up has opened there.
+            unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
+        }
     }
 }
 

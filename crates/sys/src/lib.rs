@@ -3,25 +3,32 @@
 //! One file per concern; each unsafe block says why it holds. Everything else in the workspace
 //! forbids unsafe code and comes here for what the standard library does not offer.
 
+pub mod cgroup;
 pub mod child;
 pub mod clock;
 pub mod clock_steps;
 pub mod dir;
 pub mod entry;
 pub mod epoll;
+pub mod exec;
 pub mod fifo;
+pub mod ids;
 pub mod inotify;
 pub mod limits;
 pub mod localtime;
 pub mod lock;
 pub mod mapped;
+mod pidfd_info;
 pub mod place;
 pub mod poll;
+pub mod proc;
 pub mod process;
-pub mod procfs;
 pub mod random;
 pub mod reexec;
+pub mod scarcity;
+pub mod seccomp;
 pub mod signals;
+mod small_file;
 pub mod spawn;
 pub mod tether;
 pub mod timex;
@@ -35,8 +42,10 @@ pub const EMFILE: i32 = libc::EMFILE;
 
 /// The errno of what is not ours.
 pub const EPERM: i32 = libc::EPERM;
-/// The errno of a process that is not there.
-pub const ESRCH: i32 = libc::ESRCH;
+/// The errno of words and an environment that are more than a program may be given.
+pub const E2BIG: i32 = libc::E2BIG;
+/// The errno of a wait that has taken too long.
+pub const ETIMEDOUT: i32 = libc::ETIMEDOUT;
 
 /// Whether the errno says that a directory is not there, or is another one by now.
 #[must_use]

@@ -1,12 +1,16 @@
 //! Who owns a directory, and whether it can keep us waiting.
 
+use std::ffi::CString;
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use nix::sys::statfs::{
     AFS_SUPER_MAGIC, CODA_SUPER_MAGIC, FUSE_SUPER_MAGIC, FsType, NFS_SUPER_MAGIC, SMB_SUPER_MAGIC,
     statfs,
 };
+
+use crate::spawn::Identity;
 
 /// CIFS and SMB2, of which libc knows only the older kin (linux/magic.h).
 const CIFS_SUPER_MAGIC: FsType = FsType(0xFF53_4D42);
@@ -36,4 +40,22 @@ pub fn is_remote(path: &Path) -> io::Result<bool> {
 #[must_use]
 pub fn is_trusted_owner(uid: u32) -> bool {
     uid == 0 || uid == nix::unistd::geteuid().as_raw()
+}
+
+/// Which file it is, as far as that is known without asking a server; links are followed.
+pub(crate) fn identity_in_cache(path: &Path) -> Option<Identity> {
+    let path = CString::new(path.as_os_str().as_bytes()).ok()?;
+    let mut found = std::mem::MaybeUninit::<libc::statx>::zeroed();
+    let (flags, room) = (libc::AT_STATX_DONT_SYNC, found.as_mut_ptr());
+    // SAFETY: a C string, and room for one statx.
+    let asked = unsafe { libc::statx(libc::AT_FDCWD, path.as_ptr(), flags, libc::STATX_INO, room) };
+    if asked != 0 {
+        // Where the call itself is forbidden, the old one is not.
+        let found = nix::sys::stat::stat(path.as_c_str()).ok()?;
+        return Some(Identity { dev: found.st_dev, ino: found.st_ino });
+    }
+    // SAFETY: the call has filled it in; all zeroes are a valid value as well.
+    let found = unsafe { found.assume_init() };
+    let dev = libc::makedev(found.stx_dev_major, found.stx_dev_minor);
+    Some(Identity { dev, ino: found.stx_ino })
 }

@@ -40,6 +40,8 @@ const GUARD_LEN: usize = 4096;
 const EXIT_NOT_STARTED: i32 = 111;
 /// The first descriptor a program does not inherit.
 const FIRST_OWN_FD: RawFd = 3;
+/// Enough for a few hundred services (`RLIMIT_NOFILE`, as it is where nobody raised it).
+const LAST_GUESSED: RawFd = 1023;
 
 /// Device and inode: what a file is, whatever it is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -62,6 +64,9 @@ pub enum PipeEnd {
 /// What the child does before it becomes the program.
 #[derive(Debug, Clone, Copy)]
 pub enum Step<'a> {
+    /// Enter the control group with this `cgroup.procs` (`Group::entrance`). The first step: what
+    /// the others cost is the service's already.
+    Group(&'a CStr),
     /// Make the directory the working directory, if it is still the one we know.
     Enter(&'a CStr, Identity),
     /// Open a FIFO afresh, if it is still the one we know: nobody gets a description of ours.
@@ -83,14 +88,19 @@ pub enum Step<'a> {
 pub struct Plan<'a> {
     /// Walked in order.
     pub steps: &'a [Step<'a>],
-    /// What to execute; a path with a slash in it. It gets this as its name.
-    pub program: &'a CStr,
-    /// Its argument.
-    pub argument: Option<&'a CStr>,
+    /// What to execute, a path with a slash in it, and its arguments after it: the program's
+    /// `argv`. Without a first word the start fails (`ENOENT`).
+    pub argv: &'a [&'a CStr],
+    /// An entry `NAME=value` of the program's environment that says whose process it is. One of
+    /// the same name that we were given ourselves is not passed on.
+    pub marker: &'a CStr,
     /// Where the kernel stores the pid of the child before it runs, so that it is known even if we
     /// are killed in that instant.
     pub birth: Option<Birth<'a>>,
 }
+
+/// The name of the marker in the environment of every program.
+pub const MARKER: &str = "KEEPUP_SERVICE";
 
 /// How much the way is trusted not to hang.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,6 +138,8 @@ pub struct Failed {
 pub enum Place {
     /// No process could be made.
     Fork,
+    /// [`Step::Group`]
+    Group,
     /// [`Step::Enter`]
     Enter,
     /// [`Step::Pipe`]
@@ -140,10 +152,12 @@ pub enum Place {
 
 impl Place {
     /// Every place, numbered for a child's report.
-    const ALL: [Self; 5] = [Self::Fork, Self::Enter, Self::Pipe, Self::Setup, Self::Exec];
+    const ALL: [Self; 6] =
+        [Self::Fork, Self::Group, Self::Enter, Self::Pipe, Self::Setup, Self::Exec];
 
     const fn of(step: &Step<'_>) -> Self {
         match step {
+            Step::Group(_) => Self::Group,
             Step::Enter(..) => Self::Enter,
             Step::Pipe(..) | Step::Reopen(..) => Self::Pipe,
             Step::Session | Step::OpenFiles(_) | Step::Silence | Step::Signals => Self::Setup,
@@ -186,25 +200,26 @@ impl Spawner {
         }
     }
 
-    fn orders<'a>(&'a self, plan: &'a Plan<'a>) -> Orders<'a> {
-        let argument = plan.argument.map_or(ptr::null(), CStr::as_ptr);
-        let argv = [plan.program.as_ptr(), argument, ptr::null()];
-        let envp = self.environment.pointers.as_ptr();
+    fn orders<'a>(&'a mut self, plan: &'a Plan<'a>) -> Orders<'a> {
+        let words = plan.argv.iter().map(|word| word.as_ptr());
+        let argv = words.chain(std::iter::once(ptr::null())).collect();
+        let envp = self.environment.with(plan.marker);
         Orders { plan, argv, envp, mask: &self.mask, unshare: false, failed: None }
     }
 
-    fn borrow(&self, plan: &Plan<'_>) -> Result<u32, Failed> {
+    fn borrow(&mut self, plan: &Plan<'_>) -> Result<u32, Failed> {
+        let (top, shares_table) = (self.stack.top(), self.shares_table);
         let mut orders = self.orders(plan);
-        orders.unshare = self.shares_table;
-        let table = if self.shares_table { libc::CLONE_FILES } else { 0 };
+        orders.unshare = shares_table;
+        let table = if shares_table { libc::CLONE_FILES } else { 0 };
         let (noted, word) = Birth::arguments(plan.birth);
         let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD | table | noted;
-        let (stack, argument) = (self.stack.top(), (&raw mut orders).cast());
+        let argument = (&raw mut orders).cast();
         // SAFETY: the stack is ours, big enough and not in use, for we sleep (VFORK) until the
         // child has executed or ended; `orders` lives until then; `child` keeps to what a child in
         // our memory may do; the kernel looks at `word` only if told so, and then it is a place for
         // it.
-        let pid = unsafe { libc::clone(child, stack, flags, argument, word) };
+        let pid = unsafe { libc::clone(child, top, flags, argument, word) };
         let pid = u32::try_from(pid).map_err(|_| failed_here())?;
         match orders.failed {
             None => Ok(pid),
@@ -217,10 +232,11 @@ impl Spawner {
         }
     }
 
-    fn fork(&self, plan: &Plan<'_>) -> Result<Started, Failed> {
+    fn fork(&mut self, plan: &Plan<'_>) -> Result<Started, Failed> {
         let pipe = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC);
         let (verdict, report) =
             pipe.map_err(|errno| Failed { at: Place::Fork, errno: errno as i32 })?;
+        let last = if self.shares_table { None } else { Some(last_descriptor()) };
         let mut orders = self.orders(plan);
         let (noted, word) = Birth::arguments(plan.birth);
         let flags = libc::c_long::from(libc::SIGCHLD | noted);
@@ -231,7 +247,7 @@ impl Spawner {
         // makes only system calls, and does not return; `word` as above.
         match unsafe { libc::syscall(libc::SYS_clone, flags, none, word, none, none) } {
             0 => {
-                keep_only(report.as_raw_fd());
+                keep_only(report.as_raw_fd(), last);
                 child(ptr::from_mut(&mut orders).cast());
                 send(FIRST_OWN_FD, orders.failed);
                 // SAFETY: ends the child without running anything of the parent's.
@@ -259,13 +275,32 @@ impl Verdict {
 
 /// Closes the forked child's copies of the parent's descriptors, but for `report`, which becomes
 /// [`FIRST_OWN_FD`]. They would go at `execve`; but a child that hangs before it would hold locks,
-/// and FIFOs that svc takes for somebody who reads.
-fn keep_only(report: RawFd) {
+/// and FIFOs that svc takes for somebody who reads. One by one up to `last`, where it is known that
+/// `close_range` is refused.
+fn keep_only(report: RawFd, last: Option<RawFd>) {
     if report != FIRST_OWN_FD {
         // SAFETY: takes numbers; the table is the child's own, and nothing uses it but its steps.
         unsafe { libc::dup3(report, FIRST_OWN_FD, libc::O_CLOEXEC) };
     }
-    close_range(FIRST_OWN_FD + 1, 0);
+    let Some(last) = last else {
+        close_range(FIRST_OWN_FD + 1, 0);
+        return;
+    };
+    for fd in FIRST_OWN_FD + 1..=last {
+        // SAFETY: takes a number; as above.
+        unsafe { libc::close(fd) };
+    }
+}
+
+/// Our last descriptor; a guess, where /proc does not tell.
+fn last_descriptor() -> RawFd {
+    own_descriptors().into_iter().flatten().max().unwrap_or(LAST_GUESSED)
+}
+
+/// What /proc says that we have open.
+fn own_descriptors() -> io::Result<impl Iterator<Item = RawFd>> {
+    let entries = std::fs::read_dir("/proc/self/fd")?.flatten();
+    Ok(entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()))
 }
 
 /// A failed child's report: the place and the errno.
@@ -282,7 +317,8 @@ fn send(fd: RawFd, failed: Option<Failed>) {
 /// What the child is given.
 struct Orders<'a> {
     plan: &'a Plan<'a>,
-    argv: [*const libc::c_char; 3],
+    /// Ends with a null pointer.
+    argv: Vec<*const libc::c_char>,
     envp: *const *const libc::c_char,
     mask: &'a SigSet,
     /// Whether the descriptor table is the parent's and to be left first.
@@ -306,7 +342,7 @@ extern "C" fn child(orders: *mut libc::c_void) -> libc::c_int {
             return EXIT_NOT_STARTED;
         }
     }
-    let program = orders.plan.program.as_ptr();
+    let program = orders.plan.argv.first().map_or(c"".as_ptr(), |program| program.as_ptr());
     // SAFETY: a path and two arrays of strings, each ended by a null pointer.
     unsafe { libc::execve(program, orders.argv.as_ptr(), orders.envp) };
     orders.failed = Some(Failed { at: Place::Exec, errno: Errno::last_raw() });
@@ -316,6 +352,7 @@ extern "C" fn child(orders: *mut libc::c_void) -> libc::c_int {
 /// One step; `false` leaves the reason in errno.
 fn walk(step: &Step<'_>, mask: &SigSet) -> bool {
     match *step {
+        Step::Group(procs) => enter_group(procs),
         Step::Enter(dir, known) => enter(dir, known),
         Step::Pipe(path, known, end) => open_pipe(path, known, end, libc::O_NOFOLLOW),
         Step::Reopen(path, known, end) => open_pipe(path, known, end, 0),
@@ -341,6 +378,14 @@ fn silence() -> bool {
     let fd = unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC) };
     // SAFETY: two numbers; the original goes at `execve`.
     fd >= 0 && unsafe { libc::dup2(fd, libc::STDOUT_FILENO) } >= 0
+}
+
+/// The descriptor goes at `execve`.
+fn enter_group(procs: &CStr) -> bool {
+    // SAFETY: a C string.
+    let fd = unsafe { libc::open(procs.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC) };
+    // SAFETY: one byte; a descriptor of -1 is refused. `0` is whoever writes it (cgroups(7)).
+    fd >= 0 && unsafe { libc::write(fd, c"0".as_ptr().cast(), 1) } == 1
 }
 
 fn enter(dir: &CStr, known: Identity) -> bool {
@@ -410,20 +455,18 @@ pub fn keep_descriptors_to_ourselves() {
     if close_range(FIRST_OWN_FD, libc::CLOSE_RANGE_CLOEXEC) == 0 {
         return;
     }
-    let Ok(entries) = std::fs::read_dir("/proc/self/fd") else { return };
-    for entry in entries.flatten() {
-        let fd = entry.file_name().to_str().and_then(|name| name.parse::<RawFd>().ok());
-        if let Some(fd) = fd.filter(|fd| *fd >= FIRST_OWN_FD) {
-            // SAFETY: takes numbers; at worst the descriptor is closed by now and nothing happens.
-            unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
-        }
+    let Ok(open) = own_descriptors() else { return };
+    for fd in open.filter(|fd| *fd >= FIRST_OWN_FD) {
+        // SAFETY: takes numbers; at worst the descriptor is closed by now and nothing happens.
+        unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
     }
 }
 
 /// The environment as `execve` takes it. It does not change in our lifetime.
 #[derive(Debug)]
 struct Environment {
-    /// Points into `_strings`, and ends with a null pointer.
+    /// The first is the marker's place; the others point into `_strings`, and a null pointer ends
+    /// them.
     pointers: Vec<*const libc::c_char>,
     _strings: Vec<CString>,
 }
@@ -431,7 +474,7 @@ struct Environment {
 impl Environment {
     fn capture() -> Self {
         let strings: Vec<CString> = std::env::vars_os()
-            .filter(|(name, _)| name != reexec::VARIABLE)
+            .filter(|(name, _)| name != MARKER && name != reexec::VARIABLE)
             .filter_map(|(name, value)| {
                 let mut pair = name.into_vec();
                 pair.push(b'=');
@@ -439,9 +482,18 @@ impl Environment {
                 CString::new(pair).ok()
             })
             .collect();
-        let mut pointers: Vec<_> = strings.iter().map(|string| string.as_ptr()).collect();
+        let mut pointers = vec![c"".as_ptr()];
+        pointers.extend(strings.iter().map(|string| string.as_ptr()));
         pointers.push(ptr::null());
         Self { pointers, _strings: strings }
+    }
+
+    /// The environment with this entry in it: valid as long as that, and until the next call.
+    fn with(&mut self, marker: &CStr) -> *const *const libc::c_char {
+        if let Some(first) = self.pointers.first_mut() {
+            *first = marker.as_ptr();
+        }
+        self.pointers.as_ptr()
     }
 }
 

@@ -3,7 +3,7 @@
 
 mod bench;
 
-use bench::{Bench, WAYS, c_path, end, identity, turn};
+use bench::{Bench, MARKER, RUN, WAYS, c_path, end, identity, turn};
 use sys::mapped::Mapped;
 use sys::spawn::{Plan, Started, Step};
 
@@ -17,9 +17,8 @@ fn a_child_is_noted_in_the_file_both_ways() {
         let (dir, known) = (c_path(&bench.path("")), identity(&bench.path("")));
         let steps = [Step::Enter(&dir, known)];
         let birth = mapped.birth(124);
-        let started = bench
-            .spawner
-            .start(&Plan { steps: &steps, program: c"./run", argument: None, birth }, way);
+        let started =
+            bench.spawner.start(&Plan { steps: &steps, argv: &[RUN], marker: MARKER, birth }, way);
         let started = started.unwrap();
         let (Started::Runs(pid) | Started::Forked(pid, _)) = started;
         end(started).unwrap();
@@ -40,9 +39,8 @@ fn a_child_is_started_even_where_the_file_was_cut_short() {
         let (dir, known) = (c_path(&bench.path("")), identity(&bench.path("")));
         let steps = [Step::Enter(&dir, known)];
         let birth = mapped.birth(124);
-        let started = bench
-            .spawner
-            .start(&Plan { steps: &steps, program: c"./run", argument: None, birth }, way);
+        let started =
+            bench.spawner.start(&Plan { steps: &steps, argv: &[RUN], marker: MARKER, birth }, way);
         end(started.unwrap()).unwrap();
         assert_eq!(std::fs::read(bench.path("state")).unwrap(), b"", "{way:?}");
     }

@@ -5,7 +5,7 @@ mod bench;
 
 use std::fs;
 
-use bench::{Bench, DEADLINE, WAYS, c_path, identity, turn};
+use bench::{Bench, DEADLINE, MARKER, WAYS, c_path, identity, turn};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::wait::WaitStatus;
 use nix::unistd::{getpgrp, getsid};
@@ -150,7 +150,7 @@ fn bit(signal: Signal) -> u64 {
 }
 
 #[test]
-fn the_environment_is_ours_to_the_byte() {
+fn the_environment_is_ours_to_the_byte_and_the_marker() {
     let _turn = turn();
     for way in WAYS {
         let mut bench = Bench::with_script("tr '\\0' '\\n' </proc/$$/environ | sort >out");
@@ -158,6 +158,7 @@ fn the_environment_is_ours_to_the_byte() {
         let ours = fs::read("/proc/self/environ").unwrap();
         let mut ours: Vec<&[u8]> = ours.split(|byte| *byte == 0 || *byte == b'\n').collect();
         ours.retain(|line| !line.is_empty());
+        ours.push(MARKER.to_bytes());
         let out = fs::read(bench.path("out")).unwrap();
         let mut out: Vec<&[u8]> = out.split(|byte| *byte == b'\n').collect();
         out.retain(|line| !line.is_empty());

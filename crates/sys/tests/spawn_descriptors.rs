@@ -9,7 +9,7 @@ use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::time::Duration;
 
-use bench::{Bench, RUN, WAYS, descriptors, end, identity, turn, wait_until};
+use bench::{Bench, MARKER, RUN, WAYS, descriptors, end, identity, turn, wait_until};
 use nix::sys::stat::fstat;
 use sys::spawn::{Failed, Identity, PipeEnd, Place, Plan, Spawner, Step, Way};
 use sys::{fifo, lock, spawn};
@@ -53,7 +53,7 @@ fn a_reader_gets_a_blocking_end_of_its_own_and_sees_the_end_of_the_pipe() {
         let steps = [Step::Enter(&dir, here), Step::Pipe(c"pipe", known, PipeEnd::Stdin)];
         let started = bench
             .spawner
-            .start(&Plan { steps: &steps, program: RUN, argument: None, birth: None }, way)
+            .start(&Plan { steps: &steps, argv: &[RUN], marker: MARKER, birth: None }, way)
             .unwrap();
         wait_until("it has its end", || bench.read("flags").ends_with('\n'));
         pipe.write_all(b"a line\n").unwrap();
@@ -190,6 +190,20 @@ fn take_lease(file: &File, kind: libc::c_int) -> std::io::Result<()> {
 #[test]
 fn a_child_that_hangs_before_its_program_holds_nothing_of_ours() {
     let _turn = turn();
+    hangs_and_holds_nothing();
+}
+
+#[test]
+fn a_child_that_hangs_holds_nothing_where_close_range_is_forbidden() {
+    let _turn = turn();
+    let without_it = std::thread::spawn(|| {
+        sys::seccomp::forbid(&[(libc::SYS_close_range, libc::EPERM)]).unwrap();
+        hangs_and_holds_nothing();
+    });
+    without_it.join().unwrap();
+}
+
+fn hangs_and_holds_nothing() {
     let mut bench = Bench::with_script("exit 5");
     let run = File::open(bench.path("run")).unwrap();
     if let Err(error) = take_lease(&run, libc::F_WRLCK) {
@@ -200,7 +214,7 @@ fn a_child_that_hangs_before_its_program_holds_nothing_of_ours() {
     let (pipe, _) = make_fifo(&bench.path("pipe"));
     let (dir, here) = bench.here();
     let steps = [Step::Enter(&dir, here)];
-    let plan = Plan { steps: &steps, program: RUN, argument: None, birth: None };
+    let plan = Plan { steps: &steps, argv: &[RUN], marker: MARKER, birth: None };
     let started = bench.spawner.start(&plan, Way::Apart).unwrap();
     drop((held, pipe));
     // Less than the kernel gives whom it asks to give a lease back.

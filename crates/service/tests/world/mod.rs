@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use contract::{Letter, status::Wish};
 use service::life::Service;
-use service::words::{Event, Farewell, Fault, Pid};
+use service::words::{Event, Farewell, Fault, Pid, Settings};
 use service::{Boottime, Monotonic, Now};
 
 use sceptic::{Fact, Ledger};
@@ -77,7 +77,7 @@ impl World {
     /// The loop has just taken the service in.
     pub(crate) fn new(want: Wish, timeout_kill: Option<Duration>, seed: u64) -> Self {
         let mut life = Service::new(BORN, want, seed);
-        life.set_timeout_kill(timeout_kill);
+        life.set_settings(Settings { timeout_kill, ..Settings::default() });
         let mut ledger = Ledger::new(BORN, want);
         ledger.timeout_kill = timeout_kill;
         Self { life, ledger, last_pid: 0 }
@@ -145,7 +145,8 @@ impl World {
                 Ok(())
             }
             Move::TimeoutKill(after) => {
-                self.life.set_timeout_kill(after);
+                let settings = Settings { timeout_kill: after, ..Settings::default() };
+                self.life.set_settings(settings);
                 self.ledger.timeout_kill = after;
                 Ok(())
             }

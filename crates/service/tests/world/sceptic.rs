@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use contract::{Letter, status::Wish};
 use service::life::Service;
-use service::words::{Action, End, Event, Farewell, Fault, Pid, Report, Signal, View};
+use service::words::{Action, End, Event, Farewell, Fault, Pid, Report, Signal, Survivors, View};
 use service::{Boottime, Monotonic, Now};
 
 use super::kernel::{Child, Temper};
@@ -165,8 +165,19 @@ impl Ledger {
     /// Lets the machine take a step, and judges it.
     pub(crate) fn watch(&mut self, life: &mut Service, event: Event) -> Verdict {
         let owed = self.learn(event);
-        let actions = life.step(self.now, event);
-        self.judge(owed, actions).and_then(|()| self.agrees_with(life)).map_err(|complaint| {
+        let mut actions = Vec::new();
+        let mut next = Some(event);
+        // Nobody outlives the main process here, and there is no `./finish`.
+        while let Some(event) = next.take() {
+            for action in life.step(self.now, event) {
+                match action {
+                    Action::CountSurvivors => next = Some(Event::Survivors(Survivors::default())),
+                    Action::Finish(..) => next = Some(Event::Finishing(Ok(None))),
+                    action => actions.push(action),
+                }
+            }
+        }
+        self.judge(owed, &actions).and_then(|()| self.agrees_with(life)).map_err(|complaint| {
             format!("{complaint}\n  at {:?} after {event:?}: {actions:?}", self.now.monotonic.0)
         })
     }
@@ -199,7 +210,11 @@ impl Ledger {
             Event::Mended => self.mended(),
             Event::Stop(farewell) => self.stop(farewell),
             Event::Drained(drained) => self.drained(drained),
-            Event::Tick => {}
+            Event::Delayed(..)
+            | Event::Tick
+            | Event::OrphanEnded
+            | Event::Survivors(_)
+            | Event::Finishing(_) => {}
         }
         self.fall_due(&mut owed);
         owed
@@ -379,10 +394,10 @@ impl Ledger {
 
     // What was done.
 
-    fn judge(&mut self, mut owed: Owed, actions: impl IntoIterator<Item = Action>) -> Verdict {
+    fn judge(&mut self, mut owed: Owed, actions: &[Action]) -> Verdict {
         owed.signals.reverse();
         owed.reports.reverse();
-        for action in actions {
+        for &action in actions {
             require(!self.left, "something follows the leave")?;
             match action {
                 Action::Start => self.started(&mut owed)?,
@@ -392,6 +407,9 @@ impl Ledger {
                     require(std::mem::take(&mut owed.ask), "asks about the pipe out of turn")?;
                     self.drain_asked = true;
                     self.seen.asked_drained = true;
+                }
+                Action::CountSurvivors | Action::Sweep(_) | Action::Finish(..) => {
+                    return Err("ends processes that are not there".to_owned());
                 }
                 Action::Leave => {
                     require(std::mem::take(&mut owed.leave), "leaves out of turn")?;

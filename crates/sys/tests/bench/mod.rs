@@ -27,6 +27,7 @@ pub(crate) const WAYS: [Way; 2] = [Way::Borrowed, Way::Apart];
 
 /// What every program here is called.
 pub(crate) const RUN: &CStr = c"./run";
+pub(crate) const MARKER: &CStr = c"KEEPUP_SERVICE=a:b";
 
 /// Held by the test whose turn it is.
 pub(crate) fn turn() -> MutexGuard<'static, ()> {
@@ -91,7 +92,7 @@ impl Bench {
 
     /// Takes `steps`, executes ./run and waits for its end.
     pub(crate) fn run_steps(&mut self, way: Way, steps: &[Step<'_>]) -> Result<WaitStatus, Failed> {
-        end(self.spawner.start(&Plan { steps, program: RUN, argument: None, birth: None }, way)?)
+        end(self.spawner.start(&Plan { steps, argv: &[RUN], marker: MARKER, birth: None }, way)?)
     }
 
     /// As [`Bench::run`]; it must end with exit code 0.

@@ -1,0 +1,211 @@
+//! The small files of a service directory: what they are called stands in [`contract::layout`],
+//! what they say becomes [`Settings`]. They are read at each start.
+//!
+//! A file that cannot be understood is as if it were not there, and told of: a service with a
+//! misspelt setting is better than none.
+
+use std::io::{self, Read as _};
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use contract::layout;
+use service::words::{self, DeathLimit, Policy};
+
+/// A setting is a line, not a book.
+const SETTING_MAX: u64 = 256;
+
+/// What the files of a service directory say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Settings {
+    /// What concerns its life.
+    pub(crate) life: words::Settings,
+    /// Whether it leads a session of its own (no file `no-setsid`).
+    pub(crate) session: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { life: words::Settings::default(), session: true }
+    }
+}
+
+impl Settings {
+    /// Reads the settings in `dir`. `defaults` is what holds where there is no file; what is wrong
+    /// with a file is given to `complain`, a sentence each.
+    pub(crate) fn read(
+        dir: &Path,
+        defaults: words::Settings,
+        mut complain: impl FnMut(String),
+    ) -> Self {
+        let mut life = defaults;
+        let mut take = |file: &str, apply: &mut dyn FnMut(&str) -> Option<()>| {
+            let Some(text) = read_small(&dir.join(file)) else { return };
+            let understood = match &text {
+                Ok(text) => apply(text.trim()).is_some(),
+                Err(_) => false,
+            };
+            if !understood {
+                complain(format!("{file}: {}", wanted(file)));
+            }
+        };
+        take(layout::TIMEOUT_KILL, &mut |text| set_timeout(text, &mut life.timeout_kill));
+        take(layout::TIMEOUT_FINISH, &mut |text| set_timeout(text, &mut life.timeout_finish));
+        take(layout::SURVIVORS, &mut |text| policy(text).map(|policy| life.policy = policy));
+        take(layout::MAX_DEATHS, &mut |text| set_deaths(text, &mut life.death_limit));
+        take(layout::BACKOFF_MAX, &mut |text| duration(text).map(|t| life.pace.spacing_max = t));
+        take(layout::STABLE_AFTER, &mut |text| duration(text).map(|t| life.pace.stable_run = t));
+        Self { life, session: !dir.join(layout::NO_SETSID).exists() }
+    }
+}
+
+/// What a file is to say.
+fn wanted(file: &str) -> &'static str {
+    match file {
+        layout::SURVIVORS => "not one of adopt, end, leave: ignored",
+        layout::MAX_DEATHS => "not a number and a time (5 in 1m): ignored",
+        _ => "not milliseconds and not a time (90s, 2m 30s): ignored",
+    }
+}
+
+/// A time limit; 0 is none.
+fn set_timeout(text: &str, timeout: &mut Option<Duration>) -> Option<()> {
+    *timeout = Some(duration(text)?).filter(|timeout| !timeout.is_zero());
+    Some(())
+}
+
+/// Milliseconds as s6 has them, or a duration with a unit.
+fn duration(text: &str) -> Option<Duration> {
+    match text.parse() {
+        Ok(millis) => Some(Duration::from_millis(millis)),
+        Err(_) => humantime::parse_duration(text).ok(),
+    }
+}
+
+fn policy(text: &str) -> Option<Policy> {
+    match text {
+        "adopt" => Some(Policy::Adopt),
+        "end" => Some(Policy::End),
+        "leave" => Some(Policy::Leave),
+        _ => None,
+    }
+}
+
+/// `5 in 1m`; `0` is no limit.
+fn set_deaths(text: &str, limit: &mut Option<DeathLimit>) -> Option<()> {
+    if text == "0" {
+        *limit = None;
+        return Some(());
+    }
+    let (deaths, within) = text.split_once(" in ")?;
+    let (deaths, within) = (u32::from_str(deaths.trim()).ok()?, duration(within.trim())?);
+    *limit = Some(DeathLimit { deaths, within }).filter(|limit| limit.deaths > 0);
+    limit.map(|_| ())
+}
+
+/// The text of a setting; `None` where there is no such file.
+fn read_small(path: &Path) -> Option<io::Result<String>> {
+    let read = || -> io::Result<String> {
+        let file = sys::fifo::open_whatever(path)?;
+        if !file.metadata()?.is_file() {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let mut text = String::new();
+        file.take(SETTING_MAX).read_to_string(&mut text)?;
+        Ok(text)
+    };
+    match read() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        other => Some(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn read(dir: &TempDir) -> (words::Settings, Vec<String>) {
+        let mut complaints = Vec::new();
+        let settings = Settings::read(dir.path(), words::Settings::default(), |complaint| {
+            complaints.push(complaint);
+        });
+        (settings.life, complaints)
+    }
+
+    fn with(file: &str, text: &str) -> (words::Settings, Vec<String>) {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(file), text).unwrap();
+        read(&dir)
+    }
+
+    #[test]
+    fn without_files_the_defaults_hold() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(read(&dir), (words::Settings::default(), vec![]));
+    }
+
+    #[test]
+    fn a_time_is_milliseconds_or_has_a_unit_and_zero_is_no_limit() {
+        for (text, timeout) in [
+            ("1500\n", Some(Duration::from_millis(1500))),
+            (" 2m 30s \n", Some(Duration::from_secs(150))),
+            ("0", None),
+            ("0s", None),
+        ] {
+            assert_eq!(with(layout::TIMEOUT_KILL, text).0.timeout_kill, timeout, "{text:?}");
+            assert_eq!(with(layout::TIMEOUT_FINISH, text).0.timeout_finish, timeout, "{text:?}");
+        }
+        let pace = with(layout::BACKOFF_MAX, "5m").0.pace;
+        assert_eq!(pace.spacing_max, Duration::from_mins(5));
+        assert_eq!(with(layout::STABLE_AFTER, "500").0.pace.stable_run, Duration::from_millis(500));
+    }
+
+    #[test]
+    fn survivors_and_deaths_have_words_of_their_own() {
+        for (text, policy) in
+            [("adopt", Policy::Adopt), ("end\n", Policy::End), ("leave", Policy::Leave)]
+        {
+            assert_eq!(with(layout::SURVIVORS, text).0.policy, policy);
+        }
+        let limit = DeathLimit { deaths: 5, within: Duration::from_mins(1) };
+        assert_eq!(with(layout::MAX_DEATHS, "5 in 1m\n").0.death_limit, Some(limit));
+        assert_eq!(with(layout::MAX_DEATHS, "5  in  60000").0.death_limit, Some(limit));
+        assert_eq!(with(layout::MAX_DEATHS, "0").0.death_limit, None);
+    }
+
+    #[test]
+    fn what_cannot_be_understood_is_told_and_ignored() {
+        for (file, text, told) in [
+            (layout::TIMEOUT_KILL, "soon", "timeout-kill: not milliseconds and not a time"),
+            (layout::TIMEOUT_KILL, "-1", "timeout-kill: not milliseconds and not a time"),
+            (layout::TIMEOUT_FINISH, "", "timeout-finish: not milliseconds and not a time"),
+            (layout::SURVIVORS, "kill", "survivors: not one of adopt, end, leave"),
+            (layout::MAX_DEATHS, "5", "max-deaths: not a number and a time"),
+            (layout::MAX_DEATHS, "0 in 1m", "max-deaths: not a number and a time"),
+        ] {
+            let (settings, complaints) = with(file, text);
+            assert_eq!(settings, words::Settings::default());
+            assert!(complaints.len() == 1 && complaints[0].starts_with(told), "{complaints:?}");
+        }
+    }
+
+    #[test]
+    fn a_setting_that_is_no_file_or_a_book_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(layout::TIMEOUT_KILL);
+        sys::fifo::make(&path).unwrap();
+        let fifo = sys::fifo::open_both(&path).unwrap();
+        io::Write::write_all(&mut &fifo, b"1500").unwrap();
+        assert_eq!(read(&dir).0.timeout_kill, None);
+        fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
+        assert_eq!(read(&dir).0.timeout_kill, None);
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "9".repeat(1_000_000)).unwrap();
+        assert_eq!(read(&dir).0.timeout_kill, None);
+    }
+}

@@ -1,0 +1,222 @@
+//! Who of a service outlives its main process.
+//!
+//! A control group knows exactly: whoever was forked in it is in it. Without one there are the
+//! orphans that come to us, for we are their subreaper. Each is asked once whose it is: by the
+//! marker in its environment, which is a secret of its service, or by its session. Who has shed
+//! both is nobody's, and is left alone.
+
+use std::collections::{HashMap, HashSet};
+
+use service::words::Survivors;
+use service::{Pid, Signal};
+use sys::child;
+use sys::proc::{self, Facts};
+use sys::process::Process;
+
+use crate::engine::Engine;
+use crate::marker::Marker;
+use crate::task::{self, Task, TaskId};
+
+/// So many processes of a service are looked at: as many as it has, unless it is a fork bomb, and
+/// then the others follow.
+const SURVIVORS_MAX: usize = 4096;
+
+/// Whose the orphans are that have come to us.
+#[derive(Debug, Default)]
+pub(crate) struct Orphans {
+    /// Until they are reaped; a pid is nobody else's so long.
+    owners: HashMap<u32, Owner>,
+    /// Whether any has ended since that was last asked.
+    ended: bool,
+}
+
+/// What is our own of what tells people from services.
+#[derive(Debug)]
+pub(crate) struct Own {
+    tty: i32,
+    login_uid: Option<u32>,
+}
+
+impl Own {
+    /// Whether somebody is at a terminal or has logged in: people are not swept out with the
+    /// service that let them in.
+    fn is_person(&self, it: &Facts) -> bool {
+        let at_terminal = it.tty != 0 && it.tty != self.tty;
+        at_terminal || proc::login_uid(it.pid) != self.login_uid
+    }
+
+    pub(crate) fn look() -> Self {
+        let us = std::process::id();
+        let tty = proc::facts(us).map_or(0, |it| it.tty);
+        Self { tty, login_uid: proc::login_uid(us) }
+    }
+}
+
+/// What ties a process to a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    /// It carries this marker.
+    Marked(Marker),
+    /// It carries none, and is in this session.
+    InSession(u32),
+}
+
+impl Orphans {
+    /// An orphan was reaped.
+    pub(crate) fn forget(&mut self, pid: u32) {
+        self.owners.remove(&pid);
+        self.ended = true;
+    }
+
+    /// Whether any has ended since this was last asked.
+    pub(crate) fn take_ended(&mut self) -> bool {
+        std::mem::take(&mut self.ended)
+    }
+
+    fn owner(&mut self, pid: u32) -> Option<Owner> {
+        if let Some(owner) = self.owners.get(&pid) {
+            return Some(*owner);
+        }
+        wait_for_exec(pid);
+        let marked = proc::environment_value(pid, sys::spawn::MARKER.as_bytes())
+            .and_then(|value| Marker::parse(&value))
+            .map(Owner::Marked);
+        let owner = marked.or_else(|| proc::facts(pid).map(|it| Owner::InSession(it.session)))?;
+        self.owners.insert(pid, owner);
+        Some(owner)
+    }
+}
+
+/// In the middle of `execve` a process has no environment to be seen, as it has no command line.
+/// That is over in a moment; whoever has none for longer has none.
+fn wait_for_exec(pid: u32) {
+    for _ in 0..EXEC_LOOKS_MAX {
+        match proc::facts(pid) {
+            Some(it) if !it.has_ended() && !proc::has_command_line(pid) => {
+                std::thread::yield_now();
+            }
+            Some(_) | None => return,
+        }
+    }
+}
+
+/// Some milliseconds at the most.
+const EXEC_LOOKS_MAX: usize = 200;
+
+impl Engine {
+    /// Counts who is left of a service.
+    pub(crate) fn count_survivors(&mut self, id: TaskId) -> Survivors {
+        let left = self.survivors(id);
+        let count = u32::try_from(left.len()).unwrap_or(u32::MAX);
+        Survivors { count, oldest: oldest(&left).map(Pid) }
+    }
+
+    /// Signals who is left of a service.
+    pub(crate) fn sweep(&mut self, id: TaskId, signal: Signal) {
+        for left in self.survivors(id) {
+            send(&left, task::number(signal));
+        }
+    }
+
+    fn survivors(&mut self, id: TaskId) -> Vec<Facts> {
+        // A life that was adopted has its group from another supervisor.
+        self.join_group(id);
+        let Some(task) = self.tasks.get(&id) else { return Vec::new() };
+        let pids = match &task.membership {
+            Some(it) => it.group.members(SURVIVORS_MAX).unwrap_or_default(),
+            None => self.orphans_of(id),
+        };
+        let mut left: Vec<Facts> = pids.into_iter().filter_map(proc::facts).collect();
+        left.retain(|it| !it.has_ended() && !self.pids.contains_key(&it.pid));
+        let spared = spared(&left, |it| self.own.is_person(it));
+        left.retain(|it| !spared.contains(&it.pid));
+        left
+    }
+
+    /// The orphans of a service, and all that they have forked.
+    fn orphans_of(&mut self, id: TaskId) -> Vec<u32> {
+        let Some(task) = self.tasks.get(&id) else { return Vec::new() };
+        let mut pids = child::list().unwrap_or_default();
+        pids.retain(|pid| !self.pids.contains_key(pid));
+        pids.retain(|pid| self.orphans.owner(*pid).is_some_and(|owner| is_of(task, owner)));
+        let roots = pids.clone();
+        for root in roots {
+            let room = SURVIVORS_MAX.saturating_sub(pids.len());
+            pids.extend(proc::descendants(root, room));
+        }
+        pids
+    }
+}
+
+/// Those that people are at, with the processes between them and the service: whoever lets a person
+/// in (sshd) holds the line.
+fn spared(left: &[Facts], is_person: impl Fn(&Facts) -> bool) -> HashSet<u32> {
+    let parents: HashMap<u32, u32> = left.iter().map(|it| (it.pid, it.parent)).collect();
+    let mut spared = HashSet::new();
+    for it in left.iter().filter(|it| is_person(it)) {
+        let mut next = Some(it.pid);
+        while let Some(pid) = next
+            && spared.insert(pid)
+        {
+            next = parents.get(&pid).copied().filter(|parent| parents.contains_key(parent));
+        }
+    }
+    spared
+}
+
+fn is_of(task: &Task, owner: Owner) -> bool {
+    match owner {
+        Owner::Marked(marker) => marker == task.marker,
+        Owner::InSession(session) => task.session == Some(session),
+    }
+}
+
+/// The oldest of those whose parent is not among them, and is us: we are told of its end.
+fn oldest(left: &[Facts]) -> Option<u32> {
+    let us = std::process::id();
+    let pids: HashSet<u32> = left.iter().map(|it| it.pid).collect();
+    let topmost = left.iter().filter(|it| !pids.contains(&it.parent) && it.parent == us);
+    topmost.min_by_key(|it| (it.started, it.pid)).map(|it| it.pid)
+}
+
+/// A process may end, and its number be another's, between the count and this.
+fn send(it: &Facts, signal: i32) {
+    if let Ok(process) = Process::open_if(it.pid, it.started) {
+        // Whoever has ended meanwhile needs no signal; whoever is not ours to signal is counted
+        // again, and told of in the end.
+        let _ = process.signal(signal);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(pid: u32, parent: u32, started: u64) -> Facts {
+        let (comm, state) = (b"x".to_vec(), b'S');
+        Facts { pid, parent, group: pid, session: pid, started, tty: 0, comm, state }
+    }
+
+    #[test]
+    fn the_daemon_is_the_oldest_of_the_topmost() {
+        let us = std::process::id();
+        let left = [facts(9, us, 30), facts(8, 9, 10), facts(5, us, 20), facts(4, us, 20)];
+        assert_eq!(oldest(&left), Some(4));
+        assert_eq!(oldest(&left[..2]), Some(9), "a child is older by its tick and not topmost");
+        assert_eq!(oldest(&[facts(7, 1, 10)]), None, "nobody would tell us of its end");
+        assert_eq!(oldest(&[]), None);
+    }
+
+    #[test]
+    fn who_is_at_a_terminal_is_spared_with_those_who_let_him_in() {
+        let left = [facts(2, 1, 0), facts(3, 2, 0), facts(4, 3, 0), facts(5, 3, 0), facts(6, 1, 0)];
+        let spared = spared(&left, |it| it.pid == 4);
+        assert_eq!(spared, HashSet::from([2, 3, 4]));
+    }
+
+    #[test]
+    fn a_circle_of_parents_ends() {
+        let left = [facts(2, 3, 0), facts(3, 2, 0)];
+        assert_eq!(spared(&left, |_| true).len(), 2);
+    }
+}

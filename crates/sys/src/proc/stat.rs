@@ -1,0 +1,122 @@
+//! The line of /proc/PID/stat.
+
+/// What /proc tells of a process (`proc_pid_stat(5)`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// Its number.
+    pub pid: u32,
+    /// Its parent's; 0 where that is of another pid namespace, or where there is none.
+    pub parent: u32,
+    /// Its process group.
+    pub group: u32,
+    /// Its session.
+    pub session: u32,
+    /// When it was forked, in clock ticks since boot: with the pid it is who it is. As the reader's
+    /// time namespace counts.
+    pub started: u64,
+    /// Its controlling terminal's device; 0 where it has none.
+    pub tty: i32,
+    /// Its name: at most 15 bytes of its program's, or what it calls itself.
+    pub comm: Vec<u8>,
+    /// `R` running, `S` and `D` waiting, `T` and `t` stopped, `Z` and `X` ended.
+    pub state: u8,
+}
+
+impl Facts {
+    /// Whether it has ended, reaped or not.
+    #[must_use]
+    pub const fn has_ended(&self) -> bool {
+        matches!(self.state, b'Z' | b'X')
+    }
+
+    /// Reads the line. Its name may hold anything, blanks and brackets too, but what follows its
+    /// last bracket holds none.
+    pub(super) fn parse(line: &[u8]) -> Option<Self> {
+        let open = line.iter().position(|byte| *byte == b'(')?;
+        let close = line.iter().rposition(|byte| *byte == b')')?;
+        let pid = number(line.get(..open)?.trim_ascii())?;
+        let comm = line.get(open + 1..close)?.to_vec();
+        let rest = line.get(close + 1..)?.trim_ascii().split(|byte| *byte == b' ');
+        let mut fields = rest;
+        let &[state] = fields.next()? else { return None };
+        let parent = number(fields.next()?)?;
+        let group = number(fields.next()?)?;
+        let session = number(fields.next()?)?;
+        let tty = number(fields.next()?)?;
+        let started = number(fields.nth(STARTED - TTY - 1)?)?;
+        Some(Self { pid, parent, group, session, started, tty, comm, state })
+    }
+}
+
+/// The numbers of two fields.
+const TTY: usize = 7;
+const STARTED: usize = 22;
+
+fn number<T: std::str::FromStr>(field: &[u8]) -> Option<T> {
+    std::str::from_utf8(field).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Field 22 and what stands around it.
+    const REST: &str = "S 1 7 7 34816 -1 4194560 83 0 0 0 5 3 0 0 20 0 1 0 8639 6176768 431 1844";
+
+    fn named(comm: &[u8]) -> Vec<u8> {
+        [b"7 (", comm, b") ", REST.as_bytes(), b"\n"].concat()
+    }
+
+    #[test]
+    fn every_fact_is_in_its_place() {
+        let facts = Facts::parse(&named(b"sleep")).unwrap();
+        let (pid, parent, group, session) = (7, 1, 7, 7);
+        let expected = Facts {
+            pid,
+            parent,
+            group,
+            session,
+            started: 8639,
+            tty: 34816,
+            comm: b"sleep".to_vec(),
+            state: b'S',
+        };
+        assert_eq!(facts, expected);
+        assert!(!facts.has_ended());
+    }
+
+    #[test]
+    fn a_name_may_look_like_the_rest_of_the_line() {
+        for comm in [&b") S 1 2 3"[..], b"(a) (b)", b"", b" ", b"\n", b")", b"\xff)"] {
+            assert_eq!(Facts::parse(&named(comm)).unwrap().comm, comm);
+        }
+        let zombie = b"8 (a) Z) Z 1 8 8 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 9 0 0";
+        assert!(Facts::parse(zombie).unwrap().has_ended());
+    }
+
+    #[test]
+    fn a_line_cut_short_tells_nothing() {
+        let whole = b"7 (a) S 1 7 7 0 -1 4194560 83 0 0 0 5 3 0 0 20 0 1 0 8639";
+        assert!(Facts::parse(whole).is_some());
+        for len in 0..whole.len() - 4 {
+            assert_eq!(Facts::parse(&whole[..len]), None, "{len}");
+        }
+        assert_eq!(Facts::parse(b"x (a) S 1 7 7 0 -1 4 8 0 0 0 5 3 0 0 20 0 1 0 8639"), None);
+        assert_eq!(Facts::parse(b"7 (a) SS 1 7 7 0 -1 4 8 0 0 0 5 3 0 0 20 0 1 0 8639"), None);
+        assert_eq!(Facts::parse(b")("), None);
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_are_read_without_a_panic(bytes: Vec<u8>) {
+            let _ = Facts::parse(&bytes);
+        }
+
+        #[test]
+        fn a_name_of_any_bytes_is_kept(comm in prop::collection::vec(any::<u8>(), 0..16)) {
+            let facts = Facts::parse(&named(&comm)).unwrap();
+            prop_assert_eq!((facts.comm, facts.started), (comm, 8639));
+        }
+    }
+}
