@@ -3,10 +3,14 @@
 //! The originals enter each directory and come back. We stay where we are, which spares two system
 //! calls and a descriptor, and look for what chdir would have said only after something failed.
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
-use std::io;
+use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+
+use contract::remarks::{self, Remark};
+use contract::{Status, layout, status};
 
 /// A directory named on the command line.
 #[derive(Debug, Clone, Copy)]
@@ -34,4 +38,50 @@ impl<'a> ServiceDir<'a> {
     pub(crate) fn refusal(self) -> Option<io::Error> {
         self.file(".").metadata().err()
     }
+
+    /// The status of the service, if it is supervised; else why it cannot be known, in svstat's
+    /// words.
+    pub(crate) fn status(self) -> Result<Status, Cow<'static, str>> {
+        match sys::fifo::open_writer(&self.file(layout::OK)) {
+            Ok(_) => {}
+            Err(error) if sys::fifo::has_no_reader(&error) => {
+                return Err("supervise not running".into());
+            }
+            Err(error) => return Err(unable("open supervise/ok", &error)),
+        }
+        read_status(&self.file(layout::STATUS))
+    }
+
+    /// What there is to say beyond the status. Mostly nothing: the file is not there.
+    pub(crate) fn remarks(self) -> Vec<Remark> {
+        let mut text = String::new();
+        let opened = sys::fifo::open_whatever(&self.file(layout::REMARKS));
+        let Ok(file) = opened else { return Vec::new() };
+        if file.take(REMARKS_MAX).read_to_string(&mut text).is_err() {
+            return Vec::new();
+        }
+        // Whoever can write there could else send a terminal what it obeys.
+        let plain = |line: &&str| !line.contains(char::is_control);
+        text.lines().filter(plain).filter_map(Remark::decode).collect()
+    }
+}
+
+/// So much of the remarks is read.
+const REMARKS_MAX: u64 = remarks::LEN_MAX as u64;
+
+/// The record, read at once: whatever lies there in its place (a FIFO of somebody's) is not waited
+/// for.
+fn read_status(path: &Path) -> Result<Status, Cow<'static, str>> {
+    let mut file =
+        sys::fifo::open_whatever(path).map_err(|error| unable("open supervise/status", &error))?;
+    let mut bytes = [0; status::LEN];
+    let read = file.read(&mut bytes).map_err(|error| unable("read supervise/status", &error))?;
+    bytes
+        .get(..read)
+        .and_then(Status::decode)
+        .ok_or(Cow::Borrowed("unable to read supervise/status: bad format"))
+}
+
+fn unable(what: &str, error: &io::Error) -> Cow<'static, str> {
+    format!("unable to {what}: {}", cli::reason(error)).into()
 }

@@ -4,8 +4,12 @@ use std::ffi::OsStr;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use cli::{Args, Command, Flag};
+use cli::{Args, Command, EXIT_TEMPORARY, Flag};
 use contract::layout;
+
+mod wait;
+
+use wait::Wait;
 
 use crate::service_dir::ServiceDir;
 
@@ -27,30 +31,47 @@ pub(crate) static COMMAND: Command = Command {
         Flag { names: &["t", "term"], value: None, help: "send TERM" },
         Flag { names: &["k", "kill"], value: None, help: "send KILL" },
         Flag { names: &["x", "exit"], value: None, help: "let supervise leave once it is down" },
+        Flag {
+            names: &["w", "wait"],
+            value: Some("STATE"),
+            help: "then wait until each is up, ready, down or finished",
+        },
+        Flag { names: &["T", "timeout"], value: Some("TIME"), help: "wait no longer (1m)" },
     ],
     about: "\
 Each letter is sent once, in the order first given: svc -du is a restart. A directory that cannot
 be reached is a warning; the others are served, and the exit code is 0 nevertheless.
 
-Exit codes: 0 each directory was tried, 100 wrong usage.",
+With -w it is not: then each service has to come to the state in time. up: it runs; ready: it has
+said so (notification-fd); down: it does not run, and is not wanted up; finished: down, and nothing
+of it is left. s6's letters u, U, d and D stand for the same. TIME is milliseconds, or has a unit.
+
+Exit codes: 0 each directory was tried, or with -w each is in its state; 100 wrong usage; 111 with
+-w one is not.",
 };
 
-#[expect(clippy::unnecessary_wraps, reason = "every command has this type")]
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     sys::entry::ignore_sigpipe();
     let letters = letters(args);
+    let wait = Wait::read(args)?;
+    let mut all_there = true;
     for name in &args.operands {
         if let Err(refused) = send(ServiceDir::new(name), &letters) {
             warn(name, &refused);
+            all_there = false;
         }
     }
-    Ok(ExitCode::SUCCESS)
+    match wait {
+        Some(_) if !all_there => Ok(ExitCode::from(EXIT_TEMPORARY)),
+        Some(wait) => wait.for_all(&args.operands).map(|()| ExitCode::SUCCESS),
+        None => Ok(ExitCode::SUCCESS),
+    }
 }
 
 /// The bytes to send: each letter once, in the order of first appearance.
 fn letters(args: &Args) -> Vec<u8> {
     let mut letters = Vec::new();
-    for given in &args.flags {
+    for given in args.flags.iter().filter(|given| given.value.is_none()) {
         for &letter in given.flag.key().as_bytes() {
             if !letters.contains(&letter) {
                 letters.push(letter);
@@ -114,7 +135,8 @@ mod tests {
 
     #[test]
     fn every_letter_of_the_contract_is_a_flag_and_no_other() {
-        let flags: Vec<_> = COMMAND.flags.iter().map(Flag::key).collect();
+        let letters = COMMAND.flags.iter().filter(|flag| flag.value.is_none());
+        let flags: Vec<_> = letters.map(Flag::key).collect();
         let letters = Letter::ALL.map(|letter| char::from(letter.byte()).to_string());
         assert_eq!(flags, letters);
     }
@@ -124,12 +146,13 @@ mod tests {
         assert_eq!(sent(&["-du", "-d", "-xu", "dir"]), "dux");
         assert_eq!(sent(&["--down", "-x", "dir"]), "dx");
         assert_eq!(sent(&["dir", "-d"]), "");
+        assert_eq!(sent(&["-dw", "down", "-T", "5s", "dir"]), "d");
     }
 
     #[test]
     fn the_answer_to_a_wrong_letter_lists_every_letter_with_its_long_name() {
         let answer = COMMAND.usage_line();
-        for flag in COMMAND.flags {
+        for flag in COMMAND.flags.iter().filter(|flag| flag.value.is_none()) {
             let listed = flag.names.join(" ");
             assert!(answer.contains(&listed), "{listed}");
         }

@@ -1,13 +1,11 @@
 //! svstat: one line on each service, in the words of the original (daemontools, `svstat.c`).
 
 use std::borrow::Cow;
-use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::path::Path;
+use std::io::{self, ErrorKind, Write as _};
 use std::process::ExitCode;
 
 use cli::{Args, Command, UnableExt as _};
-use contract::remarks::{self, Remark};
-use contract::{Status, layout, status, svstat};
+use contract::{Status, layout, svstat};
 use tai::Stamp;
 
 use crate::service_dir::ServiceDir;
@@ -26,9 +24,6 @@ Exit codes: 0 each directory has its line, 100 wrong usage, 111 the lines could 
 /// Lines are collected up to this size and then written: a thousand services are one or two writes
 /// of what a pipe holds, and no number of services takes more memory.
 const BUFFER: usize = 64 * 1024;
-
-/// So much of the remarks is read.
-const REMARKS_MAX: u64 = remarks::LEN_MAX as u64;
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut lines = Vec::new();
@@ -64,7 +59,7 @@ fn words(dir: ServiceDir<'_>) -> Cow<'static, str> {
         Ok((status, normally_down)) => {
             let now = Stamp::from_unix(sys::clock::realtime());
             let mut words = svstat::words(&status, normally_down, now);
-            for remark in remarks(dir) {
+            for remark in dir.remarks() {
                 words.push_str(&remark.words(sys::clock::monotonic()));
             }
             words.into()
@@ -78,47 +73,10 @@ fn words(dir: ServiceDir<'_>) -> Cow<'static, str> {
 
 /// The status of a supervised service, and whether it is normally down.
 fn look(dir: ServiceDir<'_>) -> Result<(Status, bool), Cow<'static, str>> {
-    let unable = |what: &str, error: &io::Error| {
-        Cow::Owned(format!("unable to {what}: {}", cli::reason(error)))
-    };
     let normally_down = match dir.file(layout::DOWN).metadata() {
         Ok(_) => true,
         Err(error) if error.kind() == ErrorKind::NotFound => false,
-        Err(error) => return Err(unable("stat down", &error)),
+        Err(error) => return Err(format!("unable to stat down: {}", cli::reason(&error)).into()),
     };
-    match sys::fifo::open_writer(&dir.file(layout::OK)) {
-        Ok(_) => {}
-        Err(error) if sys::fifo::has_no_reader(&error) => {
-            return Err("supervise not running".into());
-        }
-        Err(error) => return Err(unable("open supervise/ok", &error)),
-    }
-    read_status(&dir.file(layout::STATUS)).map(|status| (status, normally_down))
-}
-
-/// What there is to say beyond the status. Mostly nothing: the file is not there.
-fn remarks(dir: ServiceDir<'_>) -> Vec<Remark> {
-    let mut text = String::new();
-    let Ok(file) = sys::fifo::open_whatever(&dir.file(layout::REMARKS)) else { return Vec::new() };
-    if file.take(REMARKS_MAX).read_to_string(&mut text).is_err() {
-        return Vec::new();
-    }
-    // Whoever can write there could else send a terminal what it obeys.
-    let plain = |line: &str| !line.contains(char::is_control);
-    text.lines().filter(|line| plain(line)).filter_map(Remark::decode).collect()
-}
-
-/// The record, read at once: whatever lies there in its place (a FIFO of somebody's) is not waited
-/// for.
-fn read_status(path: &Path) -> Result<Status, Cow<'static, str>> {
-    let unable = |what: &str, error: &io::Error| {
-        Cow::Owned(format!("unable to {what} supervise/status: {}", cli::reason(error)))
-    };
-    let mut file = sys::fifo::open_whatever(path).map_err(|error| unable("open", &error))?;
-    let mut bytes = [0; status::LEN];
-    let read = file.read(&mut bytes).map_err(|error| unable("read", &error))?;
-    bytes
-        .get(..read)
-        .and_then(Status::decode)
-        .ok_or(Cow::Borrowed("unable to read supervise/status: bad format"))
+    Ok((dir.status()?, normally_down))
 }

@@ -336,7 +336,7 @@ fn where_nothing_can_be_written_down_the_status_must_do() {
     let sandbox = sandbox();
     let service = single(&sandbox, "a", REST);
     sandbox.link(&service, "a");
-    fs::write(sandbox.path("scan/.svscan"), "in the way").unwrap();
+    fs::create_dir_all(sandbox.path("scan/.svscan/lock")).unwrap();
     let before = svscan(&sandbox, &[&service]);
     sandbox.wait_until("it is up", || service.pid() != 0);
     let pid = service.pid();

@@ -9,8 +9,11 @@ mod support;
 
 mod adoption;
 mod fallback;
+mod finish;
 mod life;
+mod limits;
 mod process_one;
+mod readiness;
 mod scan;
 mod start;
 mod stop;

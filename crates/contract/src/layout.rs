@@ -21,6 +21,13 @@ pub const MAX_DEATHS: &str = "max-deaths";
 pub const BACKOFF_MAX: &str = "backoff-max";
 /// A run of this length was a good one, and the next start is not delayed.
 pub const STABLE_AFTER: &str = "stable-after";
+/// The number of a descriptor on which the service writes a newline when it is ready (s6).
+pub const NOTIFICATION_FD: &str = "notification-fd";
+/// A directory of small files, each a limit of what the service may use.
+pub const LIMITS: &str = "limits";
+/// In a scan directory: svscan's own. Settings and limits in it hold for every service that has
+/// none of its own.
+pub const SVSCAN: &str = ".svscan";
 /// The directory of the logger of a service, inside its service directory.
 pub const LOG: &str = "log";
 /// The directory of all that supervise writes, inside a service directory.
@@ -42,13 +49,13 @@ pub const STATUS_NEW: &str = "supervise/status.new";
 pub const REMARKS: &str = "supervise/remarks";
 /// Where remarks are written before they take their name.
 pub const REMARKS_NEW: &str = "supervise/remarks.new";
+/// The FIFO on which the service says that it is ready.
+pub const READY: &str = "supervise/ready";
 /// A link to the control group of the service, where it has one.
 pub const CGROUP: &str = "supervise/cgroup";
 /// The FIFO between a service and its logger, in the logger's directory: it outlives both ends.
 pub const LOG_PIPE: &str = "supervise/pipe";
 
-/// The directory of all that svscan writes, inside a scan directory.
-pub const SVSCAN: &str = ".svscan";
 /// Held exclusively (flock) by the svscan of this scan directory.
 pub const SVSCAN_LOCK: &str = ".svscan/lock";
 /// The FIFO that takes svscan's letters.

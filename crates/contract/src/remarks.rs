@@ -3,12 +3,14 @@
 //!
 //! ```text
 //! backing-off 83211 7 4100 exit 1    starts again at 83.211 s; 7 deaths since 4.100 s; the last
+//! ready 4100                         it said at 4.100 s that it was ready
 //! background                         it put itself in the background
 //! clearing 3                         3 processes that it left are being ended
 //! finishing                          ./finish runs
 //! given-up                           it is not started again by itself
 //! cannot-start SENTENCE              why not
 //! delayed WHY                        its start waits
+//! limit processes 512 3              it has hit its limit of 512 processes 3 times
 //! ```
 //!
 //! Instants are milliseconds on `CLOCK_MONOTONIC`: a step of the wall clock changes nothing.
@@ -33,6 +35,8 @@ pub enum Remark {
         /// How it ended last: `exit 1`, `signal 9`.
         last: String,
     },
+    /// It has said that it is ready, then.
+    Ready(Duration),
     /// It put itself in the background; the pid of the status is a survivor of `./run`.
     Background,
     /// So many processes that it left are being ended.
@@ -45,6 +49,15 @@ pub enum Remark {
     CannotStart(String),
     /// What its start waits for.
     Delayed(String),
+    /// It has hit a limit.
+    Limit {
+        /// Of what: `processes`, `memory`.
+        what: String,
+        /// The limit.
+        limit: u64,
+        /// How often.
+        times: u64,
+    },
 }
 
 impl Remark {
@@ -55,12 +68,14 @@ impl Remark {
             Self::BackingOff { next, deaths, since, last } => {
                 format!("backing-off {} {deaths} {} {last}", next.as_millis(), since.as_millis())
             }
+            Self::Ready(since) => format!("ready {}", since.as_millis()),
             Self::Background => "background".into(),
             Self::Clearing(count) => format!("clearing {count}"),
             Self::Finishing => "finishing".into(),
             Self::GivenUp => "given-up".into(),
             Self::CannotStart(sentence) => format!("cannot-start {sentence}"),
             Self::Delayed(why) => format!("delayed {why}"),
+            Self::Limit { what, limit, times } => format!("limit {what} {limit} {times}"),
         };
         line = line.replace(char::is_control, "?");
         let mut end = line.len().min(LEN_MAX - 1);
@@ -83,12 +98,19 @@ impl Remark {
                 let since = millis(words.next()?)?;
                 Some(Self::BackingOff { next, deaths, since, last: words.next()?.into() })
             }
+            ("ready", since) => millis(since).map(Self::Ready),
             ("background", "") => Some(Self::Background),
             ("clearing", count) => count.parse().ok().map(Self::Clearing),
             ("finishing", "") => Some(Self::Finishing),
             ("given-up", "") => Some(Self::GivenUp),
             ("cannot-start", sentence) => Some(Self::CannotStart(sentence.into())),
             ("delayed", why) => Some(Self::Delayed(why.into())),
+            ("limit", rest) => {
+                let mut words = rest.splitn(3, ' ');
+                let what = words.next()?.into();
+                let (limit, times) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+                Some(Self::Limit { what, limit, times })
+            }
             _ => None,
         }
     }
@@ -104,12 +126,19 @@ impl Remark {
                 let _ = write!(words, ", last: {last}");
                 words
             }
+            Self::Ready(since) => {
+                format!(", ready {} seconds", now.saturating_sub(*since).as_secs())
+            }
             Self::Background => ", in the background".into(),
             Self::Clearing(count) => format!(", ending {count} processes it left"),
             Self::Finishing => ", finishing".into(),
             Self::GivenUp => ", given up".into(),
             Self::CannotStart(sentence) => format!(", {sentence}"),
             Self::Delayed(why) => format!(", waiting: {why}"),
+            Self::Limit { what, limit, times } => {
+                let plural = if *times == 1 { "" } else { "s" };
+                format!(", hit its limit of {limit} {what} {times} time{plural}")
+            }
         }
     }
 }
@@ -161,8 +190,12 @@ mod tests {
         assert!(backing_off(0).words(secs(20_000)).starts_with(", backing off 0 s,"));
         assert!(backing_off(0).words(Duration::from_millis(10_031_001)).contains("off 1 s,"));
         assert_eq!(words(Remark::Background), ", in the background");
+        assert_eq!(words(Remark::Ready(secs(9_993))), ", ready 7 seconds");
         assert_eq!(words(Remark::Clearing(3)), ", ending 3 processes it left");
         assert_eq!(words(Remark::Finishing), ", finishing");
+        let limit = |times| Remark::Limit { what: "processes".into(), limit: 512, times };
+        assert_eq!(words(limit(1)), ", hit its limit of 512 processes 1 time");
+        assert_eq!(words(limit(3)), ", hit its limit of 512 processes 3 times");
         assert_eq!(words(Remark::GivenUp), ", given up");
         assert_eq!(words(Remark::CannotStart("unable to x".into())), ", unable to x");
     }
@@ -187,12 +220,15 @@ mod tests {
             (instant.clone(), any::<u32>(), instant, "[a-z]{1,9} [0-9]{1,3}").prop_map(
                 |(next, deaths, since, last)| Remark::BackingOff { next, deaths, since, last }
             ),
+            (0..u64::MAX).prop_map(|ms| Remark::Ready(Duration::from_millis(ms))),
             Just(Remark::Background),
             any::<u32>().prop_map(Remark::Clearing),
             Just(Remark::Finishing),
             Just(Remark::GivenUp),
             "[ -~]{0,80}".prop_map(Remark::CannotStart),
             "[ -~]{0,80}".prop_map(Remark::Delayed),
+            ("[a-z]{1,9}", any::<u64>(), any::<u64>())
+                .prop_map(|(what, limit, times)| Remark::Limit { what, limit, times }),
         ]
     }
 

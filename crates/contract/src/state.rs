@@ -110,6 +110,8 @@ pub struct Record {
     pub paced: Duration,
     /// When the first of the quick deaths in a row was (`CLOCK_MONOTONIC`); zero: never.
     pub first_quick: Duration,
+    /// When this life said that it was ready (`CLOCK_MONOTONIC`); zero: it did not.
+    pub ready: Duration,
     /// What the environment of its processes says whose they are.
     pub marker: u64,
     /// The session that its last life led; 0: none.
@@ -204,6 +206,7 @@ impl Record {
         asked_for: Duration::ZERO,
         paced: Duration::ZERO,
         first_quick: Duration::ZERO,
+        ready: Duration::ZERO,
         marker: 0,
         session: 0,
         quick_deaths: 0,
@@ -237,7 +240,7 @@ impl Record {
             LastEnd::Signalled(number) => (b's', number),
         };
         writer.put(&dev.to_le_bytes()).put(&ino.to_le_bytes());
-        for time in [self.changed, self.asked_for, self.paced, self.first_quick] {
+        for time in [self.changed, self.asked_for, self.paced, self.first_quick, self.ready] {
             let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
             writer.put(&nanos.to_le_bytes());
         }
@@ -250,7 +253,7 @@ impl Record {
     fn read(reader: &mut Reader<'_>) -> Option<(u32, Self)> {
         let directory = (reader.u64()?, reader.u64()?);
         let [changed, asked_for, paced] = [reader.time()?, reader.time()?, reader.time()?];
-        let (first_quick, marker) = (reader.time()?, reader.u64()?);
+        let (first_quick, ready, marker) = (reader.time()?, reader.time()?, reader.u64()?);
         let (pid, generation, session) = (reader.u32()?, reader.u32()?, reader.u32()?);
         let quick_deaths = u16::from_le_bytes(reader.array()?);
         let [phase, want, flags, end, code] = reader.array()?;
@@ -262,6 +265,7 @@ impl Record {
             asked_for,
             paced,
             first_quick,
+            ready,
             marker,
             session,
             quick_deaths,

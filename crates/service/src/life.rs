@@ -109,6 +109,8 @@ pub struct Service {
     asked: bool,
     /// When the pid last changed.
     changed: Boottime,
+    /// When this life said that it was ready.
+    ready: Option<Monotonic>,
     pacing: Pacing,
     deaths: Deaths,
     /// Set while the main process is one that `./run` left in the background.
@@ -150,6 +152,7 @@ impl Service {
             ending: NOT_ENDING,
             asked: false,
             changed: now.boottime,
+            ready: None,
             pacing: Pacing::new(seed),
             deaths: Deaths::default(),
             background: None,
@@ -232,6 +235,12 @@ impl Service {
         }
     }
 
+    /// When the running process said that it was ready (s6's `notification-fd`).
+    #[must_use]
+    pub fn ready(&self) -> Option<Monotonic> {
+        self.pid().and(self.ready)
+    }
+
     /// Why the last start was asked for.
     #[must_use]
     pub fn cause(&self) -> Cause {
@@ -276,6 +285,7 @@ impl Service {
             Event::Survivors(survivors) => self.counted(now, survivors, actions),
             Event::OrphanEnded => self.count_now(now.monotonic),
             Event::Finishing(answer) => self.finishing(now, answer, actions),
+            Event::Ready => self.ready = self.pid().map(|_| now.monotonic),
             Event::Mended => self.mended(now.monotonic),
             Event::Stop(farewell) => self.stop(now.monotonic, farewell),
             Event::Drained(drained) => self.drained(now.monotonic, drained),
@@ -347,7 +357,7 @@ impl Service {
     }
 
     fn started(&mut self, now: Now, pid: Pid, actions: &mut Actions) {
-        (self.never_started, self.delayed) = (false, None);
+        (self.never_started, self.delayed, self.ready) = (false, None, None);
         self.state = State::Up { pid, since: now.monotonic };
         self.changed = now.boottime;
         // Wished down while it started. A stop that came then has its own deadlines.

@@ -83,6 +83,8 @@ pub enum Event {
     Delayed(Scarcity, Monotonic),
     /// A child was reaped.
     Ended(Pid, End),
+    /// The service says that it is ready.
+    Ready,
     /// A failed start may work now: the operator changed something in the directory.
     Mended,
     /// Everything ends: stop, then leave.

@@ -468,3 +468,18 @@ fn an_answer_of_delay_that_nobody_waits_for_changes_nothing() {
     assert_eq!(life.at(10, Event::Delayed(Scarcity::Pids, at(99).monotonic)), []);
     assert_eq!((life.0.pid(), life.0.remark()), (Some(RUN), Remark::None));
 }
+
+#[test]
+fn a_life_is_ready_when_it_says_so_and_the_next_is_not() {
+    let mut life = Life::starting();
+    assert_eq!(life.at(0, Event::Ready), []);
+    assert_eq!(life.0.ready(), None, "nobody can say it yet");
+    life.at(0, Event::Started(Ok(RUN)));
+    assert_eq!(life.0.ready(), None);
+    assert_eq!(life.at(700, Event::Ready), []);
+    assert_eq!(life.0.ready(), Some(at(700).monotonic));
+    assert_eq!(life.at(1500, Event::Ended(RUN, CRASH)), [Action::Start]);
+    assert_eq!(life.0.ready(), None);
+    life.at(1500, Event::Started(Ok(NEXT)));
+    assert_eq!(life.0.ready(), None);
+}

@@ -206,8 +206,9 @@ fn remembered(record: &Record) -> Memory {
         background: record.background,
         left_behind: record.left_behind,
         given_up: record.given_up,
+        ready: instant(record.ready),
         quick_deaths: record.quick_deaths.into(),
-        first_quick: (!record.first_quick.is_zero()).then_some(Monotonic(record.first_quick)),
+        first_quick: instant(record.first_quick),
         last: match record.end {
             LastEnd::None => None,
             LastEnd::Unknown => Some(End::Unknown),
@@ -216,6 +217,11 @@ fn remembered(record: &Record) -> Memory {
         },
         told_backing_off: record.told,
     }
+}
+
+/// Zero stands for never.
+fn instant(time: Duration) -> Option<Monotonic> {
+    (!time.is_zero()).then_some(Monotonic(time))
 }
 
 /// What is to be remembered of a service.
@@ -233,6 +239,7 @@ pub(crate) fn record(task: &Task, memory: &Memory) -> Record {
         asked_for: task.asked_for.0,
         paced: paced.0,
         first_quick: memory.first_quick.unwrap_or_default().0,
+        ready: memory.ready.unwrap_or_default().0,
         marker: task.marker.number(),
         session: task.session.unwrap_or(0),
         quick_deaths: u16::try_from(memory.quick_deaths).unwrap_or(u16::MAX),
@@ -262,8 +269,18 @@ impl Engine {
         }
         let left = self.left(&task.dir, task.identity);
         let past = Past::of(now(), &task.dir, task.identity, left);
-        if let Some(living) = past.and_then(|past| task.resume(now(), past, seed)) {
+        if let Some(living) = past.and_then(|past| task.resume(now(), past, &self.defaults, seed)) {
             self.take_living(task, id, living);
+        }
+    }
+
+    /// What a start would have arranged for a process that has started already.
+    pub(crate) fn follow_living(&mut self, id: TaskId) {
+        let Some(task) = self.tasks.get(&id).filter(|task| task.service.pid().is_some()) else {
+            return;
+        };
+        if task.service.ready().is_none() {
+            self.listen_for_readiness(id);
         }
     }
 

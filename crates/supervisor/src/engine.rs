@@ -6,6 +6,7 @@
 //! stops or signals anything.
 
 use std::collections::{BTreeSet, HashMap};
+use std::ffi::CString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,11 +16,11 @@ use reactor::Reactor;
 use service::scan::EntryId;
 use service::words::{End, Event, Remark};
 use service::{Boottime, Monotonic, Now, Pid};
-use sys::cgroup::Tree;
 use sys::child::{self, Ended};
 use sys::clock_steps::ClockSteps;
 use sys::inotify::{Change, Watch, Watcher};
 use sys::limits::{self, OpenFiles};
+use sys::oom;
 use sys::reexec::Inherited;
 use sys::signals::{self, Signals};
 use sys::spawn::{self, Spawner};
@@ -27,11 +28,13 @@ use sys::{clock, entry};
 
 use crate::Options;
 use crate::farewell::Farewell;
+use crate::groups::Groups;
 use crate::home::Home;
 use crate::launch;
 use crate::ledger::Ledger;
 use crate::pair::Pair;
 use crate::scanner::Scanner;
+use crate::settings::Settings;
 use crate::shortage::Shortage;
 use crate::succession::Check;
 use crate::survivors::{Orphans, Own};
@@ -58,6 +61,8 @@ pub(crate) enum Token {
     Control(TaskId),
     /// The end of this service, which is no child of ours.
     Adopted(TaskId),
+    /// This service says that it is ready.
+    Ready(TaskId),
 }
 
 impl reactor::Token for Token {
@@ -67,8 +72,9 @@ impl reactor::Token for Token {
             Self::Watcher => 1,
             Self::ClockSteps => 2,
             Self::Home => 3,
-            Self::Control(TaskId(id)) => FIRST_CONTROL + 2 * u64::from(id),
-            Self::Adopted(TaskId(id)) => FIRST_CONTROL + 2 * u64::from(id) + 1,
+            Self::Control(TaskId(id)) => FIRST_OF_TASKS + KINDS_OF_TASKS * u64::from(id),
+            Self::Ready(TaskId(id)) => FIRST_OF_TASKS + KINDS_OF_TASKS * u64::from(id) + 1,
+            Self::Adopted(TaskId(id)) => FIRST_OF_TASKS + KINDS_OF_TASKS * u64::from(id) + 2,
         }
     }
 
@@ -79,16 +85,20 @@ impl reactor::Token for Token {
             2 => Some(Self::ClockSteps),
             3 => Some(Self::Home),
             _ => {
-                let number = number - FIRST_CONTROL;
-                let id = TaskId(u32::try_from(number / 2).ok()?);
-                let control = number.is_multiple_of(2);
-                Some(if control { Self::Control(id) } else { Self::Adopted(id) })
+                let number = number.checked_sub(FIRST_OF_TASKS)?;
+                let id = TaskId(u32::try_from(number / KINDS_OF_TASKS).ok()?);
+                match number % KINDS_OF_TASKS {
+                    0 => Some(Self::Control(id)),
+                    1 => Some(Self::Ready(id)),
+                    _ => Some(Self::Adopted(id)),
+                }
             }
         }
     }
 }
 
-const FIRST_CONTROL: u64 = 4;
+const FIRST_OF_TASKS: u64 = 4;
+const KINDS_OF_TASKS: u64 = 3;
 
 /// All that a supervisor knows.
 #[derive(Debug)]
@@ -110,6 +120,8 @@ pub(crate) struct Engine {
     pub(crate) options: Options,
     /// The limits of open files as we were given them; ours are raised.
     pub(crate) open_files: OpenFiles,
+    /// What we had before we protected ourselves from being killed for want of memory.
+    pub(crate) oom_score: Option<CString>,
     pub(crate) tasks: HashMap<TaskId, Task>,
     pub(crate) pids: HashMap<u32, TaskId>,
     pub(crate) deadlines: BTreeSet<(Monotonic, TaskId)>,
@@ -127,7 +139,9 @@ pub(crate) struct Engine {
     /// Services taken over that the operator was not told of.
     pub(crate) taken_over: usize,
     /// Where services have their control groups, if they have any.
-    pub(crate) groups: Option<Tree>,
+    pub(crate) groups: Option<Groups>,
+    /// What holds for services without files of their own.
+    pub(crate) defaults: Settings,
     pub(crate) orphans: Orphans,
     pub(crate) shortage: Shortage,
     /// Our own terminal and login: people have others.
@@ -167,6 +181,7 @@ impl Engine {
             voice,
             options,
             open_files,
+            oom_score: oom::protect(),
             tasks: HashMap::new(),
             pids: HashMap::new(),
             deadlines: BTreeSet::new(),
@@ -178,7 +193,8 @@ impl Engine {
             stopping: false,
             look_at_adopted: None,
             taken_over: 0,
-            groups: if options.cgroups { Tree::find().ok() } else { None },
+            groups: if options.cgroups { Groups::find() } else { None },
+            defaults: Settings::built_in(sys::scarcity::pids().map(|(_, total)| total)),
             orphans: Orphans::default(),
             shortage: Shortage::new(now().monotonic),
             own: Own::look(),
@@ -231,6 +247,7 @@ impl Engine {
                 Token::Home => self.take_orders(),
                 Token::Control(task) => self.take_letters(task),
                 Token::Adopted(task) => self.take_adopted(task),
+                Token::Ready(task) => self.take_readiness(task),
             }
         }
         if self.more_to_reap {
@@ -335,6 +352,7 @@ impl Engine {
             match change {
                 Change::Entry(watch, name) if self.scans(watch) => self.look_at(name),
                 Change::Entry(watch, _) => self.mended(watch),
+                Change::Content(watch) => self.look_at_limits(watch),
                 Change::Itself(watch) if self.scans(watch) => self.rescan(),
                 Change::Itself(_) => {}
                 Change::Overflow => self.lost_count(),
@@ -358,6 +376,7 @@ impl Engine {
         let watches: Vec<Watch> = self.watches.keys().copied().collect();
         for watch in watches {
             self.mended(watch);
+            self.look_at_limits(watch);
         }
     }
 
@@ -424,11 +443,12 @@ mod tests {
 
     #[test]
     fn every_token_is_read_back_from_its_number() {
-        let control = Token::Control(TaskId(u32::MAX));
-        let adopted = Token::Adopted(TaskId(u32::MAX));
-        for token in
-            [Token::Signals, Token::Watcher, Token::ClockSteps, Token::Home, control, adopted]
-        {
+        let one = [Token::Signals, Token::Watcher, Token::ClockSteps, Token::Home];
+        let of_tasks = [0, 1, u32::MAX].map(TaskId);
+        let of_tasks = of_tasks
+            .into_iter()
+            .flat_map(|id| [Token::Control(id), Token::Ready(id), Token::Adopted(id)]);
+        for token in one.into_iter().chain(of_tasks) {
             assert_eq!(Token::from_number(token.number()), Some(token));
         }
     }

@@ -107,8 +107,8 @@ fn round_short(time: Duration) -> String {
     }
 }
 
-/// The line of `supervise/remarks`; `None` where there is nothing to say.
-pub(crate) fn remark(name: &str, dir: &Path, remark: words::Remark) -> Option<String> {
+/// What `supervise/remarks` says of its life; `None` where there is nothing to say.
+pub(crate) fn remark(name: &str, dir: &Path, remark: words::Remark) -> Option<Remark> {
     let remark = match remark {
         words::Remark::None => return None,
         words::Remark::BackingOff { until, deaths, since, last } => {
@@ -121,7 +121,7 @@ pub(crate) fn remark(name: &str, dir: &Path, remark: words::Remark) -> Option<St
         words::Remark::Delayed(what) => Remark::Delayed(scarcity(what).into()),
         words::Remark::CannotStart(fault) => Remark::CannotStart(cannot_start(name, dir, fault)),
     };
-    Some(remark.encode())
+    Some(remark)
 }
 
 /// Why a name of the scan directory is not served.

@@ -4,12 +4,13 @@
 use std::ffi::{CString, OsString};
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use contract::layout;
-use sys::cgroup::{Group, Tree};
+use sys::cgroup::{Controller, Group, Tree, V1Group, V1Pids};
 use sys::spawn::Identity;
 
+use crate::limits::{Limits, UNLIMITED, cpu_words, group_word};
 use crate::task::Task;
 
 /// Names of groups begin with it, so that it is seen who made them.
@@ -17,31 +18,153 @@ const PREFIX: &str = "keepup";
 /// So much of a service's name is in the name of its group: the kernel allows 255 in all.
 const NAME_MAX: usize = 100;
 
-/// The control group of a service.
+/// Where services have their control groups.
+#[derive(Debug)]
+pub(crate) struct Groups {
+    tree: Tree,
+    /// What can be limited by them.
+    controllers: Vec<Controller>,
+    /// On a host where version 1 has the pids controller, the limit of processes is set there.
+    pids: Option<V1Pids>,
+}
+
+/// The control groups of a service.
 #[derive(Debug)]
 pub(crate) struct Membership {
     pub(crate) group: Group,
-    /// The file by which a child enters it.
-    pub(crate) entrance: CString,
+    pids: Option<V1Group>,
+    /// The files by which a child enters them.
+    pub(crate) entrances: Vec<CString>,
+    /// What was last written: processes, memory, cpu.
+    limited: [u64; 3],
+    /// How often the first two of them were hit, as was last seen.
+    hits_seen: [u64; 2],
 }
 
-/// Finds or makes the group of a service, and says where it is in `supervise/cgroup`.
-///
-/// # Errors
-/// The limit of groups is reached, or somebody has taken the right to make them.
-pub(crate) fn join(tree: &Tree, task: &Task) -> io::Result<Membership> {
-    let group = tree.group(&name(&task.name, task.identity))?;
-    let entrance = group.entrance()?;
-    // Frozen by somebody, it would keep us waiting for a child that does not run.
-    let _ = group.thaw();
-    link(&task.dir, group.path())?;
-    Ok(Membership { group, entrance })
+/// A limit that was hit.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hit {
+    /// Of what.
+    pub(crate) what: &'static str,
+    /// The limit.
+    pub(crate) limit: u64,
+    /// How often in all.
+    pub(crate) times: u64,
 }
 
-/// Removes the group, if nobody is in it.
-pub(crate) fn leave(dir: &Path, membership: &Membership) {
-    if membership.group.remove().is_ok() {
-        let _ = fs::remove_file(dir.join(layout::CGROUP));
+impl Groups {
+    /// Finds out whether groups may be made. To limit processes is always tried, to limit the rest
+    /// only where somebody asks for it: it costs each start and each page.
+    pub(crate) fn find() -> Option<Self> {
+        let tree = Tree::find().ok()?;
+        let controllers = tree.enable_all(&[Controller::Pids]);
+        let pids = if controllers.is_empty() { V1Pids::find().ok() } else { None };
+        Some(Self { tree, controllers, pids })
+    }
+
+    /// Finds or makes the groups of a service, and says where the first is in `supervise/cgroup`.
+    ///
+    /// # Errors
+    /// The limit of groups is reached, or somebody has taken the right to make them.
+    pub(crate) fn join(&self, task: &Task) -> io::Result<Membership> {
+        let name = name(&task.name, task.identity);
+        let group = self.tree.group(&name)?;
+        // Frozen by somebody, it would keep us waiting for a child that does not run.
+        let _ = group.thaw();
+        link(&task.dir, group.path())?;
+        let pids = self.pids.as_ref().and_then(|pids| pids.group(&name).ok());
+        let mut entrances = vec![group.entrance()?];
+        entrances.extend(pids.as_ref().and_then(|pids| pids.entrance().ok()));
+        Ok(Membership { group, pids, entrances, limited: [UNLIMITED; 3], hits_seen: [0; 2] })
+    }
+
+    /// Sets what has changed of the limits.
+    ///
+    /// # Errors
+    /// What could not be limited, in words: there is no controller for it.
+    pub(crate) fn limit(&mut self, it: &mut Membership, limits: &Limits) -> Result<(), String> {
+        let wanted = [limits.processes, limits.memory, limits.cpu];
+        if wanted == it.limited {
+            return Ok(());
+        }
+        let mut refused = Vec::new();
+        for (index, (what, controller, file)) in LIMITED.into_iter().enumerate() {
+            let (Some(want), Some(had)) = (wanted.get(index), it.limited.get_mut(index)) else {
+                continue;
+            };
+            if want == had {
+                continue;
+            }
+            let value = if file == "cpu.max" { cpu_words(*want) } else { group_word(*want) };
+            let by_v1 = it.pids.as_ref().filter(|_| controller == Controller::Pids);
+            let set = match by_v1 {
+                Some(pids) => pids.limit(&value).is_ok(),
+                None => self.enable(controller) && it.group.limit(file, &value).is_ok(),
+            };
+            if set {
+                *had = *want;
+            } else {
+                refused.push(what);
+            }
+        }
+        if refused.is_empty() { Ok(()) } else { Err(refused.join(" and ")) }
+    }
+
+    fn enable(&mut self, controller: Controller) -> bool {
+        if !self.controllers.contains(&controller) {
+            self.controllers.extend(self.tree.enable_all(&[controller]));
+        }
+        self.controllers.contains(&controller)
+    }
+}
+
+/// What is limited, by which controller, in which file.
+const LIMITED: [(&str, Controller, &str); 3] = [
+    ("processes", Controller::Pids, "pids.max"),
+    ("memory", Controller::Memory, "memory.max"),
+    ("processors", Controller::Cpu, "cpu.max"),
+];
+
+impl Membership {
+    /// Whether nobody has removed it.
+    pub(crate) fn is_there(&self) -> bool {
+        self.group.path().exists()
+    }
+
+    /// The limits that were hit since this was last asked.
+    pub(crate) fn hits(&mut self) -> Vec<Hit> {
+        let forks = match &self.pids {
+            Some(pids) => pids.refused(),
+            None => self.group.event_count("pids.events", "max"),
+        };
+        let kills = self.group.event_count("memory.events", "oom_kill");
+        let counts = [("processes", forks), ("bytes of memory", kills)];
+        let mut hits = Vec::new();
+        for ((what, count), (limit, seen)) in
+            counts.into_iter().zip(self.limited.iter().zip(&mut self.hits_seen))
+        {
+            let times = count.unwrap_or(*seen);
+            if times > std::mem::replace(seen, times) {
+                hits.push(Hit { what, limit: *limit, times });
+            }
+        }
+        hits
+    }
+
+    /// The files that say so when a limit is hit.
+    pub(crate) fn events(&self) -> [PathBuf; 2] {
+        let pids = self.pids.as_ref().map_or(self.group.path(), V1Group::path);
+        [pids.join("pids.events"), self.group.path().join("memory.events")]
+    }
+
+    /// Removes the groups, if nobody is in them.
+    pub(crate) fn leave(&self, dir: &Path) {
+        if let Some(pids) = &self.pids {
+            let _ = pids.remove();
+        }
+        if self.group.remove().is_ok() {
+            let _ = fs::remove_file(dir.join(layout::CGROUP));
+        }
     }
 }
 

@@ -7,12 +7,11 @@ use std::path::Path;
 use contract::layout;
 use service::Pid;
 use service::words::{self, End, Event, Fault};
-use sys::limits::OpenFiles;
+use sys::limits::{Limit, OpenFiles};
 use sys::mapped::Birth;
 use sys::spawn::{Failed, Identity, PipeEnd, Place, Plan, Spawner, Started, Step, Verdict, Way};
 
 use crate::engine::{Engine, now};
-use crate::groups;
 use crate::pair::LogPipe;
 use crate::task::{Part, TaskId};
 
@@ -24,6 +23,9 @@ pub(crate) const FINISH: &CStr = c"./finish";
 const PIPE_OF_LOGGER: &CStr = c"supervise/pipe";
 const PIPE_OF_SERVICE: &CStr = c"log/supervise/pipe";
 
+/// The FIFO on which it says that it is ready.
+const NOTIFICATION: &CStr = c"supervise/ready";
+
 /// A program of a service about to be started.
 #[derive(Debug)]
 pub(crate) struct Launch<'a> {
@@ -31,8 +33,8 @@ pub(crate) struct Launch<'a> {
     pub(crate) argv: &'a [&'a CStr],
     /// What ties its processes to the service.
     pub(crate) marker: &'a CStr,
-    /// The file by which it enters its control group.
-    pub(crate) group: Option<&'a CStr>,
+    /// The files by which it enters its control groups.
+    pub(crate) groups: &'a [CString],
     /// Whether it leads a session of its own.
     pub(crate) session: bool,
     /// Its directory, and who that is.
@@ -40,8 +42,14 @@ pub(crate) struct Launch<'a> {
     pub(crate) identity: Identity,
     /// Its end of the pipe between a service and its logger.
     pub(crate) pipe: Option<(&'a LogPipe, PipeEnd)>,
-    /// The limits we were given ourselves.
+    /// The pipe on which it says that it is ready, and as which descriptor.
+    pub(crate) notification: Option<(Identity, i32)>,
+    /// The limits of open files that we were given ourselves.
     pub(crate) open_files: OpenFiles,
+    /// How likely it is to be killed for want of memory, where we are less.
+    pub(crate) oom_score: Option<&'a CStr>,
+    /// The limits that its directory asks for.
+    pub(crate) limits: &'a [(Limit, u64)],
     pub(crate) way: Way,
     /// Where the kernel notes the process.
     pub(crate) birth: Option<Birth<'a>>,
@@ -55,8 +63,8 @@ impl Launch<'_> {
     pub(crate) fn start(&self, spawner: &mut Spawner) -> Result<Started, Fault> {
         let dir = CString::new(self.dir.as_os_str().as_bytes())
             .map_err(|_| Fault { step: words::Step::Directory, errno: 0 })?;
-        let mut steps = Vec::with_capacity(STEPS_MAX);
-        steps.extend(self.group.map(Step::Group));
+        let mut steps = Vec::with_capacity(STEPS);
+        steps.extend(self.groups.iter().map(|entrance| Step::Group(entrance)));
         steps.push(Step::Enter(&dir, self.identity));
         let held = self.pipe.and_then(|(pipe, _)| pipe.path_without_name());
         match (self.pipe, &held) {
@@ -66,10 +74,17 @@ impl Launch<'_> {
             }
             (None, _) => {}
         }
+        if let Some((pipe, number)) = self.notification {
+            let end = PipeEnd::Notification(number);
+            steps.push(Step::Pipe(pipe_path(end), pipe, end));
+        }
         if self.session {
             steps.push(Step::Session);
         }
-        steps.push(Step::OpenFiles(self.open_files));
+        let OpenFiles { soft, hard } = self.open_files;
+        steps.push(Step::Limit(Limit::OpenFiles, soft, hard));
+        steps.extend(self.limits.iter().map(|limit| limit_step(*limit, hard)));
+        steps.extend(self.oom_score.map(Step::OomScore));
         steps.push(Step::Signals);
         let plan = Plan { steps: &steps, argv: self.argv, marker: self.marker, birth: self.birth };
         spawner.start(&plan, self.way).map_err(fault)
@@ -85,12 +100,12 @@ impl Engine {
         }
         self.find_logger(id);
         let Some(task) = self.tasks.get_mut(&id) else { return Event::Tick };
-        let complaints = task.refresh();
-        for complaint in complaints.into_iter().filter_map(|it| task.told.again(it)) {
-            self.voice.warn(complaint);
+        for complaint in task.refresh(&self.defaults) {
+            self.warn_of(id, complaint);
         }
-        self.join_group(id);
-        let started = self.launch(id, &[RUN]);
+        self.confine(id);
+        let notification = self.listen_for_readiness(id);
+        let started = self.launch(id, &[RUN], notification);
         let Some(task) = self.tasks.get_mut(&id) else { return Event::Tick };
         let (pid, event) = match started {
             Ok((pid, None)) => (pid, Event::Started(Ok(Pid(pid)))),
@@ -128,7 +143,7 @@ impl Engine {
         let words = [code.to_string(), signal.to_string(), task.name.clone(), ended.to_string()];
         let words = words.map(|word| CString::new(word).unwrap_or_default());
         let [code, signal, name, group] = &words;
-        let (pid, verdict) = self.launch(id, &[FINISH, code, signal, name, group])?;
+        let (pid, verdict) = self.launch(id, &[FINISH, code, signal, name, group], None)?;
         if let Some(task) = self.tasks.get_mut(&id) {
             task.verdict = verdict;
         }
@@ -136,7 +151,12 @@ impl Engine {
     }
 
     /// Starts a program of a service.
-    fn launch(&mut self, id: TaskId, argv: &[&CStr]) -> Result<(u32, Option<Verdict>), Fault> {
+    fn launch(
+        &mut self,
+        id: TaskId,
+        argv: &[&CStr],
+        notification: Option<(Identity, i32)>,
+    ) -> Result<(u32, Option<Verdict>), Fault> {
         let gone = Fault { step: words::Step::Fork, errno: 0 };
         let task = self.tasks.get(&id).ok_or(gone)?;
         let pipe = self.pairs.get(&task.entry).and_then(|pair| pair.pipe.as_ref());
@@ -147,12 +167,15 @@ impl Engine {
         let launch = Launch {
             argv,
             marker: &task.marker.entry(),
-            group: task.membership.as_ref().map(|it| it.entrance.as_c_str()),
+            groups: task.membership.as_ref().map_or(&[], |it| it.entrances.as_slice()),
             session: task.settings.session,
             dir: &task.dir,
             identity: task.identity,
             pipe: pipe.map(|pipe| (pipe, end)),
+            notification,
             open_files: self.open_files,
+            oom_score: self.oom_score.as_deref(),
+            limits: &task.settings.limits.of_each,
             way: task.way,
             // What is written down says that `./run` starts.
             birth: if argv == [RUN] { self.ledger.birth(task.identity) } else { None },
@@ -164,43 +187,30 @@ impl Engine {
         self.pids.insert(started.0, id);
         Ok(started)
     }
-
-    /// Gives a service its control group, where there are any. Without one its processes are known
-    /// less well; it is started all the same.
-    pub(crate) fn join_group(&mut self, id: TaskId) {
-        let (Some(tree), Some(task)) = (&self.groups, self.tasks.get_mut(&id)) else { return };
-        let there = task.membership.as_ref().is_some_and(|it| it.group.path().exists());
-        if there {
-            return;
-        }
-        task.membership = match groups::join(tree, task) {
-            Ok(membership) => Some(membership),
-            Err(error) => {
-                let (name, reason) = (&task.name, cli::reason(&error));
-                let sentence = format!(
-                    "unable to make a control group for {name}: {reason}: who of it gets lost is \
-                     found by its environment and its session only"
-                );
-                if let Some(sentence) = task.told.again(sentence) {
-                    self.voice.warn(sentence);
-                }
-                None
-            }
-        };
-    }
 }
 
 /// What `finish` is told for an exit code where a signal ended it (s6); where nobody saw how it
 /// ended, with no signal.
 const KILLED: u32 = 256;
 
-/// As many steps as there are kinds.
-const STEPS_MAX: usize = 6;
+/// As many steps as a start mostly has.
+const STEPS: usize = 8;
+
+/// What a directory asks for is not more than we may have: the rest is as good as none.
+fn limit_step((which, limit): (Limit, u64), open_files: u64) -> Step<'static> {
+    let hard = match which {
+        Limit::OpenFiles => open_files,
+        _ => which.get().map_or(limit, |(_, hard)| hard),
+    };
+    let limit = limit.min(hard);
+    Step::Limit(which, limit, limit)
+}
 
 fn pipe_path(end: PipeEnd) -> &'static CStr {
     match end {
         PipeEnd::Stdin => PIPE_OF_LOGGER,
         PipeEnd::Stdout => PIPE_OF_SERVICE,
+        PipeEnd::Notification(_) => NOTIFICATION,
     }
 }
 

@@ -12,6 +12,7 @@
 //! where a machine's wishes become system calls. [`svscan`] and [`supervise`] are the two ways in.
 
 mod adoption;
+mod confine;
 mod engine;
 mod explain;
 mod farewell;
@@ -20,9 +21,11 @@ mod groups;
 mod home;
 mod launch;
 mod ledger;
+mod limits;
 mod marker;
 mod obey;
 mod pair;
+mod readiness;
 mod repeats;
 mod scanner;
 mod settings;

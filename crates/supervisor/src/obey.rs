@@ -11,9 +11,9 @@ use sys::child;
 use crate::engine::{Engine, Token, now};
 use crate::explain;
 use crate::files::Locked;
-use crate::groups;
 use crate::pair::{self, LogPipe};
 use crate::task::{self, Part, Task, TaskId, Wanted};
+use crate::voice::Voice;
 
 /// An end leads to a count, the count to `./finish`, that to a start, the start to its answer, and
 /// the answer to nothing that is asked again; survivors of an earlier life are counted in between.
@@ -96,6 +96,7 @@ impl Engine {
         if let Some(pair) = self.pairs.get_mut(&entry) {
             *pair.part_mut(part) = Some(id);
         }
+        self.follow_living(id);
         // Its first status is there before anybody can ask for it, and its FIFOs before its process
         // can: a ./run may well call svc.
         self.publish(id);
@@ -157,11 +158,10 @@ impl Engine {
     }
 
     fn report(&mut self, id: TaskId, report: Report) {
-        let Some(task) = self.tasks.get_mut(&id) else { return };
+        let Some(task) = self.tasks.get(&id) else { return };
         let sentence = explain::report(&task.name, &task.dir, report);
-        let Some(sentence) = task.told.again(sentence) else { return };
-        let line = match report {
-            Report::StartsAgain => self.voice.tell(sentence),
+        match report {
+            Report::StartsAgain => self.tell_of(id, sentence),
             Report::CannotStart(_)
             | Report::Delayed(_)
             | Report::BackingOff { .. }
@@ -172,8 +172,23 @@ impl Engine {
             | Report::TooManyDeaths(_)
             | Report::FinishedForGood
             | Report::CannotFinish(_)
-            | Report::FinishKilled(_) => self.voice.warn(sentence),
-        };
+            | Report::FinishKilled(_) => self.warn_of(id, sentence),
+        }
+    }
+
+    /// Says something of a service, unless it was said often enough.
+    pub(crate) fn warn_of(&mut self, id: TaskId, sentence: String) {
+        self.say_of(id, sentence, Voice::warn);
+    }
+
+    fn tell_of(&mut self, id: TaskId, sentence: String) {
+        self.say_of(id, sentence, Voice::tell);
+    }
+
+    fn say_of(&mut self, id: TaskId, sentence: String, say: fn(&mut Voice, String) -> String) {
+        let Some(task) = self.tasks.get_mut(&id) else { return };
+        let Some(sentence) = task.told.again(sentence) else { return };
+        let line = say(&mut self.voice, sentence);
         let pipe = self.pairs.get_mut(&task.entry).and_then(|pair| pair.pipe.as_mut());
         if let (Part::Main, Some(pipe)) = (task.part, pipe) {
             pipe.note(&line);
@@ -233,8 +248,12 @@ impl Engine {
             watcher.forget(watch);
             self.watches.remove(&watch);
         }
+        for watch in &task.limit_watches {
+            // It goes with its file.
+            self.watches.remove(watch);
+        }
         if let Some(membership) = &task.membership {
-            groups::leave(&task.dir, membership);
+            membership.leave(&task.dir);
         }
         if let Some(pair) = self.pairs.get_mut(&task.entry) {
             *pair.part_mut(task.part) = None;

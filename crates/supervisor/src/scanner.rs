@@ -17,6 +17,7 @@ use sys::reexec::Inherited;
 use crate::engine::{Engine, Token, now};
 use crate::explain;
 use crate::pair::Pair;
+use crate::settings::Settings;
 use crate::task::{Part, Wanted};
 
 /// The scan directory is the working directory.
@@ -36,6 +37,8 @@ pub(crate) struct Scanner {
     list_at: Option<Monotonic>,
     /// Whether the operator knows that it cannot be listed.
     unreadable: bool,
+    /// What he was told of the settings of all.
+    complaints: Vec<String>,
 }
 
 impl Scanner {
@@ -61,7 +64,7 @@ impl Scanner {
         };
         let capacity = engine.open_files.hard / DESCRIPTORS_PER_SERVICE;
         let set = Set::new(usize::try_from(capacity).unwrap_or(usize::MAX));
-        Self { set, watch, list_at: None, unreadable: false }
+        Self { set, watch, list_at: None, unreadable: false, complaints: Vec::new() }
     }
 
     /// When to look again, should nothing happen sooner.
@@ -89,6 +92,7 @@ impl Engine {
         if self.scanner.is_none() || !self.farewell.is_not_yet() {
             return;
         }
+        self.read_defaults();
         let listed = list();
         let Some(scanner) = &mut self.scanner else { return };
         let failed = listed.is_err();
@@ -103,6 +107,21 @@ impl Engine {
                 self.voice.warn(format_args!("unable to read directory: {reason}"));
             }
             Err(_) => {}
+        }
+    }
+
+    /// Reads what holds for services that have no files of their own.
+    fn read_defaults(&mut self) {
+        let all_pids = sys::scarcity::pids().map(|(_, total)| total);
+        let mut complaints = Vec::new();
+        let dir = Path::new(layout::SVSCAN);
+        self.defaults = Settings::read(dir, &Settings::built_in(all_pids), |complaint| {
+            complaints.push(format!("{}/{complaint}", layout::SVSCAN));
+        });
+        let Some(scanner) = &mut self.scanner else { return };
+        if scanner.complaints != complaints {
+            complaints.iter().for_each(|complaint| _ = self.voice.warn(complaint));
+            scanner.complaints = complaints;
         }
     }
 

@@ -12,33 +12,39 @@ use std::time::Duration;
 use contract::layout;
 use service::words::{self, DeathLimit, Policy};
 
+use crate::limits::Limits;
+
 /// A setting is a line, not a book.
 const SETTING_MAX: u64 = 256;
 
+/// Numbers that every limit of open files allows, and that are not the standard ones.
+const DESCRIPTORS: std::ops::RangeInclusive<i32> = 3..=255;
+
 /// What the files of a service directory say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Settings {
     /// What concerns its life.
     pub(crate) life: words::Settings,
+    /// What it may use.
+    pub(crate) limits: Limits,
+    /// The descriptor on which it says that it is ready.
+    pub(crate) notification: Option<i32>,
     /// Whether it leads a session of its own (no file `no-setsid`).
     pub(crate) session: bool,
 }
 
-impl Default for Settings {
-    fn default() -> Self {
-        Self { life: words::Settings::default(), session: true }
-    }
-}
-
 impl Settings {
+    /// What holds where there is no file, on a machine that can have so many processes.
+    pub(crate) fn built_in(all_pids: Option<u64>) -> Self {
+        let limits = Limits::built_in(all_pids);
+        Self { life: words::Settings::default(), limits, notification: None, session: true }
+    }
+
     /// Reads the settings in `dir`. `defaults` is what holds where there is no file; what is wrong
     /// with a file is given to `complain`, a sentence each.
-    pub(crate) fn read(
-        dir: &Path,
-        defaults: words::Settings,
-        mut complain: impl FnMut(String),
-    ) -> Self {
-        let mut life = defaults;
+    pub(crate) fn read(dir: &Path, defaults: &Self, mut complain: impl FnMut(String)) -> Self {
+        let mut life = defaults.life;
+        let limits = Limits::read(dir, &defaults.limits, &mut complain);
         let mut take = |file: &str, apply: &mut dyn FnMut(&str) -> Option<()>| {
             let Some(text) = read_small(&dir.join(file)) else { return };
             let understood = match &text {
@@ -55,7 +61,13 @@ impl Settings {
         take(layout::MAX_DEATHS, &mut |text| set_deaths(text, &mut life.death_limit));
         take(layout::BACKOFF_MAX, &mut |text| duration(text).map(|t| life.pace.spacing_max = t));
         take(layout::STABLE_AFTER, &mut |text| duration(text).map(|t| life.pace.stable_run = t));
-        Self { life, session: !dir.join(layout::NO_SETSID).exists() }
+        let mut notification = None;
+        take(layout::NOTIFICATION_FD, &mut |text| {
+            notification = text.parse().ok().filter(|number| DESCRIPTORS.contains(number));
+            notification.map(|_| ())
+        });
+        let session = defaults.session && !dir.join(layout::NO_SETSID).exists();
+        Self { life, limits, notification, session }
     }
 }
 
@@ -63,6 +75,7 @@ impl Settings {
 fn wanted(file: &str) -> &'static str {
     match file {
         layout::SURVIVORS => "not one of adopt, end, leave: ignored",
+        layout::NOTIFICATION_FD => "not a number from 3 to 255: ignored",
         layout::MAX_DEATHS => "not a number and a time (5 in 1m): ignored",
         _ => "not milliseconds and not a time (90s, 2m 30s): ignored",
     }
@@ -104,7 +117,7 @@ fn set_deaths(text: &str, limit: &mut Option<DeathLimit>) -> Option<()> {
 }
 
 /// The text of a setting; `None` where there is no such file.
-fn read_small(path: &Path) -> Option<io::Result<String>> {
+pub(crate) fn read_small(path: &Path) -> Option<io::Result<String>> {
     let read = || -> io::Result<String> {
         let file = sys::fifo::open_whatever(path)?;
         if !file.metadata()?.is_file() {
@@ -130,7 +143,7 @@ mod tests {
 
     fn read(dir: &TempDir) -> (words::Settings, Vec<String>) {
         let mut complaints = Vec::new();
-        let settings = Settings::read(dir.path(), words::Settings::default(), |complaint| {
+        let settings = Settings::read(dir.path(), &Settings::built_in(None), |complaint| {
             complaints.push(complaint);
         });
         (settings.life, complaints)
@@ -184,6 +197,8 @@ mod tests {
             (layout::TIMEOUT_KILL, "-1", "timeout-kill: not milliseconds and not a time"),
             (layout::TIMEOUT_FINISH, "", "timeout-finish: not milliseconds and not a time"),
             (layout::SURVIVORS, "kill", "survivors: not one of adopt, end, leave"),
+            (layout::NOTIFICATION_FD, "2", "notification-fd: not a number from 3 to 255"),
+            (layout::NOTIFICATION_FD, "256", "notification-fd: not a number from 3 to 255"),
             (layout::MAX_DEATHS, "5", "max-deaths: not a number and a time"),
             (layout::MAX_DEATHS, "0 in 1m", "max-deaths: not a number and a time"),
         ] {

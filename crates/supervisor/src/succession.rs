@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use service::Monotonic;
 use sys::child::{self, Ended};
+use sys::limits::{Limit, OpenFiles};
 use sys::spawn::{MARKER, Plan, Started, Step, Way};
-use sys::{reexec, signals};
+use sys::{oom, reexec, signals};
 
 use crate::engine::{Engine, now};
 
@@ -59,7 +60,9 @@ impl Engine {
     /// It is forked, for it may lie on a file system that makes it wait.
     fn try_program(&mut self) -> Option<u32> {
         let program = CString::new(self.program.clone().into_os_string().into_vec()).ok()?;
-        let steps = [Step::OpenFiles(self.open_files), Step::Silence, Step::Signals];
+        let OpenFiles { soft, hard } = self.open_files;
+        let limit = Step::Limit(Limit::OpenFiles, soft, hard);
+        let steps = [limit, Step::Silence, Step::Signals];
         let argv = [program.as_c_str(), c"--version"];
         let marker = CString::new(format!("{MARKER}=")).ok()?;
         let plan = Plan { steps: &steps, argv: &argv, marker: &marker, birth: None };
@@ -100,7 +103,11 @@ impl Engine {
             .chain(pipes.map(crate::pair::LogPipe::descriptor))
             .collect();
         let mask = self.signals.original_mask();
+        if let Some(had) = &self.oom_score {
+            oom::expose(had);
+        }
         let error = reexec::execute(&self.program, &keep, &mask, self.open_files);
+        self.oom_score = oom::protect();
         let (program, reason) = (self.program.display(), cli::reason(&error));
         self.voice.warn(format_args!("unable to execute {program}: {reason}"));
     }

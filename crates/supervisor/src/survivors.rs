@@ -106,6 +106,7 @@ const EXEC_LOOKS_MAX: usize = 200;
 impl Engine {
     /// Counts who is left of a service.
     pub(crate) fn count_survivors(&mut self, id: TaskId) -> Survivors {
+        self.tell_of_limits(id);
         let left = self.survivors(id);
         let count = u32::try_from(left.len()).unwrap_or(u32::MAX);
         Survivors { count, oldest: oldest(&left).map(Pid) }
@@ -120,7 +121,7 @@ impl Engine {
 
     fn survivors(&mut self, id: TaskId) -> Vec<Facts> {
         // A life that was adopted has its group from another supervisor.
-        self.join_group(id);
+        self.confine(id);
         let Some(task) = self.tasks.get(&id) else { return Vec::new() };
         let pids = match &task.membership {
             Some(it) => it.group.members(SURVIVORS_MAX).unwrap_or_default(),

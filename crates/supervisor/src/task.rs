@@ -1,16 +1,17 @@
 //! One supervised service: its machine, its files, and how the machine's wishes become system
 //! calls.
 
-use std::fs::Metadata;
+use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cli::{Unable, UnableExt as _};
+use contract::remarks::Remark;
 use contract::{Letter, Status, layout, status::Wish};
 use service::scan::EntryId;
-use service::words::{self, View};
+use service::words::View;
 use service::{Boottime, Monotonic, Now, Service, Signal};
 use sys::inotify::Watch;
 use sys::reexec::Inherited;
@@ -82,6 +83,12 @@ pub(crate) struct Task {
     pub(crate) membership: Option<Membership>,
     /// a secret in their environment,
     pub(crate) marker: Marker,
+    /// Open until it has said that it is ready, or cannot any more.
+    pub(crate) readiness: Option<File>,
+    /// Set while the kernel tells us of limits that it hits.
+    pub(crate) limit_watches: Vec<Watch>,
+    /// Those that it has hit.
+    pub(crate) limit_remarks: Vec<Remark>,
     /// and the session of the last life, where it led one.
     pub(crate) session: Option<u32>,
     /// What `supervise/remarks` says.
@@ -140,9 +147,12 @@ impl Task {
             queued: None,
             verdict: None,
             watch: None,
-            settings: Settings::default(),
+            settings: Settings::built_in(None),
             membership: None,
             marker: Marker::new(seed),
+            readiness: None,
+            limit_watches: Vec::new(),
+            limit_remarks: Vec::new(),
             session: None,
             remarked,
             told: Repeats::default(),
@@ -151,9 +161,15 @@ impl Task {
     }
 
     /// Goes on where another supervisor left it; gives who lives.
-    pub(crate) fn resume(&mut self, now: Now, past: Past, seed: u64) -> Option<Living> {
+    pub(crate) fn resume(
+        &mut self,
+        now: Now,
+        past: Past,
+        defaults: &Settings,
+        seed: u64,
+    ) -> Option<Living> {
         // What is wrong with its files is told at its next start.
-        self.refresh();
+        self.refresh(defaults);
         self.service = Service::resume(now, past.memory, past.found, self.settings.life, seed);
         self.asked_for = past.asked_for;
         if let Some((marker, session)) = past.ties {
@@ -232,18 +248,22 @@ impl Task {
     /// Brings `supervise/remarks` up to what the machine says. It is a help, not a contract: where
     /// it cannot be written it is missing.
     pub(crate) fn remark(&mut self) {
-        let line = explain::remark(&self.name, &self.dir, self.service.remark());
-        if self.remarked != line && self.is_ours() {
-            let _ = files::write_remarks(&self.dir, line.as_deref());
-            self.remarked = line;
+        let first = explain::remark(&self.name, &self.dir, self.service.remark());
+        let ready = self.service.ready().map(|since| Remark::Ready(since.0));
+        let lines: Vec<String> =
+            ready.iter().chain(&first).chain(&self.limit_remarks).map(Remark::encode).collect();
+        let text = (!lines.is_empty()).then(|| lines.join("\n"));
+        if self.remarked != text && self.is_ours() {
+            let _ = files::write_remarks(&self.dir, text.as_deref());
+            self.remarked = text;
         }
     }
 
     /// Reads what may have changed since the last start; gives a sentence for each file that
     /// cannot be understood.
-    pub(crate) fn refresh(&mut self) -> Vec<String> {
+    pub(crate) fn refresh(&mut self, defaults: &Settings) -> Vec<String> {
         let mut complaints = Vec::new();
-        self.settings = Settings::read(&self.dir, words::Settings::default(), |complaint| {
+        self.settings = Settings::read(&self.dir, defaults, |complaint| {
             complaints.push(format!("{}/{complaint}", self.name));
         });
         self.service.set_settings(self.settings.life);
@@ -363,13 +383,13 @@ mod tests {
             eprintln!("SKIPPED: only root can give a file away");
             return;
         }
-        task.refresh();
+        task.refresh(&Settings::built_in(None));
         assert_eq!(task.way, Way::Apart);
         std::os::unix::fs::chown(&run, Some(0), None).unwrap();
-        task.refresh();
+        task.refresh(&Settings::built_in(None));
         assert_eq!(task.way, Way::Borrowed);
         std::os::unix::fs::chown(dir.path().join("a"), Some(STRANGER), None).unwrap();
-        task.refresh();
+        task.refresh(&Settings::built_in(None));
         assert_eq!(task.way, Way::Apart);
     }
 }

@@ -24,6 +24,9 @@ const MEND: AddWatchFlags = AddWatchFlags::IN_CREATE
     .union(AddWatchFlags::IN_ONLYDIR)
     .union(AddWatchFlags::from_bits_retain(libc::IN_MASK_ADD));
 
+/// What a file of the kernel says by changing.
+const MODIFY: AddWatchFlags = AddWatchFlags::IN_MODIFY;
+
 /// The directories watched by this process.
 #[derive(Debug)]
 pub struct Watcher {
@@ -41,6 +44,8 @@ pub enum Change {
     Entry(Watch, OsString),
     /// That directory itself was moved or removed, or its file system unmounted.
     Itself(Watch),
+    /// That file has a new content.
+    Content(Watch),
     /// So much that the kernel has lost count.
     Overflow,
 }
@@ -70,6 +75,14 @@ impl Watcher {
         Ok(Watch(self.inotify.add_watch(dir, MEND)?))
     }
 
+    /// Watches a file of the kernel's that tells of events (`pids.events`).
+    ///
+    /// # Errors
+    /// `inotify_add_watch(2)`.
+    pub fn content(&self, file: &Path) -> io::Result<Watch> {
+        Ok(Watch(self.inotify.add_watch(file, MODIFY)?))
+    }
+
     /// Ends a watch.
     pub fn forget(&self, watch: Watch) {
         // It may be gone with its directory; then there is nothing left to end.
@@ -97,6 +110,9 @@ fn change(event: InotifyEvent) -> Option<Change> {
     }
     if event.mask.intersects(gone) {
         return Some(Change::Itself(Watch(event.wd)));
+    }
+    if event.mask.contains(AddWatchFlags::IN_MODIFY) && event.name.is_none() {
+        return Some(Change::Content(Watch(event.wd)));
     }
     event.name.map(|name| Change::Entry(Watch(event.wd), name))
 }

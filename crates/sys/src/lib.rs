@@ -18,6 +18,7 @@ pub mod limits;
 pub mod localtime;
 pub mod lock;
 pub mod mapped;
+pub mod oom;
 mod pidfd_info;
 pub mod place;
 pub mod poll;

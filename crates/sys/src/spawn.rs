@@ -28,7 +28,7 @@ use nix::errno::Errno;
 use nix::sys::signal::SigSet;
 
 use crate::entry;
-use crate::limits::OpenFiles;
+use crate::limits::Limit;
 use crate::mapped::Birth;
 use crate::reexec;
 
@@ -59,6 +59,8 @@ pub enum PipeEnd {
     Stdin,
     /// Its descriptor 1, read-write: a write waits for a reader and never fails for want of one.
     Stdout,
+    /// A descriptor of this number, write-only: we see when nobody has it any more.
+    Notification(RawFd),
 }
 
 /// What the child does before it becomes the program.
@@ -75,8 +77,11 @@ pub enum Step<'a> {
     Reopen(&'a CStr, Identity, PipeEnd),
     /// Lead a session of its own.
     Session,
-    /// Have these limits of open files.
-    OpenFiles(OpenFiles),
+    /// Have this soft and this hard limit, neither above the hard one that we have ourselves.
+    Limit(Limit, u64, u64),
+    /// Be as likely to be killed for want of memory as we were ourselves ([`crate::oom::protect`]).
+    /// Where that is refused nothing fails.
+    OomScore(&'a CStr),
     /// Say nothing: descriptor 1 leads to /dev/null.
     Silence,
     /// Have the signal mask and the SIGPIPE that we were given ourselves.
@@ -160,7 +165,9 @@ impl Place {
             Step::Group(_) => Self::Group,
             Step::Enter(..) => Self::Enter,
             Step::Pipe(..) | Step::Reopen(..) => Self::Pipe,
-            Step::Session | Step::OpenFiles(_) | Step::Silence | Step::Signals => Self::Setup,
+            Step::Session | Step::Limit(..) | Step::OomScore(_) | Step::Silence | Step::Signals => {
+                Self::Setup
+            }
         }
     }
 }
@@ -358,10 +365,10 @@ fn walk(step: &Step<'_>, mask: &SigSet) -> bool {
         Step::Reopen(path, known, end) => open_pipe(path, known, end, 0),
         // SAFETY: takes nothing.
         Step::Session => (unsafe { libc::setsid() }) >= 0,
-        Step::OpenFiles(limits) => {
-            let limit = libc::rlimit { rlim_cur: limits.soft, rlim_max: limits.hard };
-            // SAFETY: `limit` lives through the call.
-            (unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }) == 0
+        Step::Limit(which, soft, hard) => which.set(soft, hard).is_ok(),
+        Step::OomScore(score) => {
+            write_to(crate::oom::OWN_PATH, score);
+            true
         }
         Step::Silence => silence(),
         Step::Signals => {
@@ -380,12 +387,22 @@ fn silence() -> bool {
     fd >= 0 && unsafe { libc::dup2(fd, libc::STDOUT_FILENO) } >= 0
 }
 
-/// The descriptor goes at `execve`.
+/// `0` is whoever writes it (cgroups(7)).
 fn enter_group(procs: &CStr) -> bool {
+    write_to(procs, c"0")
+}
+
+/// Writes a word into a file of the kernel's. The descriptor goes at `execve`.
+fn write_to(path: &CStr, word: &CStr) -> bool {
     // SAFETY: a C string.
-    let fd = unsafe { libc::open(procs.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC) };
-    // SAFETY: one byte; a descriptor of -1 is refused. `0` is whoever writes it (cgroups(7)).
-    fd >= 0 && unsafe { libc::write(fd, c"0".as_ptr().cast(), 1) } == 1
+    let fd = unsafe { libc::open(path.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC) };
+    if fd < 0 {
+        return false;
+    }
+    let len = word.count_bytes();
+    // SAFETY: as many bytes as are there.
+    let written = unsafe { libc::write(fd, word.as_ptr().cast(), len) };
+    usize::try_from(written) == Ok(len)
 }
 
 fn enter(dir: &CStr, known: Identity) -> bool {
@@ -406,6 +423,7 @@ fn open_pipe(path: &CStr, known: Identity, end: PipeEnd, follow: libc::c_int) ->
     let (access, onto) = match end {
         PipeEnd::Stdin => (libc::O_RDONLY, libc::STDIN_FILENO),
         PipeEnd::Stdout => (libc::O_RDWR, libc::STDOUT_FILENO),
+        PipeEnd::Notification(number) => (libc::O_RDWR, number),
     };
     let flags = access | follow | libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
     // SAFETY: a C string.
@@ -425,6 +443,10 @@ fn open_pipe(path: &CStr, known: Identity, end: PipeEnd, follow: libc::c_int) ->
     // SAFETY: F_SETFL takes a number. The description is fresh, so only the program is concerned.
     if unsafe { libc::fcntl(fd, libc::F_SETFL, access) } != 0 {
         return false;
+    }
+    if fd == onto {
+        // SAFETY: F_SETFD takes a number: it is to stay open at `execve`.
+        return unsafe { libc::fcntl(fd, libc::F_SETFD, 0) } == 0;
     }
     // SAFETY: two numbers; the copy is without FD_CLOEXEC, the original goes at `execve`.
     unsafe { libc::dup2(fd, onto) >= 0 }

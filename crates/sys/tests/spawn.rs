@@ -9,7 +9,7 @@ use bench::{Bench, DEADLINE, MARKER, WAYS, c_path, identity, turn};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::wait::WaitStatus;
 use nix::unistd::{getpgrp, getsid};
-use sys::limits::{self, OpenFiles};
+use sys::limits::{self, Limit};
 use sys::spawn::{Failed, Place, Spawner, Step};
 
 fn failed(at: Place, errno: i32) -> Result<WaitStatus, Failed> {
@@ -105,11 +105,10 @@ fn limits_of_open_files_are_the_programs_own() {
     let ours = limits::open_files().unwrap();
     for way in WAYS {
         let mut bench = Bench::with_script("ulimit -Sn >out; ulimit -Hn >>out");
-        bench.succeeds(way, &[Step::OpenFiles(OpenFiles { soft: 77, hard: 99 })]);
+        bench.succeeds(way, &[Step::Limit(Limit::OpenFiles, 77, 99)]);
         assert_eq!(bench.read("out"), "77\n99\n", "{way:?}");
         assert_eq!(limits::open_files().unwrap(), ours);
-        let odd = OpenFiles { soft: 99, hard: 77 };
-        let ended = bench.run(way, &[Step::OpenFiles(odd)]);
+        let ended = bench.run(way, &[Step::Limit(Limit::OpenFiles, 99, 77)]);
         assert_eq!(ended, failed(Place::Setup, libc::EINVAL), "{way:?}");
     }
 }

@@ -18,10 +18,10 @@ fn any_record() -> impl Strategy<Value = Record> {
         any::<u8>().prop_map(LastEnd::Exited),
         any::<u8>().prop_map(LastEnd::Signalled),
     ];
-    let times = [any_time(), any_time(), any_time(), any_time()];
+    let times = [any_time(), any_time(), any_time(), any_time(), any_time()];
     let numbers = any::<(u64, u64, u64, u32, u16)>();
     (phase, want, end, times, numbers, any::<[bool; 7]>()).prop_map(
-        |(phase, want, end, [changed, asked_for, paced, first_quick], numbers, flags)| {
+        |(phase, want, end, [changed, asked_for, paced, first_quick, ready], numbers, flags)| {
             let (dev, ino, marker, session, quick_deaths) = numbers;
             let [paused, asked, told, leaving, background, left_behind, given_up] = flags;
             Record {
@@ -31,6 +31,7 @@ fn any_record() -> impl Strategy<Value = Record> {
                 asked_for,
                 paced,
                 first_quick,
+                ready,
                 marker,
                 session,
                 quick_deaths,

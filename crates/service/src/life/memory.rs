@@ -57,6 +57,8 @@ pub struct Memory {
     pub left_behind: bool,
     /// Whether it was given up.
     pub given_up: bool,
+    /// When this life said that it was ready.
+    pub ready: Option<Monotonic>,
     /// How many quick deaths came one after another.
     pub quick_deaths: u32,
     /// When the first of them was.
@@ -92,6 +94,7 @@ impl Memory {
             background: false,
             left_behind: false,
             given_up: false,
+            ready: None,
             quick_deaths: 0,
             first_quick: None,
             last: None,
@@ -121,6 +124,7 @@ impl Service {
             background: self.background.is_some(),
             left_behind: self.left_behind || clearing,
             given_up: self.given_up,
+            ready: self.ready,
             quick_deaths: self.pacing.quick_deaths(),
             first_quick: self.deaths.first_quick,
             last: self.deaths.last,
@@ -160,6 +164,7 @@ impl Service {
             self.told_background = true;
             self.background = Some(Background { ran: Duration::ZERO, tell: None });
         }
+        self.ready = memory.ready.map(|ready| ready.min(now.monotonic));
         self.ask_again(now.monotonic);
     }
 

@@ -1,5 +1,3 @@
-#![expect(clippy::used_underscore_binding, reason = "what is only kept open is looked at here")]
-
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _, symlink};
 use std::path::PathBuf;
 use std::process::Command;

@@ -1,0 +1,97 @@
+//! Keeping each service within its limits, and telling when it hits one.
+
+use contract::remarks::Remark;
+use sys::inotify::Watch;
+
+use crate::engine::Engine;
+use crate::groups::{Groups, Hit, Membership};
+use crate::task::{Task, TaskId};
+
+impl Engine {
+    /// Gives a service its control groups, where there are any, and sets its limits. Without one its
+    /// processes are known less well; it is started all the same.
+    pub(crate) fn confine(&mut self, id: TaskId) {
+        let Some(task) = self.tasks.get_mut(&id) else { return };
+        let outcome = match &mut self.groups {
+            Some(groups) => join(groups, task),
+            None if asks_for_groups(task) => Err(format!(
+                "{}: its limits of processes, memory and processors need control groups, and there \
+                 are none: they do not hold",
+                task.name
+            )),
+            None => Ok(false),
+        };
+        match outcome {
+            Ok(true) => self.watch_limits(id),
+            Ok(false) => {}
+            // The built-in limit is an offer; what a file asks for is missed.
+            Err(_) if task.settings.limits == self.defaults.limits && self.groups.is_some() => {}
+            Err(sentence) => self.warn_of(id, sentence),
+        }
+    }
+
+    fn watch_limits(&mut self, id: TaskId) {
+        let (Some(watcher), Some(task)) = (&self.watcher, self.tasks.get_mut(&id)) else { return };
+        let events = task.membership.as_ref().map(Membership::events).into_iter().flatten();
+        // Not every kernel has both files; without them a hit is told when the service ends.
+        task.limit_watches = events.filter_map(|file| watcher.content(&file).ok()).collect();
+        self.watches.extend(task.limit_watches.iter().map(|watch| (*watch, id)));
+    }
+
+    /// A limit may have been hit.
+    pub(crate) fn look_at_limits(&mut self, watch: Watch) {
+        if let Some(id) = self.watches.get(&watch).copied() {
+            self.tell_of_limits(id);
+        }
+    }
+
+    /// Tells of the limits that a service has hit since this was last done.
+    pub(crate) fn tell_of_limits(&mut self, id: TaskId) {
+        let Some(task) = self.tasks.get_mut(&id) else { return };
+        let hits = task.membership.as_mut().map(Membership::hits).unwrap_or_default();
+        for hit in hits {
+            self.tell_of_limit(id, hit);
+        }
+    }
+
+    fn tell_of_limit(&mut self, id: TaskId, Hit { what, limit, times }: Hit) {
+        let Some(task) = self.tasks.get_mut(&id) else { return };
+        let remark = Remark::Limit { what: what.into(), limit, times };
+        let sentence = format!("{}{}", task.name, remark.words(std::time::Duration::ZERO));
+        let sentence = sentence.replacen(", ", ": ", 1);
+        task.limit_remarks.retain(|other| !is_of(other, what));
+        task.limit_remarks.push(remark);
+        self.warn_of(id, sentence);
+        self.publish(id);
+    }
+}
+
+fn is_of(remark: &Remark, what: &str) -> bool {
+    matches!(remark, Remark::Limit { what: other, .. } if other == what)
+}
+
+fn asks_for_groups(task: &Task) -> bool {
+    task.settings.limits.of_group_differ(&crate::limits::Limits::default())
+}
+
+/// Whether it has new groups.
+fn join(groups: &mut Groups, task: &mut Task) -> Result<bool, String> {
+    let is_there = task.membership.as_ref().is_some_and(Membership::is_there);
+    if !is_there {
+        task.membership = None;
+        let joined = groups.join(task).map_err(|error| {
+            format!(
+                "unable to make a control group for {}: {}: who of it gets lost is found by its \
+                 environment and its session only",
+                task.name,
+                cli::reason(&error)
+            )
+        });
+        task.membership = Some(joined?);
+    }
+    let limited = task.membership.as_mut().map(|it| groups.limit(it, &task.settings.limits));
+    match limited {
+        Some(Err(what)) => Err(format!("unable to limit the {what} of {}", task.name)),
+        Some(Ok(())) | None => Ok(!is_there),
+    }
+}

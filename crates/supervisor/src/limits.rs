@@ -1,0 +1,224 @@
+//! What a service may use: the small files of its directory `limits`.
+//!
+//! | file | counts | by |
+//! |---|---|---|
+//! | `processes` | processes and threads of the service | pids controller |
+//! | `memory` | bytes, of all its processes together | memory controller |
+//! | `cpu` | processors: `1.5`, or `50%` of one | cpu controller |
+//! | `open-files` | open files, of each process | `RLIMIT_NOFILE` |
+//! | `core`, `data`, `stack`, `file-size`, `locked-memory` | bytes, of each process | its rlimit |
+//! | `cpu-time` | seconds, of each process | `RLIMIT_CPU` |
+//!
+//! A number may end in k, M or G (1024 each); `unlimited` is none.
+
+use std::path::Path;
+
+use contract::layout;
+use sys::limits::Limit;
+
+use crate::settings::read_small;
+
+/// Without a file a service may have this part of all processes, in percent (systemd's
+/// `DefaultTasksMax`).
+const PROCESSES_PERCENT: u64 = 15;
+/// The period over which the time on the processors is counted, in microseconds (the kernel's own
+/// default, `cpu.max`).
+const CPU_PERIOD: u64 = 100_000;
+
+/// The files that are limits of each process.
+const OF_EACH: [(&str, Limit); 7] = [
+    ("open-files", Limit::OpenFiles),
+    ("core", Limit::Core),
+    ("data", Limit::Data),
+    ("stack", Limit::Stack),
+    ("file-size", Limit::FileSize),
+    ("locked-memory", Limit::LockedMemory),
+    ("cpu-time", Limit::Cpu),
+];
+
+/// What a service may use; [`UNLIMITED`] is no limit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// Processes and threads.
+    pub(crate) processes: u64,
+    /// Bytes of memory.
+    pub(crate) memory: u64,
+    /// Microseconds on the processors in each [`CPU_PERIOD`].
+    pub(crate) cpu: u64,
+    /// What each process may use.
+    pub(crate) of_each: Vec<(Limit, u64)>,
+}
+
+/// No limit.
+pub(crate) const UNLIMITED: u64 = u64::MAX;
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { processes: UNLIMITED, memory: UNLIMITED, cpu: UNLIMITED, of_each: Vec::new() }
+    }
+}
+
+impl Limits {
+    /// What holds where there is no file: nothing but a share of the machine's processes, of which
+    /// it can have `all_pids`.
+    pub(crate) fn built_in(all_pids: Option<u64>) -> Self {
+        let processes = all_pids.map_or(UNLIMITED, |all| (all * PROCESSES_PERCENT / 100).max(1));
+        Self { processes, ..Self::default() }
+    }
+
+    /// Reads `limits/` in `dir`. What is wrong with a file is given to `complain`.
+    pub(crate) fn read(dir: &Path, defaults: &Self, complain: &mut dyn FnMut(String)) -> Self {
+        let mut limits = defaults.clone();
+        let dir = dir.join(layout::LIMITS);
+        if !dir.is_dir() {
+            return limits;
+        }
+        let mut take = |file: &str, parse: fn(&str) -> Option<u64>| {
+            let text = read_small(&dir.join(file))?;
+            let limit = text.ok().and_then(|text| limit(text.trim(), parse));
+            if limit.is_none() {
+                let dir = layout::LIMITS;
+                complain(format!("{dir}/{file}: neither a number nor unlimited: ignored"));
+            }
+            limit
+        };
+        limits.processes = take("processes", number).unwrap_or(limits.processes);
+        limits.memory = take("memory", number).unwrap_or(limits.memory);
+        limits.cpu = take("cpu", cpu).unwrap_or(limits.cpu);
+        for (file, which) in OF_EACH {
+            if let Some(limit) = take(file, number) {
+                limits.of_each.retain(|(other, _)| *other != which);
+                limits.of_each.push((which, limit));
+            }
+        }
+        limits
+    }
+}
+
+impl Limits {
+    /// Whether what a control group limits is not as in `other`.
+    pub(crate) fn of_group_differ(&self, other: &Self) -> bool {
+        let of_group = |it: &Self| (it.processes, it.memory, it.cpu);
+        of_group(self) != of_group(other)
+    }
+}
+
+/// A value of `pids.max`, `memory.max`, or the first of `cpu.max`.
+pub(crate) fn group_word(limit: u64) -> String {
+    if limit == UNLIMITED { "max".into() } else { limit.to_string() }
+}
+
+/// The value of `cpu.max`.
+pub(crate) fn cpu_words(limit: u64) -> String {
+    format!("{} {CPU_PERIOD}", group_word(limit))
+}
+
+fn limit(text: &str, parse: fn(&str) -> Option<u64>) -> Option<u64> {
+    if text == "unlimited" { Some(UNLIMITED) } else { parse(text) }
+}
+
+/// A number with or without a unit.
+fn number(text: &str) -> Option<u64> {
+    let (digits, unit) = match text.chars().last()? {
+        'k' | 'K' => (text.get(..text.len() - 1)?, 1 << 10),
+        'M' => (text.get(..text.len() - 1)?, 1 << 20),
+        'G' => (text.get(..text.len() - 1)?, 1 << 30),
+        _ => (text, 1),
+    };
+    let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits.parse::<u64>().ok().filter(|_| plain)?.checked_mul(unit)
+}
+
+/// `1.5` processors, or `150%` of one.
+fn cpu(text: &str) -> Option<u64> {
+    let (digits, parts) = match text.strip_suffix('%') {
+        Some(percent) => (percent, 100),
+        None => (text, 1),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let fraction = fraction.get(..fraction.len().min(FRACTION_DIGITS))?;
+    let (whole, below) = (number(whole)?, number(fraction)?);
+    let scale = 10_u64.checked_pow(u32::try_from(fraction.len()).ok()?)?;
+    let whole = whole.checked_mul(CPU_PERIOD)?;
+    let time = whole.checked_add(below.checked_mul(CPU_PERIOD)? / scale)? / parts;
+    (time > 0).then_some(time)
+}
+
+/// More digits of a fraction than the kernel could tell apart are not looked at.
+const FRACTION_DIGITS: usize = 5;
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(files: &[(&str, &str)]) -> (Limits, Vec<String>) {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join(layout::LIMITS)).unwrap();
+        for (file, text) in files {
+            fs::write(dir.path().join(layout::LIMITS).join(file), text).unwrap();
+        }
+        let mut complaints = Vec::new();
+        let limits = Limits::read(dir.path(), &Limits::built_in(Some(1000)), &mut |complaint| {
+            complaints.push(complaint);
+        });
+        (limits, complaints)
+    }
+
+    #[test]
+    fn without_files_a_service_has_its_share_of_the_processes() {
+        let (limits, complaints) = read(&[]);
+        assert_eq!((limits.processes, limits.memory, limits.cpu), (150, UNLIMITED, UNLIMITED));
+        assert!(limits.of_each.is_empty() && complaints.is_empty());
+        let nowhere = Limits::read(Path::new("/nowhere"), &limits, &mut |_| {});
+        assert_eq!(nowhere, limits);
+        assert_eq!(Limits::built_in(None), Limits::default());
+    }
+
+    #[test]
+    fn each_file_is_a_limit() {
+        let files = [("processes", "512\n"), ("memory", "64M"), ("cpu", "50%"), ("core", "0")];
+        let (limits, complaints) = read(&files);
+        assert_eq!((limits.processes, limits.memory, limits.cpu), (512, 64 << 20, 50_000));
+        assert_eq!((limits.of_each, complaints), (vec![(Limit::Core, 0)], vec![]));
+        assert_eq!(read(&[("processes", "unlimited")]).0.processes, UNLIMITED);
+    }
+
+    #[test]
+    fn what_is_no_limit_is_told_and_ignored() {
+        let wrong =
+            ["", "many", "-1", "+1", "1.5", "99999999999999999999", "20000000000G", "M", "1é"];
+        for text in wrong {
+            let (limits, complaints) = read(&[("memory", text)]);
+            assert_eq!(limits.memory, UNLIMITED, "{text:?}");
+            assert_eq!(complaints.len(), 1, "{text:?}");
+        }
+        for text in ["0", "0%", "-50%", ".", "%", "1e3", "1.5.5"] {
+            assert_eq!(cpu(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn processors_are_counted_in_time() {
+        let times =
+            [("1", 100_000), ("1.5", 150_000), ("150%", 150_000), ("0.001", 100), ("2.", 0)];
+        for (text, time) in times {
+            assert_eq!(cpu(text), Some(time).filter(|time| *time > 0), "{text}");
+        }
+        assert_eq!(cpu("1.99999999999999999999"), Some(199_999));
+        assert_eq!(
+            (cpu_words(150_000), cpu_words(UNLIMITED)),
+            ("150000 100000".to_owned(), "max 100000".to_owned())
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_is_too_odd(text: String) {
+            let _ = (number(&text), cpu(&text));
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! `./finish`, giving up, and the settings that decide when.
+
+use crate::sandbox;
+use crate::support::{REST, Sandbox, Service};
+
+fn svstat(sandbox: &Sandbox, service: &Service) -> String {
+    sandbox.tool("svstat", &[service.path("")]).text()
+}
+
+#[test]
+fn finish_is_told_how_it_ended_as_s6_tells_it() {
+    let sandbox = sandbox();
+    let service = sandbox.running("a", "echo $$ >>pids\ntest -e crash && kill -9 $$\nexit 7");
+    service.executable("finish", "#!/bin/sh\necho \"$@\" >>told\n");
+    service.write("max-deaths", "1 in 1h");
+    sandbox.supervise(&service);
+    sandbox.wait_until("finish has run", || service.lines("told").len() == 1);
+    service.write("crash", "");
+    sandbox.svc("-u", &service);
+    sandbox.wait_until("finish has run again", || service.lines("told").len() == 2);
+    let pids = service.lines("pids");
+    let told = [format!("7 0 a {}", pids[0]), format!("256 9 a {}", pids[1])];
+    assert_eq!(service.lines("told"), told);
+}
+
+#[test]
+fn finish_runs_to_its_end_before_the_next_start_and_svstat_says_so() {
+    let sandbox = sandbox();
+    let service = sandbox.running("a", "test -e busy && >met\n>busy\nexit 1");
+    service.executable("finish", "#!/bin/sh\nwhile ! test -e go; do sleep 0.01; done\nrm busy\n");
+    service.write("timeout-finish", "0");
+    sandbox.supervise(&service);
+    sandbox.wait_until("it finishes", || svstat(&sandbox, &service).ends_with(", finishing\n"));
+    sandbox.stays("it is not started again", || service.has("busy"));
+    service.write("go", "");
+    sandbox.svc("-d", &service);
+    sandbox.wait_until("it is down", || !svstat(&sandbox, &service).contains("finishing"));
+    assert!(!service.has("met"));
+}
+
+#[test]
+fn finish_that_exits_125_gives_up() {
+    let sandbox = sandbox();
+    let service = sandbox.running("a", "echo x >>starts\nexit 1");
+    service.executable("finish", "#!/bin/sh\nexit 125\n");
+    let supervise = sandbox.supervise(&service);
+    let given_up = || svstat(&sandbox, &service).ends_with(", normally up, given up\n");
+    sandbox.wait_until("it is given up", given_up);
+    assert!(sandbox.said(supervise).contains("a/finish exited 125: given up; svc -u a"));
+    sandbox.stays("it is not started again", || service.lines("starts").len() == 1);
+    sandbox.svc("-u", &service);
+    sandbox.wait_until("svc -u starts it", || service.lines("starts").len() == 2);
+}
+
+#[test]
+fn finish_that_hangs_is_killed_in_its_time_with_what_it_left() {
+    let sandbox = sandbox();
+    let service = sandbox.running("a", "echo x >>starts\nexit 1");
+    service.executable("finish", "#!/bin/sh\ntrap '' TERM\nsleep 1000000\n");
+    service.write("timeout-finish", "100");
+    let supervise = sandbox.supervise(&service);
+    sandbox.wait_until("it is started again", || service.lines("starts").len() >= 2);
+    assert!(sandbox.said(supervise).contains("a/finish, process "));
+    sandbox.svc("-d", &service);
+}
+
+#[test]
+fn finish_that_cannot_be_started_is_told_and_keeps_nobody() {
+    let sandbox = sandbox();
+    let service = sandbox.running("a", "echo x >>starts\nexit 1");
+    service.write("finish", "#!/bin/sh\n");
+    let supervise = sandbox.supervise(&service);
+    sandbox.wait_until("it is started again", || service.lines("starts").len() >= 2);
+    let told = "supervise: warning: unable to start a/finish: access denied\n";
+    assert!(sandbox.said(supervise).starts_with(told), "{}", sandbox.said(supervise));
+}
+
+#[test]
+fn a_service_that_dies_too_often_is_given_up_until_an_operator_says_up() {
+    let sandbox = sandbox();
+    let service = sandbox.running("a", "echo x >>starts\nexit 1");
+    service.write("max-deaths", "2 in 1h\n");
+    let supervise = sandbox.supervise(&service);
+    sandbox.wait_until("it is given up", || svstat(&sandbox, &service).ends_with("given up\n"));
+    let told = "a: died 2 times within 1h, as often as a/max-deaths allows: given up; svc -u a";
+    assert!(sandbox.said(supervise).contains(told), "{}", sandbox.said(supervise));
+    assert_eq!(service.lines("starts").len(), 2);
+    service.script(REST);
+    sandbox.svc("-u", &service);
+    sandbox.wait_until("it is up", || service.pid() != 0);
+    assert!(!svstat(&sandbox, &service).contains("given up"));
+}
+
+#[test]
+fn svstat_says_how_long_the_pause_is_and_why() {
+    let sandbox = sandbox();
+    let service = sandbox.running("a", "exit 3");
+    sandbox.supervise(&service);
+    let line = || svstat(&sandbox, &service);
+    sandbox.wait_until("it backs off", || line().contains(", want up, backing off "));
+    let line = line();
+    assert!(line.contains(" s, 6 deaths in ") && line.ends_with(", last: exit 3\n"), "{line}");
+}
+
+#[test]
+fn what_a_setting_file_says_wrongly_is_told_once() {
+    let sandbox = sandbox();
+    let service = sandbox.running("a", "echo x >>starts\nexit 1");
+    service.write("max-deaths", "often");
+    let supervise = sandbox.supervise(&service);
+    sandbox.wait_until("it has started thrice", || service.lines("starts").len() >= 3);
+    let told = "supervise: warning: a/max-deaths: not a number and a time (5 in 1m): ignored";
+    let said = sandbox.said(supervise);
+    assert!(said.starts_with(told), "{said}");
+    assert!(said.lines().count() <= 2 && !said.contains("repeated 3"), "{said}");
+}
+
+#[test]
+fn svscans_own_directory_has_the_settings_of_all() {
+    let sandbox = sandbox();
+    let service = sandbox.running("a", "echo x >>starts\nexit 1");
+    sandbox.link(&service, "a");
+    std::fs::create_dir_all(sandbox.path("scan/.svscan")).unwrap();
+    std::fs::write(sandbox.path("scan/.svscan/max-deaths"), "1 in 1h").unwrap();
+    sandbox.svscan();
+    sandbox.wait_until("it is given up", || svstat(&sandbox, &service).ends_with("given up\n"));
+    assert_eq!(service.lines("starts").len(), 1);
+}

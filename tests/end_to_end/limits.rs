@@ -1,0 +1,104 @@
+//! What a service may use: `limits/`.
+
+use std::fs;
+
+use crate::sandbox;
+use crate::support::{Service, skipped};
+
+fn limit(service: &Service, file: &str, text: &str) {
+    fs::create_dir_all(service.path("limits")).unwrap();
+    service.write(&format!("limits/{file}"), text);
+}
+
+#[test]
+fn limits_of_each_process_are_those_of_the_files() {
+    let sandbox = sandbox();
+    let service = sandbox.running("a", "cat /proc/self/limits >limits.txt\nexec sleep 1000000");
+    for (file, text) in [("open-files", "64"), ("core", "0"), ("stack", "1M"), ("cpu-time", "99")] {
+        limit(&service, file, text);
+    }
+    sandbox.supervise_up(&service);
+    sandbox.wait_until("it has told", || service.read("limits.txt").contains("realtime"));
+    let told = service.read("limits.txt");
+    let of = |name: &str| {
+        let line = told.lines().find(|line| line.starts_with(name)).unwrap_or_default();
+        let values: Vec<&str> = line[name.len()..].split_whitespace().take(2).collect();
+        values.join(" ")
+    };
+    assert_eq!(of("Max open files"), "64 64");
+    assert_eq!(of("Max core file size"), "0 0");
+    assert_eq!(of("Max stack size"), "1048576 1048576");
+    assert_eq!(of("Max cpu time"), "99 99");
+}
+
+#[test]
+fn more_than_we_have_ourselves_is_as_much_as_we_have() {
+    let sandbox = sandbox();
+    let service = sandbox.running("a", "ulimit -Hn >hard\nexec sleep 1000000");
+    limit(&service, "open-files", "unlimited");
+    sandbox.supervise_up(&service);
+    sandbox.wait_until("it has told", || !service.lines("hard").is_empty());
+    let own = sandbox.shell("ulimit -Hn").text();
+    assert_eq!(service.lines("hard"), own.lines().collect::<Vec<_>>());
+}
+
+#[test]
+fn a_service_has_no_more_processes_than_its_limit_and_a_hit_is_told() {
+    let sandbox = sandbox();
+    // Forks that fail end the shell, so each is tried in one of its own.
+    let script = "for i in $(seq 30); do sleep 1000000 & done 2>/dev/null\nexit 1";
+    let service = sandbox.running("bomb", script);
+    limit(&service, "processes", "10");
+    service.write("max-deaths", "1 in 1h");
+    let supervise = sandbox.supervise(&service);
+    let said = || sandbox.said(supervise);
+    sandbox.wait_until("it is given up", || said().contains("given up"));
+    if said().contains("there are none: they do not hold") || said().contains("unable to limit") {
+        return skipped("there is no pids controller here");
+    }
+    assert!(said().contains("bomb: hit its limit of 10 processes "), "{}", said());
+    assert!(
+        said().contains("and left 9 processes") || said().contains("and left 8 p"),
+        "{}",
+        said()
+    );
+    let line = sandbox.tool("svstat", &[service.path("")]).text();
+    assert!(line.contains(", hit its limit of 10 processes "), "{line}");
+}
+
+#[test]
+fn a_limit_that_cannot_hold_is_told_of() {
+    let sandbox = sandbox();
+    let service = sandbox.running("a", "exec sleep 1000000");
+    limit(&service, "memory", "64M");
+    fs::create_dir(sandbox.path("scan")).unwrap();
+    sandbox.link(&service, "a");
+    let svscan = sandbox.daemon("svscan", &["--no-cgroups", "scan"]);
+    sandbox.wait_until("it is up", || service.pid() != 0);
+    let told = "svscan: warning: a: its limits of processes, memory and processors need control \
+                groups, and there are none: they do not hold\n";
+    assert_eq!(sandbox.said(svscan), told);
+}
+
+#[test]
+fn a_limit_that_is_none_is_told_and_ignored() {
+    let sandbox = sandbox();
+    let service = sandbox.running("a", "exec sleep 1000000");
+    limit(&service, "open-files", "many");
+    let supervise = sandbox.supervise_up(&service);
+    let told = "supervise: warning: a/limits/open-files: neither a number nor unlimited: ignored\n";
+    assert_eq!(sandbox.said(supervise), told);
+}
+
+#[test]
+fn a_service_is_as_likely_to_be_killed_for_want_of_memory_as_svscan_was() {
+    let sandbox = sandbox();
+    let service = sandbox.running("a", "cat /proc/self/oom_score_adj >score\nexec sleep 1000000");
+    let own = fs::read_to_string("/proc/self/oom_score_adj").unwrap();
+    let supervise = sandbox.supervise_up(&service);
+    sandbox.wait_until("it has told", || !service.lines("score").is_empty());
+    assert_eq!(service.read("score"), own);
+    let protected = fs::read_to_string(format!("/proc/{}/oom_score_adj", supervise.pid)).unwrap();
+    let may = sandbox.shell("echo -900 >/proc/self/oom_score_adj").code == 0;
+    assert!(!may || protected.trim() == "-900", "{protected}");
+}
