@@ -57,7 +57,8 @@ impl World {
     /// of another version.
     #[must_use]
     pub fn decode(file: &[u8]) -> Option<Self> {
-        let mut reader = Reader { bytes: file, at: 0 };
+        let bytes: &[u8; LEN] = file.first_chunk()?;
+        let mut reader = Reader { bytes, at: 0 };
         if reader.array() != Some(MAGIC) || reader.u32() != Some(VERSION) {
             return None;
         }

@@ -214,3 +214,6 @@ fn world() -> World {
         time_namespace: proc::time_namespace().map_or(0, |it| it.ino),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -143,7 +143,7 @@ fn is_log_pipe(descriptor: &Path) -> bool {
     let target = target.as_os_str().as_encoded_bytes();
     let name = format!("/{}/{}", layout::LOG, layout::LOG_PIPE);
     let lost = target.strip_suffix(b" (deleted)").unwrap_or(target).ends_with(name.as_bytes());
-    lost || fifo::open_writer(descriptor).is_err_and(|error| fifo::has_no_reader(&error))
+    lost || fifo::open_writer(descriptor).is_ok_and(|writer| !fifo::is_read(&writer))
 }
 
 const STDIN: u32 = 0;
@@ -220,5 +220,87 @@ mod tests {
         assert!(!other.is_at(&log));
         let refused = LogPipe::open(&log, "a/log").unwrap_err().to_string();
         assert_eq!(refused, "unable to open a/log/supervise/pipe: symbolic link loop");
+    }
+
+    /// A process that keeps the pipe as its descriptor 0 or 1.
+    fn holder(reads: Option<&File>, writes: Option<&File>) -> Holder {
+        let stdio = |file: Option<&File>| {
+            file.map_or_else(std::process::Stdio::null, |file| file.try_clone().unwrap().into())
+        };
+        let mut command = std::process::Command::new("sleep");
+        Holder(command.arg("1000").stdin(stdio(reads)).stdout(stdio(writes)).spawn().unwrap())
+    }
+
+    fn identity(file: &File) -> Identity {
+        let meta = file.metadata().unwrap();
+        Identity { dev: meta.dev(), ino: meta.ino() }
+    }
+
+    /// It does not outlive the test, however that ends.
+    struct Holder(std::process::Child);
+
+    impl Holder {
+        fn id(&self) -> Option<u32> {
+            Some(self.0.id())
+        }
+    }
+
+    impl Drop for Holder {
+        fn drop(&mut self) {
+            self.0.kill().unwrap();
+            self.0.wait().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_pipe_without_a_name_goes_on_where_a_logger_reads_it() {
+        let (dir, _) = pipe();
+        let (reader, writer) = std::io::pipe().unwrap();
+        let ends = [reader.into(), writer.into()].map(|fd: std::os::fd::OwnedFd| File::from(fd));
+        let [reader, mut writer] = ends;
+        let (logger, service) = (holder(Some(&reader), None), holder(None, Some(&writer)));
+        for (writes, reads) in [(service.id(), logger.id()), (None, logger.id())] {
+            let named = LogPipe::open(dir.path(), "a/log").unwrap();
+            let mut found = named.or_that_of(writes, reads);
+            assert_eq!(found.identity, identity(&reader));
+            assert!(found.is_at(dir.path()) && found.path_without_name().is_some());
+            writer.write_all(b"first\n").unwrap();
+            found.note("second\n");
+            let mut text = [0; 13];
+            (&reader).read_exact(&mut text).unwrap();
+            assert_eq!(&text, b"first\nsecond\n");
+        }
+    }
+
+    #[test]
+    fn a_pipe_within_a_service_is_not_that_to_its_logger() {
+        let (dir, pipe) = pipe();
+        let (reader, writer) = std::io::pipe().unwrap();
+        let writer = File::from(std::os::fd::OwnedFd::from(writer));
+        let service = holder(None, Some(&writer));
+        let other = || LogPipe::open(dir.path(), "a/log").unwrap();
+        let found = other().or_that_of(service.id(), None);
+        assert_eq!(found.identity, pipe.identity, "somebody reads it");
+        drop(reader);
+        let found = other().or_that_of(service.id(), None);
+        assert_eq!(found.identity, identity(&writer), "nobody did, and it would have been killed");
+    }
+
+    #[test]
+    fn the_pipe_that_has_the_name_is_taken_by_its_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join(layout::LOG);
+        fs::create_dir(&log).unwrap();
+        let open = || LogPipe::open(&log, "a/log").unwrap();
+        let pipe = open();
+        let both = fifo::open_both(&log.join(layout::LOG_PIPE)).unwrap();
+        let (logger, service) = (holder(Some(&both), None), holder(None, Some(&both)));
+        let found = open().or_that_of(service.id(), logger.id());
+        assert_eq!((found.identity, found.path_without_name()), (pipe.identity, None));
+        fs::remove_file(log.join(layout::LOG_PIPE)).unwrap();
+        let new = open();
+        assert_ne!(new.identity, pipe.identity);
+        let found = new.or_that_of(service.id(), None);
+        assert_eq!(found.identity, pipe.identity, "it has lost its name, and has its lines");
     }
 }

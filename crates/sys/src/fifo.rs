@@ -99,6 +99,15 @@ pub fn has_no_reader(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::ENXIO)
 }
 
+/// Whether anybody has the pipe, of which this is a writing end, open for reading.
+#[must_use]
+pub fn is_read(writer: &File) -> bool {
+    let mut poll = libc::pollfd { fd: writer.as_raw_fd(), events: libc::POLLOUT, revents: 0 };
+    // SAFETY: one pollfd of ours; a timeout of 0 does not wait.
+    let ready = unsafe { libc::poll(&raw mut poll, 1, 0) };
+    ready <= 0 || poll.revents & libc::POLLERR == 0
+}
+
 /// How many bytes wait in the pipe.
 ///
 /// # Errors
