@@ -30,8 +30,15 @@ fn up(sandbox: &Sandbox, services: &[&Service]) -> Daemon {
         sandbox.link(service, service.name());
     }
     let svscan = svscan(sandbox, services);
-    sandbox.wait_until("all are up", || services.iter().all(|it| it.pid() != 0));
+    have_begun(sandbox, services);
     svscan
+}
+
+/// Waits until they are up, and those that say so in `starts` have said it.
+fn have_begun(sandbox: &Sandbox, services: &[&Service]) {
+    let has_begun =
+        |it: &&Service| it.pid() != 0 && (it.has("starts") || !it.read("run").contains(">>starts"));
+    sandbox.wait_until("all have begun", || services.iter().all(has_begun));
 }
 
 /// A service that says in `starts` that it was started, and in `double` that it was not alone.
@@ -257,6 +264,20 @@ fn a_start_that_was_under_way_is_known_by_the_child_the_kernel_noted() {
 }
 
 #[test]
+fn the_kernel_has_noted_each_child_where_its_start_is_written_down() {
+    let sandbox = sandbox();
+    let service = single(&sandbox, "a", REST);
+    let svscan = up(&sandbox, &[&service]);
+    kill(&sandbox, svscan);
+    let bytes = fs::read(&State::of(&sandbox).0).unwrap();
+    let (sides, _) = bytes[LEN..2 * LEN].as_chunks::<SIDE_LEN>();
+    let sides: Vec<_> = sides.iter().filter_map(Side::decode).collect();
+    let start = sides.iter().find(|side| side.record.unwrap().phase == Phase::Starting);
+    assert_eq!(start.unwrap().child, service.pid(), "{sides:?}");
+    self::svscan(&sandbox, &[&service]);
+}
+
+#[test]
 fn a_torn_record_is_the_one_before() {
     let sandbox = sandbox();
     let service = single(&sandbox, "a", REST);
@@ -338,7 +359,7 @@ fn where_nothing_can_be_written_down_the_status_must_do() {
     sandbox.link(&service, "a");
     fs::create_dir_all(sandbox.path("scan/.svscan/lock")).unwrap();
     let before = svscan(&sandbox, &[&service]);
-    sandbox.wait_until("it is up", || service.pid() != 0);
+    have_begun(&sandbox, &[&service]);
     let pid = service.pid();
     kill(&sandbox, before);
     let after = svscan(&sandbox, &[&service]);
@@ -448,6 +469,7 @@ fn what_daemontools_supervise_left_is_adopted() {
     let Some(sandbox) = theirs() else { return };
     let service = single(&sandbox, "a", REST);
     let supervise = sandbox.supervise_up(&service);
+    have_begun(&sandbox, &[&service]);
     let pid = service.pid();
     kill(&sandbox, supervise);
     let ours = sandbox.daemon_by_shell("exec .bin/supervise a");
@@ -464,6 +486,7 @@ fn a_living_supervise_of_daemontools_is_respected_and_named() {
     let Some(sandbox) = theirs() else { return };
     let service = single(&sandbox, "a", REST);
     let supervise = sandbox.supervise_up(&service);
+    have_begun(&sandbox, &[&service]);
     sandbox.link(&service, "a");
     let ours = sandbox.daemon_by_shell("exec .bin/svscan scan");
     let named = format!("another supervise runs there (supervise, process {})", supervise.pid);
@@ -516,6 +539,7 @@ fn the_pipe_of_another_svscan_goes_on_and_no_line_is_lost() {
     sandbox.wait_until("another logger runs", || ![0, pids.1].contains(&log.pid()));
     let so_far = log.lines("said").len();
     sandbox.wait_until("it reads", || log.lines("said").len() > so_far + 10);
+    assert_eq!(service.pid(), pids.0, "its pipe did not break");
     sandbox.svc("-d", &service);
     sandbox.wait_until("the service is down", || service.pid() == 0);
     sandbox.svc("-u", &service);

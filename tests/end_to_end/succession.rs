@@ -110,6 +110,12 @@ fn a_program_that_does_not_run_is_not_executed() {
     assert!(is_supervised(&[&service]));
 }
 
+/// Whether somebody holds the lock of this file.
+fn is_held(lock: &Path) -> bool {
+    let file = fs::File::options().append(true).open(lock).unwrap();
+    matches!(file.try_lock(), Err(fs::TryLockError::WouldBlock))
+}
+
 #[test]
 fn a_hundred_upgrades_restart_nothing_and_leak_no_descriptor() {
     let sandbox = sandbox();
@@ -120,10 +126,13 @@ fn a_hundred_upgrades_restart_nothing_and_leak_no_descriptor() {
     let svscan = svscan_of_a_copy(&sandbox);
     sandbox.wait_until("it is up", || is_supervised(&[&counter, &counter.log()]));
     let descriptors = || fs::read_dir(format!("/proc/{}/fd", svscan.pid)).unwrap().count();
+    let home = sandbox.path("scan/.svscan/lock");
     let mut first = 0;
     for round in 1..=100 {
         svscanctl(&sandbox, "-u");
         sandbox.wait_until("it is upgraded", || {
+            let held = is_held(&counter.path("supervise/lock")) && is_held(&home);
+            assert!(held, "somebody else could have taken it");
             sandbox.said(svscan).matches("took over 2 services").count() >= round
         });
         if round == 1 {
