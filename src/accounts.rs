@@ -58,14 +58,11 @@ impl Account {
             ids.push(group_id(group)?.ok_or_else(unknown)?);
         }
         let gid = ids.first().copied().ok_or_else(unknown)?;
-        let (uid, name) = match number(user) {
-            Some(uid) => (uid, None),
-            None => {
-                let named = Self::named(OsStr::from_bytes(user))?.ok_or_else(unknown)?;
-                (named.uid, named.name)
-            }
-        };
-        Ok(Self { uid, gid, groups: ids, name })
+        if let Some(uid) = number(user) {
+            return Ok(Self { uid, gid, groups: ids, name: None });
+        }
+        let named = Self::named(OsStr::from_bytes(user))?.ok_or_else(unknown)?;
+        Ok(Self { gid, groups: ids, ..named })
     }
 
     fn named(name: &OsStr) -> Result<Option<Self>, Unable> {
@@ -151,13 +148,11 @@ impl Database {
     }
 }
 
+/// What getent says; without one there are no other names than those in the files.
 fn ask(database: &str, name: &OsStr) -> Result<Vec<u8>, Unable> {
-    let answer = getent::ask(database, name).or_else(|error| match error.kind() {
-        // Without getent there are no other names than those in the files.
-        ErrorKind::NotFound => Ok(Vec::new()),
-        _ => Err(error),
-    });
-    answer.unable(format_args!("look up {} with getent", name.display()))
+    let answer = getent::ask(database, name);
+    let answer = answer.unable(format_args!("look up {} with getent", name.display()))?;
+    Ok(answer.unwrap_or_default())
 }
 
 /// Whether getent would look for this name, and not take it for a flag, or for a number as
@@ -296,7 +291,8 @@ mod tests {
         #[test]
         fn any_line_is_read_without_harm(line: Vec<u8>, name: Vec<u8>) {
             let _ = (passwd_ids(&line), group_gid(&line), membership(&line, &name));
-            let _ = (getent_ids(&line), is_of(&line, &name), parts(&line).map(|(_, it)| it.count()));
+            let _ = (getent_ids(&line), is_of(&line, &name));
+            let _ = parts(&line).map(|(_, groups)| groups.count());
         }
 
         #[test]

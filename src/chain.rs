@@ -148,16 +148,15 @@ mod tests {
         ) {
             let before: Vec<&str> = before.iter().map(String::as_str).collect();
             let (mut ours, mut theirs) = (environment(&before), before.clone());
-            let changes: Vec<(String, bool)> = changes.into_iter().map(|(name, value)| {
+            let mut pluses = Vec::new();
+            for (name, value) in changes {
                 ours.set(name.as_bytes(), value.as_deref().map(str::as_bytes));
-                (value.map_or(name.clone(), |value| format!("{name}={value}")), true)
-            }).collect();
-            for (plus, _) in &changes {
+                pluses.push(value.map_or(name.clone(), |value| format!("{name}={value}")));
+            }
+            for plus in &pluses {
                 let split = plus.find('=').unwrap_or(plus.len());
-                let named = |it: &&str| it.get(..=split).is_some_and(|start| {
-                    start[..split] == plus[..split] && start.ends_with('=')
-                });
-                if let Some(at) = theirs.iter().position(|it| named(&it)) {
+                let start = format!("{}=", &plus[..split]);
+                if let Some(at) = theirs.iter().position(|it| it.starts_with(&start)) {
                     theirs.swap_remove(at);
                 }
                 if split < plus.len() {

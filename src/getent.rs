@@ -20,31 +20,36 @@ const ANSWER_MAX: usize = 1024 * 1024;
 /// Where it is looked for: in PATH, and where it is on almost every machine.
 const PLACES: [&str; 2] = ["getent", "/usr/bin/getent"];
 
-/// What `getent DATABASE KEY` prints; nothing where it knows no such key.
+/// What `getent DATABASE KEY` prints: nothing where it knows no such key; `None` without getent.
 ///
 /// # Errors
-/// `NotFound` where there is no getent, `TimedOut`, an answer too long, and all of fork(2).
-pub(crate) fn ask(database: &str, key: &OsStr) -> io::Result<Vec<u8>> {
+/// `ETIMEDOUT`, an answer too long, and all of fork(2).
+pub(crate) fn ask(database: &str, key: &OsStr) -> io::Result<Option<Vec<u8>>> {
     let _reapable = Reapable::begin();
-    let mut child = start(database, key)?;
-    let answer = child.stdout.take().map_or(Ok(Vec::new()), |mut pipe| read(&mut pipe));
+    let Some(mut child) = start(database, key)? else { return Ok(None) };
+    let answer = child.stdout.take().map(|mut pipe| read(&mut pipe)).transpose();
     // Whoever has closed his output has nothing more to say.
     let _ = child.kill();
     child.wait()?;
     answer
 }
 
-fn start(database: &str, key: &OsStr) -> io::Result<Child> {
-    let mut outcome = Err(ErrorKind::NotFound.into());
+fn start(database: &str, key: &OsStr) -> io::Result<Option<Child>> {
     for place in PLACES {
         let mut command = Command::new(place);
         command.arg(database).arg(key);
-        outcome = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-        if outcome.as_ref().err().map(io::Error::kind) != Some(ErrorKind::NotFound) {
-            break;
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        match command.spawn() {
+            Err(error) if is_absent(&error) => {}
+            outcome => return outcome.map(Some),
         }
     }
-    outcome
+    Ok(None)
+}
+
+/// Also where a directory in PATH may not be searched.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied)
 }
 
 fn read(pipe: &mut ChildStdout) -> io::Result<Vec<u8>> {

@@ -87,7 +87,7 @@ fn every_command_runs_by_its_own_name() {
     for name in commands() {
         let help = Command::new(destination.path("bin").join(&name)).arg("--help").output();
         let help = String::from_utf8(help.unwrap().stdout).unwrap();
-        assert!(help.starts_with(&format!("usage: {name} ")), "{name}: {help}");
+        assert!(help.starts_with(&format!("usage: {name}")), "{name}: {help}");
     }
     let svok = Command::new(destination.path("bin/svok")).output().unwrap();
     assert_eq!(svok.status.code(), Some(100), "{svok:?}");
@@ -105,6 +105,25 @@ fn the_service_examples_are_there_and_can_be_run() {
 }
 
 #[test]
+fn man_pages_and_completions_are_found_by_the_name_of_each_command() {
+    let Some(destination) = Destination::new() else { return };
+    destination.made("install");
+    let starts = |inner: &str, start: &str| {
+        let text = fs::read_to_string(destination.path(inner)).expect(inner);
+        assert!(text.starts_with(start), "{inner}: {text}");
+        assert_eq!(mode(&destination.path(inner)), 0o644, "{inner}");
+    };
+    for name in commands().iter().map(String::as_str).chain(["keepup", "ntpd"]) {
+        starts(&format!("share/man/man8/{name}.8"), ".\\\" Written by `cargo pages`");
+        let bash = format!("share/bash-completion/completions/{name}");
+        starts(&bash, "# bash completions of keepup");
+        let fish = format!("share/fish/vendor_completions.d/{name}.fish");
+        starts(&fish, "# fish completions of keepup");
+    }
+    starts("share/zsh/site-functions/_keepup", "#compdef keepup ");
+}
+
+#[test]
 fn an_upgrade_leaves_what_an_installation_leaves() {
     let Some(destination) = Destination::new() else { return };
     destination.made("install");
@@ -118,26 +137,36 @@ fn uninstall_leaves_nothing_of_ours_and_all_that_is_not() {
     let Some(destination) = Destination::new() else { return };
     destination.made("install");
     symlink("keepup-of-another", destination.path("bin/other")).unwrap();
-    fs::write(destination.path("bin/svup"), "").unwrap();
+    let theirs = ["bin/svup", "share/man/man8/svup.8", "share/zsh/site-functions/_svup"];
+    for theirs in theirs {
+        fs::write(destination.path(theirs), "").unwrap();
+    }
+    let link = destination.path("share/fish/vendor_completions.d/svup.fish");
+    symlink("keepup-of-another", &link).unwrap();
     destination.made("uninstall");
     let mut left = destination.files();
     left.sort();
-    assert_eq!(left, [destination.path("bin/other"), destination.path("bin/svup")]);
+    let mut kept = theirs.map(|theirs| destination.path(theirs)).to_vec();
+    kept.extend([destination.path("bin/other"), link]);
+    kept.sort();
+    assert_eq!(left, kept);
     assert!(!destination.path("share/keepup").exists());
 }
 
 #[test]
-fn a_command_of_somebody_else_is_not_replaced() {
+fn what_is_somebody_elses_is_not_replaced() {
     let Some(destination) = Destination::new() else { return };
-    for place in [|path| fs::write(path, "theirs"), |path| symlink("/command/svc", path)] {
-        fs::create_dir_all(destination.path("bin")).unwrap();
-        let svc = destination.path("bin/svc");
-        place(svc.clone()).unwrap();
-        let output = destination.make("install");
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(!output.status.success(), "{output:?}");
-        assert!(said.contains("bin/svc is there and not keepup's"), "{said}");
-        assert_eq!(destination.files(), [svc.as_path()]);
-        fs::remove_file(svc).unwrap();
+    for inner in ["bin/svc", "share/man/man8/svc.8", "share/bash-completion/completions/svc"] {
+        for place in [|path| fs::write(path, "theirs"), |path| symlink("/command/svc", path)] {
+            let svc = destination.path(inner);
+            fs::create_dir_all(svc.parent().unwrap()).unwrap();
+            place(svc.clone()).unwrap();
+            let output = destination.make("install");
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(!output.status.success(), "{output:?}");
+            assert!(said.contains(&format!("{inner} is there and not keepup's")), "{said}");
+            assert_eq!(destination.files(), [svc.as_path()]);
+            fs::remove_file(svc).unwrap();
+        }
     }
 }

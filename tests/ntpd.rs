@@ -313,7 +313,7 @@ fn what_was_asked_wrongly_ends_with_100() {
     let conf = dir.path().join("ntp.conf");
     fs::write(&conf, "server 127.0.0.1\n\nsevrer 127.0.0.1\n").unwrap();
     let conf = conf.to_str().unwrap();
-    let usage = "ntpd: usage: ntpd [-dgqx]";
+    let usage = "ntpd: usage: ntpd [-dgnqx]";
     for (args, said) in [
         (&["-z"][..], "ntpd: illegal option -- z\n"),
         (&["-p"], "ntpd: option requires an argument -- p\n"),

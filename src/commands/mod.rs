@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
 
-use cli::{Args, Command, Stop};
+use cli::{Args, Command, Flag, Stop};
 
 mod envdir;
 mod envuidgid;
@@ -13,6 +13,7 @@ mod setuidgid;
 mod softlimit;
 mod supervise;
 mod svc;
+mod svcheck;
 mod svok;
 mod svscan;
 mod svscanctl;
@@ -21,19 +22,23 @@ mod tai64n;
 mod tai64nlocal;
 
 /// A command and what runs it.
-pub(crate) struct Entry {
+#[derive(Debug)]
+pub struct Entry {
     /// Its name, flags and help.
-    pub(crate) command: &'static Command,
+    pub command: &'static Command,
     /// Runs it. [`cli::Usage`] as the error means exit 100, any other error 111.
-    pub(crate) run: fn(&Args) -> anyhow::Result<ExitCode>,
+    pub run: fn(&Args) -> anyhow::Result<ExitCode>,
 }
 
 /// Whose originals take no options and whose ours do.
-const WITHOUT_OPTIONS_OF_OLD: [&str; 2] = ["envdir", "setuidgid"];
+const WITHOUT_OPTIONS_OF_OLD: [&str; 3] = ["envdir", "setuidgid", "svstat"];
 
 impl Entry {
     /// Reads the words after its name.
-    pub(crate) fn parse(&self, words: Vec<OsString>) -> Result<Args, Stop> {
+    ///
+    /// # Errors
+    /// Those of [`cli::parse`].
+    pub fn parse(&self, words: Vec<OsString>) -> Result<Args, Stop> {
         if WITHOUT_OPTIONS_OF_OLD.contains(&self.command.name) {
             return cli::parse_leading(self.command, words);
         }
@@ -42,13 +47,14 @@ impl Entry {
 }
 
 /// Every command, in the order a newcomer meets them.
-pub(crate) const ALL: &[Entry] = &[
+pub const ALL: &[Entry] = &[
     Entry { command: &svscan::COMMAND, run: svscan::run },
     Entry { command: &supervise::COMMAND, run: supervise::run },
     Entry { command: &svc::COMMAND, run: svc::run },
     Entry { command: &svscanctl::COMMAND, run: svscanctl::run },
     Entry { command: &svstat::COMMAND, run: svstat::run },
     Entry { command: &svok::COMMAND, run: svok::run },
+    Entry { command: &svcheck::COMMAND, run: svcheck::run },
     Entry { command: &multilog::COMMAND, run: multilog::run },
     Entry { command: &tai64n::COMMAND, run: tai64n::run },
     Entry { command: &tai64nlocal::COMMAND, run: tai64nlocal::run },
@@ -60,6 +66,16 @@ pub(crate) const ALL: &[Entry] = &[
 ];
 
 /// The command of that name.
-pub(crate) fn find(name: &OsStr) -> Option<&'static Entry> {
+#[must_use]
+pub fn find(name: &OsStr) -> Option<&'static Entry> {
     ALL.iter().find(|entry| OsStr::new(entry.command.name) == name)
 }
+
+/// keepup itself, called by its own name: what stands before the name of a command.
+pub static SUITE: Command = Command {
+    name: "keepup",
+    summary: "run a command of the suite, or list them",
+    usage: "COMMAND [ARGUMENT...]",
+    flags: &[Flag { names: &["list"], value: None, help: "print the names of the commands" }],
+    about: "",
+};

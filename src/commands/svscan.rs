@@ -11,7 +11,7 @@ use supervisor::{Options, STOP_GRACE};
 pub(crate) static COMMAND: Command = Command {
     name: "svscan",
     summary: "keep every service of a scan directory running",
-    usage: "[dir]",
+    usage: "[--grace time] [--no-cgroups] [dir]",
     flags: &[
         Flag {
             names: &["grace"],

@@ -4,21 +4,32 @@ use std::borrow::Cow;
 use std::io::{self, ErrorKind, Write as _};
 use std::process::ExitCode;
 
-use cli::{Args, Command, UnableExt as _};
+use cli::{Args, Command, Flag, UnableExt as _};
 use contract::{Status, layout, svstat};
 use tai::Stamp;
 
 use crate::service_dir::ServiceDir;
 
+mod json;
+mod processes;
+
 pub(crate) static COMMAND: Command = Command {
     name: "svstat",
     summary: "show the state of services",
-    usage: "dirs...",
-    flags: &[],
+    usage: "[-v] [--json] dirs...",
+    flags: &[
+        Flag { names: &["v", "verbose"], value: None, help: "list the processes of each as well" },
+        Flag {
+            names: &["json"],
+            value: None,
+            help: "write a JSON object for each, with all of it",
+        },
+    ],
     about: "\
-One line for each directory, which may say that the directory is not a supervised one.
+One line for each directory, which may say that the directory is not a supervised one. Options
+stand first; any other word is a directory, whatever it begins with.
 
-Exit codes: 0 each directory has its line, 100 wrong usage, 111 the lines could not be written.",
+Exit codes: 0 each directory has its line, 111 the lines could not be written.",
 };
 
 /// Lines are collected up to this size and then written: a thousand services are one or two writes
@@ -27,12 +38,21 @@ const BUFFER: usize = 64 * 1024;
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut lines = Vec::new();
+    let (verbose, as_json) = (args.has("v"), args.has("json"));
     for name in &args.operands {
         let dir = ServiceDir::new(name);
-        lines.extend_from_slice(dir.name());
-        lines.extend_from_slice(b": ");
-        lines.extend_from_slice(words(dir).as_bytes());
-        lines.push(b'\n');
+        if as_json {
+            lines.extend_from_slice(json::object(dir, look(dir)).as_bytes());
+            lines.push(b'\n');
+        } else {
+            lines.extend_from_slice(dir.name());
+            lines.extend_from_slice(b": ");
+            lines.extend_from_slice(words(dir).as_bytes());
+            lines.push(b'\n');
+            if verbose {
+                lines.extend(processes::of(dir).iter().flat_map(|it| it.line().into_bytes()));
+            }
+        }
         if lines.len() >= BUFFER {
             write(&lines)?;
             lines.clear();

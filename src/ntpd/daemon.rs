@@ -16,12 +16,12 @@ use ntp::time::{Now, Raw, Span};
 use sys::timex::{self, Steering};
 use sys::wake::{self, Wish};
 
-use crate::clock;
-use crate::log::Log;
-use crate::options::{Options, Serve};
-use crate::resolver::{GLANCE, Resolver};
-use crate::sockets::{self, Arrived, Sockets};
-use crate::state::State;
+use super::clock;
+use super::log::Log;
+use super::options::{Options, Serve};
+use super::resolver::{GLANCE, Resolver};
+use super::sockets::{self, Arrived, Sockets};
+use super::state::State;
 
 /// The drift file is written this often.
 const KEEP_EVERY: Span = Span::from_secs(3600);
@@ -68,6 +68,7 @@ pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
         log.warning(warning);
     }
     wake::install().unable("catch signals")?;
+    sys::entry::ignore_sigxfsz();
     let mut sockets = Sockets::default();
     if let Some(serve) = &options.serve {
         let at = sockets.serve(serve.at)?;

@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 
 use cli::{Unable, UnableExt as _};
@@ -32,7 +33,10 @@ impl Log {
     /// The file cannot be opened; the old one stays.
     pub(crate) fn reopen(&mut self) -> Result<(), Unable> {
         if let Some(path) = &self.path {
-            let opened = OpenOptions::new().append(true).create(true).open(path);
+            // A FIFO that nobody reads, or that is full, must not keep us from the time.
+            let flags = sys::fifo::O_NONBLOCK;
+            let opened =
+                OpenOptions::new().append(true).create(true).custom_flags(flags).open(path);
             self.file = Some(opened.unable(format_args!("open {}", path.display()))?);
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +15,9 @@ use ntp::time::Span;
 /// Read where no file and no server is named, as ntpd does.
 const CONFIG_FILE: &str = "/etc/ntp.conf";
 
+/// No configuration is longer: what is was not meant (`-c /dev/zero`).
+const CONFIG_MAX: u64 = 64 * 1024;
+
 /// The stratum of a local reference: far from the top, so that any real server is preferred.
 const LOCAL_STRATUM: u8 = 10;
 
@@ -23,10 +27,11 @@ const STRATUM_MAX: u8 = 15;
 /// A clock that is off by more than this, in seconds, cannot be told in NTP's stamps.
 const OFFSET_MAX: f64 = 2e9;
 
-pub(crate) static COMMAND: Command = Command {
+/// Its name, flags and help.
+pub static COMMAND: Command = Command {
     name: "ntpd",
     summary: "keep the clock right, in the foreground",
-    usage: "[-dgqx] [-c conf] [-f drift] [-l file] [-p server]... [--observe] [--serve addr:port]",
+    usage: "[-dgnqx] [-c conf] [-f drift] [-l file] [-p server]... [--observe] [--serve addr:port]",
     flags: &[
         flag(&["g", "panicgate"], None, "set the first offset whatever its size"),
         flag(&["q", "quit"], None, "set the clock once and leave; the exit code says whether"),
@@ -181,7 +186,14 @@ fn quick() -> Polling {
 }
 
 fn read_config(path: &Path) -> anyhow::Result<Config> {
-    let bytes = std::fs::read(path).unable(format_args!("read {}", path.display()))?;
+    let mut bytes = Vec::new();
+    sys::fifo::open_whatever(path)
+        .and_then(|file| file.take(CONFIG_MAX + 1).read_to_end(&mut bytes))
+        .unable(format_args!("read {}", path.display()))?;
+    if bytes.len() as u64 > CONFIG_MAX {
+        let what = format!("{}: longer than {CONFIG_MAX} bytes", path.display());
+        return Err(Misconfigured(what).into());
+    }
     let text = String::from_utf8_lossy(&bytes);
     let parsed = config::parse(&text);
     Ok(parsed.map_err(|mistake| Misconfigured(format!("{}: {mistake}", path.display())))?)
@@ -363,6 +375,11 @@ mod tests {
         std::fs::write(&path, "\nsevrer 192.0.2.2\n").unwrap();
         let path = path.to_str().unwrap();
         assert_eq!(wrong(&["-c", path]), format!("{path}: line 2: no such word: sevrer"));
+    }
+
+    #[test]
+    fn a_configuration_without_an_end_is_not_read_for_ever() {
+        assert_eq!(wrong(&["-c", "/dev/zero"]), "/dev/zero: longer than 65536 bytes");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use ntp::server::{self, Reference};
 use ntp::time::{Now, Span, Stamp};
 use sys::udp::{Received, Socket};
 
-use crate::clock;
+use super::clock;
 
 /// One more than can be a packet, so that what is too long is seen to be.
 const BUFFER: usize = PACKET_MAX + 4;

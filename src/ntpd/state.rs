@@ -86,7 +86,7 @@ impl State {
 fn read(path: &Path) -> io::Result<String> {
     use std::io::Read as _;
     let mut text = String::new();
-    fs::File::open(path)?.take(TEXT_MAX).read_to_string(&mut text)?;
+    sys::fifo::open_whatever(path)?.take(TEXT_MAX).read_to_string(&mut text)?;
     Ok(text)
 }
 

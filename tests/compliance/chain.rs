@@ -51,7 +51,7 @@ fn tools(sandbox: &Sandbox) -> Vec<(&'static str, &'static str)> {
 
 /// All of them in a row.
 fn chain(sandbox: &Sandbox) -> String {
-    tools(sandbox).iter().map(|(_, words)| format!("{words} ")).collect()
+    tools(sandbox).into_iter().map(|(_, words)| words).collect::<Vec<_>>().join(" ")
 }
 
 /// Runs each tool by its path with this PATH and this program.
@@ -158,7 +158,7 @@ fn an_empty_name_is_a_directory_of_path(sandbox: &Sandbox) {
 fn every_word_reaches_the_program_as_it_is(sandbox: &Sandbox) {
     let show = "sh -c 'printf \"%s,\" \"$0\" \"$@\"' zero '' 'a b' -- -n --help '*' \
         \"$(printf '\\377')\"";
-    let shown = sandbox.shell(&format!("exec {}{show}", chain(sandbox)));
+    let shown = sandbox.shell(&format!("exec {} {show}", chain(sandbox)));
     assert_eq!(shown.out, b"zero,,a b,--,-n,--help,*,\xff,", "{shown:?}");
     assert_eq!((shown.code, shown.complaint()), (0, String::new()));
 }

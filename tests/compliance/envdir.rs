@@ -389,6 +389,6 @@ fn our_flags_may_be_directories_by_another_name(sandbox: &Sandbox) {
 fn unreadable_is_only_what_is_read(sandbox: &Sandbox) {
     sandbox.service("d").write("V", "1");
     sandbox.service("here");
-    let script = "cd here && chmod 300 . && envdir \"$OLDPWD/d\" sh -c 'echo $V'";
+    let script = "cd here && chmod 300 . && envdir \"$OLDPWD/d\" sh -c 'echo $V'; chmod 700 .";
     sandbox.shell(script).is(0, "1\n", "");
 }

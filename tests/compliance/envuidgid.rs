@@ -110,7 +110,8 @@ fn a_group_or_numbers_may_be_given(sandbox: &Sandbox) {
     }
 }
 
-/// Runs envuidgid for `account` where `script` stands for getent; what it was asked lies in `asked`.
+/// Runs envuidgid for `account` where `script` stands for getent; what it was asked lies in
+/// `asked`.
 fn with_getent(sandbox: &Sandbox, script: &str, account: &str) -> crate::support::Ran {
     let text = format!("#!/bin/sh\necho \"$*\" >>asked\n{script}\n");
     sandbox.service("fake").executable("getent", &text);
@@ -178,7 +179,7 @@ fn without_getent_there_are_only_the_files(sandbox: &Sandbox) {
 fn getent_is_reaped_where_sigchld_is_ignored(sandbox: &Sandbox) {
     let text = "#!/bin/sh\necho far:x:7:8:::\n";
     sandbox.service("fake").executable("getent", text);
-    let signals = "grep -E '^(Sig|Shd)' /proc/self/status";
+    let signals = "grep -E '^(Sig[PBIC]|Shd)' /proc/self/status";
     let script = "PATH=\"$PWD/fake:$PATH\" exec env --ignore-signal=CHLD";
     let bare = sandbox.shell(&format!("{script} {signals}"));
     assert_eq!(sandbox.shell(&format!("{script} envuidgid far {signals}")), bare);

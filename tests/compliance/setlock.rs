@@ -316,7 +316,7 @@ fn a_time_is_one_of_the_last_letters(sandbox: &Sandbox) {
 
 fn a_lock_that_was_waited_for_is_kept(sandbox: &Sandbox) {
     let holder = hold(sandbox);
-    let signals = "grep -E '^(Threads|Sig|Shd)' /proc/self/status";
+    let signals = "grep -E '^(Threads|Sig[PBIC]|Shd)' /proc/self/status";
     let bare = sandbox.shell(&format!("exec {signals}")).text();
     let script =
         format!("exec setlock -t 10m lock sh -c \"{signals}; flock -n lock true; echo \\$?\"");

@@ -142,7 +142,7 @@ fn two_changes_are_one_too_many(sandbox: &Sandbox) {
     }
     let fatal = "setuidgid: fatal: unable to setgid: permission denied\n";
     // A copy, for ours lies where nobody may not go.
-    let script = "chmod 755 . && cp \"$(command -v setuidgid)\" setuidgid && chmod 755 setuidgid && \
+    let script = "chmod 755 . && cp \"$(command -v setuidgid)\" . && chmod 755 setuidgid && \
         exec ./setuidgid nobody ./setuidgid nobody true";
     sandbox.shell(script).is(111, "", fatal);
 }

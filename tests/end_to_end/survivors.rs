@@ -29,6 +29,7 @@ macro_rules! with_and_without_groups {
 
 with_and_without_groups! {
     a_service_in_the_background_is_supervised_once
+    a_daemon_that_is_known_is_told_of_with_its_flag
     a_daemon_that_forks_twice_and_closes_everything_is_supervised_once
     a_daemon_in_the_background_is_restarted_when_it_dies
     stragglers_of_a_crash_end_before_the_next_start
@@ -89,12 +90,26 @@ fn a_service_in_the_background_is_supervised_once(groups: Groups) {
     );
     assert!(said.starts_with("svscan: warning: ntpd: ./run exited 0 after "), "{said}");
     assert!(said.contains(&told), "{said}");
+    assert!(said.contains("Most programs have a flag that keeps them in the foreground"), "{said}");
     let line = sandbox.tool("svstat", &[service.path("")]).text();
     assert!(line.contains(&format!("up (pid {pid}) ")) && line.ends_with(", in the background\n"));
 
     sandbox.svc("-d", &service);
     sandbox.wait_until("it is down", || is_down(&sandbox, &service) && running(&sleep).is_empty());
     sandbox.stays("it stays down", || running(&sleep).is_empty());
+}
+
+fn a_daemon_that_is_known_is_told_of_with_its_flag(groups: Groups) {
+    let sandbox = sandbox();
+    let number = number(&sandbox);
+    let service = sandbox.running("time", &format!("setsid -f ./ntpd {number}"));
+    fs::copy("/bin/sleep", service.path("ntpd")).unwrap();
+    let svscan = svscan(&sandbox, &service, groups);
+    sandbox.wait_until("it is told", || sandbox.said(svscan).contains("in the background"));
+    let said = sandbox.said(svscan);
+    assert!(said.ends_with(" from now on. To run it in the foreground: ntpd -n\n"), "{said}");
+    sandbox.svc("-d", &service);
+    sandbox.wait_until("it is down", || is_down(&sandbox, &service));
 }
 
 fn a_daemon_that_forks_twice_and_closes_everything_is_supervised_once(groups: Groups) {
@@ -105,6 +120,13 @@ fn a_daemon_that_forks_twice_and_closes_everything_is_supervised_once(groups: Gr
     svscan(&sandbox, &service, groups);
     sandbox.wait_until("the last of them is it", || running(&sleep) == [service.pid()]);
     sandbox.stays("there is one", || running(&sleep).len() == 1);
+    let pid = service.pid();
+    let listed = sandbox.tool("svstat", &["-v".into(), service.path("")]).text();
+    assert!(listed.ends_with(&format!(", in the background\n  {pid} sleep\n")), "{listed}");
+    let json = sandbox.tool("svstat", &["--json".into(), service.path("")]).text();
+    let process = format!("\"processes\":[{{\"pid\":{pid},\"parent\":");
+    assert!(json.contains("\"state\":\"up\"") && json.contains(&process), "{json}");
+    assert!(json.contains("\"remarks\":[\"in the background\"]"), "{json}");
     sandbox.svc("-d", &service);
     sandbox.wait_until("nobody is left", || is_down(&sandbox, &service));
     assert_eq!(running(&sleep), []);

@@ -131,7 +131,7 @@ fn the_name_of_every_test_is_a_sentence() {
 }
 
 #[test]
-fn every_command_has_a_file_and_a_test() {
+fn every_command_has_a_file_a_page_and_a_test() {
     whole(papers::unproven_commands);
 }
 

@@ -1,8 +1,8 @@
 //! The command line, read against a command's flag table.
 //!
 //! The manners are those of djb's `sgetopt.c`: options stop at the first operand or at `--`, short
-//! flags cluster (`-dx`), a value is joined or follows, byte for byte (`softlimit -c=`). Their order
-//! is kept: `svc -dx` is a sequence.
+//! flags cluster (`-dx`), a value is joined or follows, byte for byte (`softlimit -c=`). Their
+//! order is kept: `svc -dx` is a sequence.
 //!
 //! A command without flags reads none, as of old: all its words are operands
 //! (`multilog '-*' ./log`). [`parse_leading`] is for a command that had none of old and has some
@@ -95,28 +95,30 @@ where
     let mut args = operands(command, words.into_iter().collect())?;
     let mut words = std::mem::take(&mut args.operands).into_iter();
     while let Some(word) = words.next() {
-        let Some((flag, name, joined)) = exact(command, word.as_bytes()) else {
+        let Some((flag, joined)) = exact(command, word.as_bytes()) else {
             args.operands.push(word);
             break;
         };
-        args.flags.push(given(flag, &lossy(name), joined, &mut words)?);
+        args.flags.push(given(flag, flag.key(), joined, &mut words)?);
     }
     args.operands.extend(words);
     Ok(args)
 }
 
-/// The flag that a whole word is, its name in it, and its value where that is joined.
+/// The flag that a whole word is, with its value where that is joined.
 fn exact<'a>(
     command: &'static Command,
     word: &'a [u8],
-) -> Option<(&'static Flag, &'a [u8], Option<&'a [u8]>)> {
-    let (name, joined) = match word {
-        [b'-', letter] if *letter != b'-' => (std::slice::from_ref(letter), None),
-        [b'-', b'-', long @ ..] => split_value(long),
+) -> Option<(&'static Flag, Option<&'a [u8]>)> {
+    let (flag, joined) = match word {
+        [b'-', b'-', long @ ..] => {
+            let (name, joined) = split_value(long);
+            (long_flag(command, name)?, joined)
+        }
+        [b'-', letter] => (command.flag(&lossy(&[*letter]))?, None),
         _ => return None,
     };
-    let flag = if word.len() == 2 { command.flag(&lossy(name)) } else { long_flag(command, name) };
-    flag.filter(|flag| flag.value.is_some() || joined.is_none()).map(|flag| (flag, name, joined))
+    (flag.value.is_some() || joined.is_none()).then_some((flag, joined))
 }
 
 /// The words of a command without flags; `--help` and `--version` are understood where they are

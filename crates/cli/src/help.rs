@@ -6,8 +6,7 @@ const COLUMN: usize = 24;
 
 /// Usage, summary, flags, and what else there is to know.
 pub(crate) fn text(command: &Command) -> String {
-    let usage = command.usage.lines().next().unwrap_or_default();
-    let mut text = format!("usage: {} {usage}\n\n{}\n\n", command.name, command.summary);
+    let mut text = format!("usage: {}\n\n{}\n\n", command.synopsis(), command.summary);
     for flag in command.flags {
         text.push_str(&line(&names(flag), flag.help));
     }

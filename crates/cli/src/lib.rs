@@ -61,8 +61,15 @@ impl Command {
     pub fn usage_line(&self) -> String {
         match self.usage.split_once('\n') {
             Some((_, answer)) => answer.to_owned(),
-            None => format!("{0}: usage: {0} {1}", self.name, self.usage),
+            None => format!("{}: usage: {}", self.name, self.synopsis()),
         }
+    }
+
+    /// Its command line: `svok dir`.
+    #[must_use]
+    pub fn synopsis(&self) -> String {
+        let usage = self.usage.lines().next().unwrap_or_default();
+        format!("{} {usage}", self.name).trim_end().to_owned()
     }
 
     /// The text of `--help`.

@@ -111,6 +111,13 @@ fn a_second_line_of_usage_answers_a_wrong_command_line_and_is_not_in_the_help() 
 }
 
 #[test]
+fn a_command_that_takes_nothing_has_a_usage_line_without_blanks_at_its_end() {
+    static BARE: Command = Command { usage: "", flags: &[], ..SAMPLE };
+    assert_eq!(BARE.usage_line(), "sample: usage: sample");
+    assert!(BARE.help().starts_with("usage: sample\n"), "{}", BARE.help());
+}
+
+#[test]
 fn reasons_are_djbs() {
     let said = |errno| reason(&io::Error::from_raw_os_error(errno)).into_owned();
     assert_eq!(said(libc::ENOENT), "file does not exist");

@@ -95,7 +95,48 @@ mod tests {
         assert_eq!(seconds_since(0), "up (pid 1) 4611686020222779392 seconds");
     }
 
+    /// What a reader takes from the words: pid, paused, and the wish as far as it is told.
+    fn read_back(words: &str) -> (u32, u64, bool, Option<Wish>, bool) {
+        let (state, remarks) = words.split_once(" seconds").unwrap();
+        let seconds = state.rsplit_once(' ').unwrap().1.parse().unwrap();
+        let pid =
+            state.strip_prefix("up (pid ").map_or("0", |rest| rest.split(')').next().unwrap());
+        let remarks: Vec<&str> = remarks.split(", ").filter(|remark| !remark.is_empty()).collect();
+        let says = |remark| remarks.contains(&remark);
+        let want = match (says("want up"), says("want down")) {
+            (true, false) => Some(Wish::Up),
+            (false, true) => Some(Wish::Down),
+            _ => None,
+        };
+        let normally_down = says("normally down") || (pid == "0" && !says("normally up"));
+        (pid.parse().unwrap(), seconds, says("paused"), want, normally_down)
+    }
+
+    fn any_wish() -> impl Strategy<Value = Wish> {
+        prop_oneof![Just(Wish::Up), Just(Wish::Down), Just(Wish::Once)]
+    }
+
     proptest! {
+        #[test]
+        fn what_is_said_can_be_read_back(
+            pid in prop_oneof![Just(0), any::<u32>()],
+            paused: bool,
+            normally_down: bool,
+            want in any_wish(),
+            age in 0u64..1 << 50,
+        ) {
+            let since = Stamp::from_unix(Duration::from_secs(1 << 40));
+            let now = Stamp::from_unix(Duration::from_secs((1 << 40) + age));
+            let words = words(&Status { since, pid, paused, want }, normally_down, now);
+            let told = match (pid, want) {
+                (0, Wish::Up) => Some(Wish::Up),
+                (1.., Wish::Down) => Some(Wish::Down),
+                (_, Wish::Up | Wish::Down | Wish::Once) => None,
+            };
+            let expected = (pid, age, pid != 0 && paused, told, normally_down);
+            prop_assert_eq!(read_back(&words), expected, "{}", words);
+        }
+
         #[test]
         fn the_words_are_one_short_line(bytes: [u8; 18], normally_down: bool, now: [u8; 12]) {
             let status = Status::decode(&bytes).unwrap();

@@ -8,13 +8,13 @@ use crate::groups::{Groups, Hit, Membership};
 use crate::task::{Task, TaskId};
 
 impl Engine {
-    /// Gives a service its control groups, where there are any, and sets its limits. Without one its
-    /// processes are known less well; it is started all the same.
+    /// Gives a service its control groups, where there are any, and sets its limits. Without one
+    /// its processes are known less well; it is started all the same.
     pub(crate) fn confine(&mut self, id: TaskId) {
         let Some(task) = self.tasks.get_mut(&id) else { return };
         let outcome = match &mut self.groups {
             Some(groups) => join(groups, task),
-            None if asks_for_groups(task) => Err(format!(
+            None if task.settings.limits.ask_for_groups() => Err(format!(
                 "{}: its limits of processes, memory and processors need control groups, and there \
                  are none: they do not hold",
                 task.name
@@ -24,8 +24,6 @@ impl Engine {
         match outcome {
             Ok(true) => self.watch_limits(id),
             Ok(false) => {}
-            // The built-in limit is an offer; what a file asks for is missed.
-            Err(_) if task.settings.limits == self.defaults.limits && self.groups.is_some() => {}
             Err(sentence) => self.warn_of(id, sentence),
         }
     }
@@ -70,13 +68,10 @@ fn is_of(remark: &Remark, what: &str) -> bool {
     matches!(remark, Remark::Limit { what: other, .. } if other == what)
 }
 
-fn asks_for_groups(task: &Task) -> bool {
-    task.settings.limits.of_group_differ(&crate::limits::Limits::default())
-}
-
 /// Whether it has new groups.
 fn join(groups: &mut Groups, task: &mut Task) -> Result<bool, String> {
-    let is_there = task.membership.as_ref().is_some_and(Membership::is_there);
+    let is_there =
+        task.membership.as_ref().is_some_and(|it| groups.serves(it, &task.settings.limits));
     if !is_there {
         task.membership = None;
         let joined = groups.join(task).map_err(|error| {
@@ -91,7 +86,10 @@ fn join(groups: &mut Groups, task: &mut Task) -> Result<bool, String> {
     }
     let limited = task.membership.as_mut().map(|it| groups.limit(it, &task.settings.limits));
     match limited {
-        Some(Err(what)) => Err(format!("unable to limit the {what} of {}", task.name)),
-        Some(Ok(())) | None => Ok(!is_there),
+        // The built-in limit is an offer; what a file asks for is missed.
+        Some(Err(what)) if task.settings.limits.ask_for_groups() => {
+            Err(format!("unable to limit the {what} of {}", task.name))
+        }
+        Some(Ok(()) | Err(_)) | None => Ok(!is_there),
     }
 }

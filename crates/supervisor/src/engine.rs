@@ -32,6 +32,7 @@ use crate::groups::Groups;
 use crate::home::Home;
 use crate::launch;
 use crate::ledger::Ledger;
+use crate::limits::Machine;
 use crate::pair::Pair;
 use crate::scanner::Scanner;
 use crate::settings::Settings;
@@ -194,7 +195,7 @@ impl Engine {
             look_at_adopted: None,
             taken_over: 0,
             groups: if options.cgroups { Groups::find() } else { None },
-            defaults: Settings::built_in(sys::scarcity::pids().map(|(_, total)| total)),
+            defaults: Settings::built_in(Machine::look(open_files.soft)),
             orphans: Orphans::default(),
             shortage: Shortage::new(now().monotonic),
             own: Own::look(),

@@ -1,26 +1,20 @@
 //! The sentences an operator reads: what is wrong, with which file, and how to mend it.
 
 use std::ffi::OsStr;
-use std::fs;
 use std::io::{self, Read as _};
-use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use cli::Unable;
 use contract::layout;
 use contract::remarks::Remark;
+use doctor::scan;
 use service::Pid;
 use service::guard::Scarcity;
 use service::life::aftermath::FINISHED_FOR_GOOD;
 use service::scan::Refusal;
 use service::words::{self, DeathLimit, End, Fault, Report, Step};
 use sys::proc::Facts;
-
-/// So much of a script is read to find its interpreter: the kernel reads no more
-/// (`BINPRM_BUF_SIZE`).
-const FIRST_LINE_MAX: u64 = 256;
 
 /// What a report says of the service `name` in `dir`.
 pub(crate) fn report(name: &str, dir: &Path, report: Report) -> String {
@@ -38,7 +32,7 @@ pub(crate) fn report(name: &str, dir: &Path, report: Report) -> String {
         Report::Killed(pid) => {
             format!("{name}: process {} has not ended in its time and is killed", pid.0)
         }
-        Report::Background { pid: Pid(pid), ran } => background(name, pid, ran),
+        Report::Background { pid: Pid(pid), ran } => background(name, dir, pid, ran),
         Report::Stragglers { count, last } => format!(
             "{name}: ended with {} and left {}; they are ended before anything else (to leave \
              them: echo leave >{name}/{})",
@@ -73,17 +67,31 @@ pub(crate) fn report(name: &str, dir: &Path, report: Report) -> String {
 }
 
 /// The story this program was written for, in one sentence.
-fn background(name: &str, pid: u32, ran: Duration) -> String {
+fn background(name: &str, dir: &Path, pid: u32, ran: Duration) -> String {
     let program = sys::proc::facts(pid)
-        .map_or_else(String::new, |it| format!(" ({})", String::from_utf8_lossy(&it.comm)));
-    let ran = round_short(ran);
+        .map_or_else(String::new, |it| String::from_utf8_lossy(&it.comm).into_owned());
+    let cure = match doctor::cure_for(&program, script(dir).as_deref()) {
+        Some(cure) => format!("To run it in the foreground: {cure}"),
+        None => "Most programs have a flag that keeps them in the foreground".into(),
+    };
+    let (run, ran) = (layout::RUN, round_short(ran));
+    let program = if program.is_empty() { program } else { format!(" ({program})") };
     format!(
-        "{name}: ./{} exited 0 after {ran} but left pid {pid}{program} running: it put itself in \
-         the background. Supervising {pid} from now on. Have it stay in the foreground (ntpd -n, \
-         nginx -g 'daemon off;', sshd -D)",
-        layout::RUN
+        "{name}: ./{run} exited 0 after {ran} but left pid {pid}{program} running: it put itself \
+         in the background. Supervising {pid} from now on. {cure}"
     )
 }
+
+/// `./run`, as far as it is one.
+fn script(dir: &Path) -> Option<String> {
+    let mut text = Vec::new();
+    let file = sys::fifo::open_whatever(&dir.join(layout::RUN)).ok()?;
+    file.take(SCRIPT_MAX).read_to_end(&mut text).ok()?;
+    String::from_utf8(text).ok()
+}
+
+/// So much of a script is read to find out what it starts.
+const SCRIPT_MAX: u64 = 64 * 1024;
 
 fn scarcity(what: Scarcity) -> &'static str {
     match what {
@@ -130,13 +138,10 @@ pub(crate) fn refusal(name: &OsStr, refusal: &Refusal) -> String {
     match refusal {
         Refusal::CannotStat(errno) => format!("unable to stat {name}: {}", reason(*errno)),
         Refusal::NotADirectory => {
-            format!(
-                "{name} is no service: it is not a directory; remove it, or let its name begin \
-                 with a dot"
-            )
+            format!("{name} is no service: {}", scan::NOT_A_DIRECTORY)
         }
         Refusal::SameAs(other) => {
-            format!("{name} is the same directory as {}: it is supervised once", other.display())
+            format!("{name} {}", scan::same_as(&other.to_string_lossy()))
         }
         Refusal::TooMany(limit) => format!(
             "unable to start {name}: running too many services: the limit of open files allows \
@@ -177,67 +182,11 @@ fn cannot_start(name: &str, dir: &Path, fault: Fault) -> String {
         Step::LogPipe => format!("unable to open the pipe of {name}: {reason}"),
         Step::Setup => format!("unable to prepare the start of {name}: {reason}"),
         Step::Exec => {
-            let cure = cure(name, &dir.join(layout::RUN), fault.errno);
-            format!("unable to start {name}/{}: {reason}{cure}", layout::RUN)
+            let unfit = examine::program::refused(&dir.join(layout::RUN), fault.errno);
+            let cure = unfit.map(|unfit| format!(": {}", unfit.words(name, layout::RUN)));
+            format!("unable to start {name}/{}: {reason}{}", layout::RUN, cure.unwrap_or_default())
         }
     }
-}
-
-/// Why the kernel would not execute `run`, and the cure, as far as a look at the file tells.
-fn cure(name: &str, run: &Path, errno: i32) -> String {
-    match fs::metadata(run) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => missing(name, run),
-        Err(_) => String::new(),
-        Ok(meta) if meta.is_dir() => ": it is a directory; it must be a program".into(),
-        Ok(meta) if meta.permissions().mode() & 0o111 == 0 => {
-            format!(": it is not executable; chmod +x {name}/{}", layout::RUN)
-        }
-        Ok(_) => unfit(run, errno),
-    }
-}
-
-fn missing(name: &str, run: &Path) -> String {
-    match fs::read_link(run) {
-        Ok(target) => format!(": it is a link to {}, which is not there", target.display()),
-        Err(_) => format!(": write it, or remove the link {name} if it is no service"),
-    }
-}
-
-/// It is an executable file, and still the kernel would not.
-fn unfit(run: &Path, errno: i32) -> String {
-    match (interpreter(run), io::Error::from_raw_os_error(errno).kind()) {
-        (Some(path), _) if path.as_os_str().as_bytes().ends_with(b"\r") => {
-            ": its first line ends in a carriage return; save it with Unix line ends".into()
-        }
-        (Some(path), io::ErrorKind::NotFound) => {
-            format!(": its first line asks for {}, which is not there", path.display())
-        }
-        (Some(path), io::ErrorKind::PermissionDenied) if !is_executable(&path) => {
-            format!(": its first line asks for {}, which is not executable", path.display())
-        }
-        (_, io::ErrorKind::PermissionDenied) => {
-            ": its file system may be mounted noexec, or its owner forbids it".into()
-        }
-        (None, _) if errno == sys::ENOEXEC => {
-            ": it has no first line that names its interpreter, as #!/bin/sh does".into()
-        }
-        (_, io::ErrorKind::ExecutableFileBusy) => ": somebody is still writing it".into(),
-        _ => String::new(),
-    }
-}
-
-/// The program that the first line of a script asks for; `None` where it asks for none.
-fn interpreter(run: &Path) -> Option<PathBuf> {
-    let file = sys::fifo::open_whatever(run).ok()?;
-    let mut start = Vec::new();
-    file.take(FIRST_LINE_MAX).read_to_end(&mut start).ok()?;
-    let line = start.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
-    let path = line.trim_ascii_start().split(|byte| matches!(byte, b' ' | b'\t')).next()?;
-    (!path.is_empty()).then(|| PathBuf::from(OsStr::from_bytes(path)))
-}
-
-fn is_executable(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
 /// A success that comes too soon is mostly a daemon that has put itself in the background.

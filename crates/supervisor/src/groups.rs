@@ -72,10 +72,18 @@ impl Groups {
         // Frozen by somebody, it would keep us waiting for a child that does not run.
         let _ = group.thaw();
         link(&task.dir, group.path())?;
-        let pids = self.pids.as_ref().and_then(|pids| pids.group(&name).ok());
+        // A group of version 1 is one more to make, to enter and to keep: only for who asks for it.
+        let pids = self.pids.as_ref().filter(|_| task.settings.limits.asks_for_processes);
+        let pids = pids.and_then(|pids| pids.group(&name).ok());
         let mut entrances = vec![group.entrance()?];
         entrances.extend(pids.as_ref().and_then(|pids| pids.entrance().ok()));
         Ok(Membership { group, pids, entrances, limited: [UNLIMITED; 3], hits_seen: [0; 2] })
+    }
+
+    /// Whether nobody has removed the groups, and they can limit what is asked for.
+    pub(crate) fn serves(&self, it: &Membership, limits: &Limits) -> bool {
+        let lacks_pids = limits.asks_for_processes && self.pids.is_some() && it.pids.is_none();
+        it.group.path().exists() && !lacks_pids
     }
 
     /// Sets what has changed of the limits.
@@ -126,11 +134,6 @@ const LIMITED: [(&str, Controller, &str); 3] = [
 ];
 
 impl Membership {
-    /// Whether nobody has removed it.
-    pub(crate) fn is_there(&self) -> bool {
-        self.group.path().exists()
-    }
-
     /// The limits that were hit since this was last asked.
     pub(crate) fn hits(&mut self) -> Vec<Hit> {
         let forks = match &self.pids {

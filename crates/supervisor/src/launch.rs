@@ -198,10 +198,9 @@ const STEPS: usize = 8;
 
 /// What a directory asks for is not more than we may have: the rest is as good as none.
 fn limit_step((which, limit): (Limit, u64), open_files: u64) -> Step<'static> {
-    let hard = match which {
-        Limit::OpenFiles => open_files,
-        _ => which.get().map_or(limit, |(_, hard)| hard),
-    };
+    // Our own limit of open files is raised.
+    let raised = which == Limit::OpenFiles;
+    let hard = if raised { open_files } else { which.get().map_or(limit, |(_, hard)| hard) };
     let limit = limit.min(hard);
     Step::Limit(which, limit, limit)
 }

@@ -18,9 +18,9 @@ use sys::limits::Limit;
 
 use crate::settings::read_small;
 
-/// Without a file a service may have this part of all processes, in percent (systemd's
-/// `DefaultTasksMax`).
-const PROCESSES_PERCENT: u64 = 15;
+/// Without a file a service may have this part of all processes, and each of them this part of all
+/// open files, in percent (systemd's `DefaultTasksMax`).
+const SHARE_PERCENT: u64 = 15;
 /// The period over which the time on the processors is counted, in microseconds (the kernel's own
 /// default, `cpu.max`).
 const CPU_PERIOD: u64 = 100_000;
@@ -41,6 +41,8 @@ const OF_EACH: [(&str, Limit); 7] = [
 pub(crate) struct Limits {
     /// Processes and threads.
     pub(crate) processes: u64,
+    /// Whether a file says so.
+    pub(crate) asks_for_processes: bool,
     /// Bytes of memory.
     pub(crate) memory: u64,
     /// Microseconds on the processors in each [`CPU_PERIOD`].
@@ -49,21 +51,50 @@ pub(crate) struct Limits {
     pub(crate) of_each: Vec<(Limit, u64)>,
 }
 
+/// What there is to share; `None` where nobody knows.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Machine {
+    /// Processes that the machine can have.
+    pub(crate) pids: Option<u64>,
+    /// Files that all processes together can open.
+    pub(crate) files: Option<u64>,
+    /// Files that each of our own can open: a larger share is none.
+    pub(crate) own_files: u64,
+}
+
+impl Machine {
+    pub(crate) fn look(own_files: u64) -> Self {
+        let total = |(_, total)| total;
+        let (pids, files) = (sys::scarcity::pids(), sys::scarcity::files());
+        Self { pids: pids.map(total), files: files.map(total), own_files }
+    }
+}
+
 /// No limit.
 pub(crate) const UNLIMITED: u64 = u64::MAX;
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { processes: UNLIMITED, memory: UNLIMITED, cpu: UNLIMITED, of_each: Vec::new() }
+        let (processes, asks_for_processes) = (UNLIMITED, false);
+        Self {
+            processes,
+            asks_for_processes,
+            memory: UNLIMITED,
+            cpu: UNLIMITED,
+            of_each: Vec::new(),
+        }
     }
 }
 
 impl Limits {
-    /// What holds where there is no file: nothing but a share of the machine's processes, of which
-    /// it can have `all_pids`.
-    pub(crate) fn built_in(all_pids: Option<u64>) -> Self {
-        let processes = all_pids.map_or(UNLIMITED, |all| (all * PROCESSES_PERCENT / 100).max(1));
-        Self { processes, ..Self::default() }
+    /// What holds where there is no file: nothing but a share of the processes and of the open
+    /// files that the machine can have.
+    pub(crate) fn built_in(machine: Machine) -> Self {
+        let share = |all: u64| (all.saturating_mul(SHARE_PERCENT) / 100).max(1);
+        let processes = machine.pids.map_or(UNLIMITED, share);
+        let open_files = machine.files.map(|all| (Limit::OpenFiles, share(all)));
+        let of_each = open_files.filter(|(_, share)| *share < machine.own_files);
+        Self { processes, of_each: of_each.into_iter().collect(), ..Self::default() }
     }
 
     /// Reads `limits/` in `dir`. What is wrong with a file is given to `complain`.
@@ -82,7 +113,9 @@ impl Limits {
             }
             limit
         };
-        limits.processes = take("processes", number).unwrap_or(limits.processes);
+        if let Some(processes) = take("processes", number) {
+            (limits.processes, limits.asks_for_processes) = (processes, true);
+        }
         limits.memory = take("memory", number).unwrap_or(limits.memory);
         limits.cpu = take("cpu", cpu).unwrap_or(limits.cpu);
         for (file, which) in OF_EACH {
@@ -93,13 +126,10 @@ impl Limits {
         }
         limits
     }
-}
 
-impl Limits {
-    /// Whether what a control group limits is not as in `other`.
-    pub(crate) fn of_group_differ(&self, other: &Self) -> bool {
-        let of_group = |it: &Self| (it.processes, it.memory, it.cpu);
-        of_group(self) != of_group(other)
+    /// Whether files ask for what needs control groups.
+    pub(crate) fn ask_for_groups(&self) -> bool {
+        self.asks_for_processes || self.memory != UNLIMITED || self.cpu != UNLIMITED
     }
 }
 
@@ -155,6 +185,8 @@ mod tests {
 
     use super::*;
 
+    const MACHINE: Machine = Machine { pids: Some(1000), files: None, own_files: 1024 };
+
     fn read(files: &[(&str, &str)]) -> (Limits, Vec<String>) {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join(layout::LIMITS)).unwrap();
@@ -162,7 +194,7 @@ mod tests {
             fs::write(dir.path().join(layout::LIMITS).join(file), text).unwrap();
         }
         let mut complaints = Vec::new();
-        let limits = Limits::read(dir.path(), &Limits::built_in(Some(1000)), &mut |complaint| {
+        let limits = Limits::read(dir.path(), &Limits::built_in(MACHINE), &mut |complaint| {
             complaints.push(complaint);
         });
         (limits, complaints)
@@ -175,7 +207,15 @@ mod tests {
         assert!(limits.of_each.is_empty() && complaints.is_empty());
         let nowhere = Limits::read(Path::new("/nowhere"), &limits, &mut |_| {});
         assert_eq!(nowhere, limits);
-        assert_eq!(Limits::built_in(None), Limits::default());
+        assert_eq!(Limits::built_in(Machine::default()), Limits::default());
+    }
+
+    #[test]
+    fn where_files_are_few_no_process_opens_more_than_its_share() {
+        let few = Machine { files: Some(2000), ..MACHINE };
+        assert_eq!(Limits::built_in(few).of_each, [(Limit::OpenFiles, 300)]);
+        let many = Machine { files: Some(u64::MAX), ..MACHINE };
+        assert!(Limits::built_in(many).of_each.is_empty());
     }
 
     #[test]

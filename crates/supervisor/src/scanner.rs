@@ -16,6 +16,7 @@ use sys::reexec::Inherited;
 
 use crate::engine::{Engine, Token, now};
 use crate::explain;
+use crate::limits::Machine;
 use crate::pair::Pair;
 use crate::settings::Settings;
 use crate::task::{Part, Wanted};
@@ -112,15 +113,17 @@ impl Engine {
 
     /// Reads what holds for services that have no files of their own.
     fn read_defaults(&mut self) {
-        let all_pids = sys::scarcity::pids().map(|(_, total)| total);
+        let machine = Machine::look(self.open_files.soft);
         let mut complaints = Vec::new();
         let dir = Path::new(layout::SVSCAN);
-        self.defaults = Settings::read(dir, &Settings::built_in(all_pids), |complaint| {
+        self.defaults = Settings::read(dir, &Settings::built_in(machine), |complaint| {
             complaints.push(format!("{}/{complaint}", layout::SVSCAN));
         });
         let Some(scanner) = &mut self.scanner else { return };
         if scanner.complaints != complaints {
-            complaints.iter().for_each(|complaint| _ = self.voice.warn(complaint));
+            for complaint in &complaints {
+                self.voice.warn(complaint);
+            }
             scanner.complaints = complaints;
         }
     }

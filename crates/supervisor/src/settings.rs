@@ -12,7 +12,7 @@ use std::time::Duration;
 use contract::layout;
 use service::words::{self, DeathLimit, Policy};
 
-use crate::limits::Limits;
+use crate::limits::{Limits, Machine};
 
 /// A setting is a line, not a book.
 const SETTING_MAX: u64 = 256;
@@ -34,9 +34,9 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// What holds where there is no file, on a machine that can have so many processes.
-    pub(crate) fn built_in(all_pids: Option<u64>) -> Self {
-        let limits = Limits::built_in(all_pids);
+    /// What holds where there is no file.
+    pub(crate) fn built_in(machine: Machine) -> Self {
+        let limits = Limits::built_in(machine);
         Self { life: words::Settings::default(), limits, notification: None, session: true }
     }
 
@@ -143,9 +143,10 @@ mod tests {
 
     fn read(dir: &TempDir) -> (words::Settings, Vec<String>) {
         let mut complaints = Vec::new();
-        let settings = Settings::read(dir.path(), &Settings::built_in(None), |complaint| {
-            complaints.push(complaint);
-        });
+        let settings =
+            Settings::read(dir.path(), &Settings::built_in(Machine::default()), |complaint| {
+                complaints.push(complaint);
+            });
         (settings.life, complaints)
     }
 

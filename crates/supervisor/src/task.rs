@@ -22,6 +22,7 @@ use crate::adoption::{Adopted, Living, Past};
 use crate::explain;
 use crate::files::{self, Files, Locked};
 use crate::groups::Membership;
+use crate::limits::Machine;
 use crate::marker::Marker;
 use crate::repeats::Repeats;
 use crate::settings::Settings;
@@ -147,7 +148,7 @@ impl Task {
             queued: None,
             verdict: None,
             watch: None,
-            settings: Settings::built_in(None),
+            settings: Settings::built_in(Machine::default()),
             membership: None,
             marker: Marker::new(seed),
             readiness: None,
@@ -383,13 +384,13 @@ mod tests {
             eprintln!("SKIPPED: only root can give a file away");
             return;
         }
-        task.refresh(&Settings::built_in(None));
+        task.refresh(&Settings::built_in(Machine::default()));
         assert_eq!(task.way, Way::Apart);
         std::os::unix::fs::chown(&run, Some(0), None).unwrap();
-        task.refresh(&Settings::built_in(None));
+        task.refresh(&Settings::built_in(Machine::default()));
         assert_eq!(task.way, Way::Borrowed);
         std::os::unix::fs::chown(dir.path().join("a"), Some(STRANGER), None).unwrap();
-        task.refresh(&Settings::built_in(None));
+        task.refresh(&Settings::built_in(Machine::default()));
         assert_eq!(task.way, Way::Apart);
     }
 }

@@ -61,6 +61,13 @@ pub fn ignore_sigpipe() {
     set_sigpipe(libc::SIG_IGN);
 }
 
+/// A file that may not grow any more (`RLIMIT_FSIZE`) is an error to be seen, not the end of us.
+/// What we execute inherits it.
+pub fn ignore_sigxfsz() {
+    // SAFETY: SIG_IGN runs no code of ours.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+}
+
 fn set_sigpipe(disposition: libc::sighandler_t) {
     // SAFETY: SIG_DFL and SIG_IGN run no code of ours.
     unsafe { libc::signal(libc::SIGPIPE, disposition) };

@@ -5,10 +5,14 @@ use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
+use nix::fcntl::{AT_FDCWD, AtFlags};
+use nix::sys::stat::{major, minor};
 use nix::sys::statfs::{
     AFS_SUPER_MAGIC, CODA_SUPER_MAGIC, FUSE_SUPER_MAGIC, FsType, NFS_SUPER_MAGIC, SMB_SUPER_MAGIC,
     statfs,
 };
+use nix::sys::statvfs::{FsFlags, statvfs};
+use nix::unistd::{AccessFlags, faccessat, geteuid};
 
 use crate::spawn::Identity;
 
@@ -39,7 +43,52 @@ pub fn is_remote(path: &Path) -> io::Result<bool> {
 /// Whether files of this owner are as good as ours: our own, or root's.
 #[must_use]
 pub fn is_trusted_owner(uid: u32) -> bool {
-    uid == 0 || uid == nix::unistd::geteuid().as_raw()
+    uid == 0 || uid == own_uid()
+}
+
+/// The user we act as.
+#[must_use]
+pub fn own_uid() -> u32 {
+    geteuid().as_raw()
+}
+
+/// What a file system allows, and whether it has room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileSystem {
+    /// Nothing on it can be executed.
+    pub noexec: bool,
+    /// Nothing on it can be written.
+    pub read_only: bool,
+    /// No block, or no file, is left for an ordinary user.
+    pub full: bool,
+}
+
+/// The file system that `path` lies on.
+///
+/// # Errors
+/// statvfs(3).
+pub fn file_system(path: &Path) -> io::Result<FileSystem> {
+    let found = statvfs(path)?;
+    // Where files are not counted, there are 0 of 0.
+    let files = found.files() > 0 && found.files_available() == 0;
+    Ok(FileSystem {
+        noexec: found.flags().contains(FsFlags::ST_NOEXEC),
+        read_only: found.flags().contains(FsFlags::ST_RDONLY),
+        full: files || (found.blocks() > 0 && found.blocks_available() == 0),
+    })
+}
+
+/// Whether we may write there: make files in a directory, or write a file.
+#[must_use]
+pub fn is_writable(path: &Path) -> bool {
+    faccessat(AT_FDCWD, path, AccessFlags::W_OK, AtFlags::AT_EACCESS).is_ok()
+}
+
+/// The two halves of a device's number, as `/proc` writes them.
+#[must_use]
+pub fn device(dev: u64) -> (u32, u32) {
+    let half = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+    (half(major(dev)), half(minor(dev)))
 }
 
 /// Which file it is, as far as that is known without asking a server; links are followed.

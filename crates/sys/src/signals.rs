@@ -9,14 +9,16 @@ use std::os::fd::{AsFd, BorrowedFd};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-/// The signals a supervisor listens to.
-const HEARD: [Signal; 6] = [
+/// The signals a supervisor listens to. SIGXFSZ it need not hear, but blocked it does not end us: a
+/// file that may not grow (`RLIMIT_FSIZE`) is then an error of write(2).
+const HEARD: [Signal; 7] = [
     Signal::SIGCHLD,
     Signal::SIGTERM,
     Signal::SIGINT,
     Signal::SIGHUP,
     Signal::SIGALRM,
     Signal::SIGQUIT,
+    Signal::SIGXFSZ,
 ];
 
 /// So many signals wait at most: each kind of them once.

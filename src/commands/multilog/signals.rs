@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use signal_hook::consts::{SIGALRM, SIGTERM};
+use signal_hook::consts::{SIGALRM, SIGTERM, SIGXFSZ};
 use signal_hook::{flag, low_level};
 
 /// The signals multilog knows.
@@ -23,6 +23,9 @@ impl Signals {
         let (wake, waker) = UnixStream::pair()?;
         wake.set_nonblocking(true)?;
         let signals = Self { term: Arc::default(), alarm: Arc::default(), wake };
+        // A file that may not grow is an error of write(2), and waited for like a full disk. Caught
+        // and not ignored, so that processors begin as they should.
+        flag::register(SIGXFSZ, Arc::default())?;
         for (signal, raised) in [(SIGTERM, &signals.term), (SIGALRM, &signals.alarm)] {
             // The flag first: who is woken by the pipe must find it raised.
             flag::register(signal, Arc::clone(raised))?;

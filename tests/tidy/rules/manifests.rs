@@ -9,9 +9,9 @@ const PURE_DEPENDENCIES: [&str; 3] = ["memchr", "proptest", "tempfile"];
 
 /// The crates from the ground up: each depends only on those of lower rows.
 const ROWS: [&[&str]; 4] = [
-    &["cli", "sys", "tai"],
-    &["contract", "logger", "ntp", "reactor"],
-    &["service"],
+    &["cli", "doctor", "sys", "tai"],
+    &["contract", "logger", "ntp", "pages", "reactor"],
+    &["examine", "service"],
     &["supervisor"],
 ];
 

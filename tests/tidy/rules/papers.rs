@@ -68,9 +68,11 @@ pub(crate) fn terse_tests(file: &File) -> Vec<Offence> {
 }
 
 /// Tests that need not know a command by name: they would name it whatever it does.
-const UNSPECIFIC: [&str; 3] = ["tests/tidy/", "tests/install.rs", "tests/demo.rs"];
+const UNSPECIFIC: [&str; 5] =
+    ["tests/tidy/", "tests/install.rs", "tests/demo.rs", "tests/golden.rs", "tests/bad_input/"];
 
-/// Commands without a file, a place in the index, or a test that names them.
+/// Commands without a file, a place in the index, a page, or a test that names them. What must be
+/// in a page is `tests/pages`' to say.
 pub(crate) fn unproven_commands(repository: &Repository) -> Vec<Offence> {
     const INDEX: &str = "src/commands/mod.rs";
     let Some(index) = repository.file(INDEX) else { return Vec::new() };
@@ -88,6 +90,10 @@ pub(crate) fn unproven_commands(repository: &Repository) -> Vec<Offence> {
         }
         if !listed(&format!("&{name}::COMMAND, run: {name}::run")) {
             offences.push(index.offence(line.number, format!("{name} is not in the index")));
+        }
+        let page = format!("docs/man/{name}.md");
+        if repository.file(&page).is_none() {
+            offences.push(index.offence(line.number, format!("{page} is missing")));
         }
         if !is_tested(repository, &format!("\"{name}\"")) {
             offences.push(index.offence(line.number, format!("no test names \"{name}\"")));
@@ -187,14 +193,25 @@ mod tests {
 
     const INDEX: &str = "mod svc;\n\n    Entry { command: &svc::COMMAND, run: svc::run },\n";
 
+    const PAGE: (&str, &str) = ("docs/man/svc.md", "# svc\n");
+
     fn unproven(index: &str, command: (&str, &str), test: (&str, &str)) -> usize {
-        let files = [("src/commands/mod.rs", index), command, test];
+        unproven_with(PAGE, index, command, test)
+    }
+
+    fn unproven_with(
+        page: (&str, &str),
+        index: &str,
+        command: (&str, &str),
+        test: (&str, &str),
+    ) -> usize {
+        let files = [("src/commands/mod.rs", index), command, page, test];
         let files = files.iter().map(|(path, text)| File::new(path, text)).collect();
         unproven_commands(&Repository::new(files)).len()
     }
 
     #[test]
-    fn a_command_without_a_file_an_entry_or_a_test_is_seen() {
+    fn a_command_without_a_file_an_entry_a_page_or_a_test_is_seen() {
         let command = ("src/commands/svc.rs", "    name: \"svc\",\n");
         let test = ("tests/compliance/svc.rs", "run(\"svc\");\n");
         assert_eq!(unproven(INDEX, command, test), 0);
@@ -203,6 +220,7 @@ mod tests {
         assert_eq!(unproven(INDEX, ("src/svc.rs", command.1), test), 1);
         assert_eq!(unproven(INDEX, command, ("tests/install.rs", test.1)), 1);
         assert_eq!(unproven(INDEX, command, (test.0, "run(\"svcs\");\n")), 1);
+        assert_eq!(unproven_with(("docs/svc.md", PAGE.1), INDEX, command, test), 1);
     }
 
     #[test]

@@ -1,4 +1,5 @@
-use std::os::unix::fs::symlink;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use cli::UnableExt as _;
 use service::Pid;
@@ -80,12 +81,23 @@ fn an_interpreter_that_is_not_there_or_not_executable_is_named() {
 #[test]
 fn a_script_without_an_interpreter_is_shown_one() {
     let dir = service();
-    for text in ["exec true\n", "", "#!\n", "#! \n"] {
+    for text in ["exec true\n", "#!\n", "#! \n"] {
         write(&dir, text, 0o755);
         let cure =
             "exec format error: it has no first line that names its interpreter, as #!/bin/sh does";
         assert_eq!(said(&dir, sys::ENOEXEC), cure, "{text:?}");
     }
+}
+
+#[test]
+fn an_empty_script_and_one_behind_a_byte_order_mark_are_called_so() {
+    let dir = service();
+    write(&dir, "", 0o755);
+    assert_eq!(said(&dir, sys::ENOEXEC), "exec format error: it is empty; write it");
+    write(&dir, "\u{feff}#!/bin/sh\n", 0o755);
+    let cure = "exec format error: it begins with a byte order mark, so that the kernel does not \
+                see its #!; save it as UTF-8 without one";
+    assert_eq!(said(&dir, sys::ENOEXEC), cure);
 }
 
 #[test]
@@ -104,7 +116,8 @@ fn a_run_that_would_keep_a_reader_waiting_does_not() {
     sys::fifo::make(&dir.path().join("run")).unwrap();
     let run = dir.path().join("run");
     fs::set_permissions(run, fs::Permissions::from_mode(0o755)).unwrap();
-    assert!(said(&dir, EACCES).starts_with("access denied: "));
+    let cure = "access denied: it is a FIFO or a device; it must be a program";
+    assert_eq!(said(&dir, EACCES), cure);
 }
 
 #[test]

@@ -1,0 +1,122 @@
+//! svcheck: what is wrong with service directories, before or after the fact, a sentence a finding.
+
+use std::ffi::OsString;
+use std::io::{self, ErrorKind, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+
+use cli::{Args, Command, EXIT_TEMPORARY, Flag, UnableExt as _, Usage};
+use doctor::Weight;
+use examine::{Examiner, Report};
+
+pub(crate) static COMMAND: Command = Command {
+    name: "svcheck",
+    summary: "say what is wrong with services, and how to mend it",
+    usage: "[-v] [-s scandir] [dirs...]",
+    flags: &[
+        Flag { names: &["s", "scan"], value: Some("DIR"), help: "the scan directory (/service)" },
+        Flag {
+            names: &["v", "verbose"],
+            value: None,
+            help: "say what is merely worth knowing too",
+        },
+    ],
+    about: "
+Reads the service directories dirs, or all those of the scan directory, starts
+nothing and changes nothing, and prints a sentence for each thing it finds: the
+file, the line, what is wrong, what to write instead. A directory of which
+nothing is to be said gets a line as well. What it looks at: run, whether it can
+be executed and what its script does; the logger in log and its log directory;
+users, directories and programs that they name; who may change them; and of a
+service that is supervised, its state and its process.
+
+A note is about what may be meant so. It does not change the exit code.
+
+Exit codes: 0 nothing is wrong, 1 something is wrong, 100 wrong usage, 111
+something could not be looked at.",
+};
+
+/// Where services are linked, unless told otherwise.
+const SERVICE: &str = "/service";
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let scan = args.value("s").map(Path::new);
+    let scan = scan.or_else(|| Some(Path::new(SERVICE)).filter(|path| path.is_dir()));
+    let examiner = Examiner::new();
+    let mut outcome = Outcome { verbose: args.has("v"), lines: Vec::new(), code: 0 };
+    if args.operands.is_empty() {
+        let why = format!("there is no {SERVICE}; name a service directory, or -s scandir");
+        let scan = scan.ok_or_else(|| Usage::because(why))?;
+        for (name, report) in examiner.scan(scan)? {
+            outcome.take(&name, &report);
+        }
+    }
+    for dir in &args.operands {
+        outcome.take(&dir.display().to_string(), &examine(&examiner, dir, scan));
+    }
+    write(&outcome.lines)?;
+    Ok(ExitCode::from(outcome.code))
+}
+
+fn examine(examiner: &Examiner, dir: &OsString, scan: Option<&Path>) -> Report {
+    let dir = Path::new(dir);
+    let mut report = examiner.service(dir);
+    if let Some(scan) = scan {
+        examiner.note_unlinked(dir, scan, &mut report);
+    }
+    report
+}
+
+/// What is to be printed, and the exit code.
+struct Outcome {
+    verbose: bool,
+    lines: Vec<u8>,
+    code: u8,
+}
+
+impl Outcome {
+    /// Takes what was found of one directory.
+    fn take(&mut self, name: &str, report: &Report) {
+        let weights = || report.found.iter().map(|found| found.finding.weight);
+        for found in &report.found {
+            if self.verbose || found.finding.weight != Weight::Remark {
+                self.line(&found.to_string());
+            }
+        }
+        for unable in &report.unable {
+            let _ = writeln!(io::stderr(), "svcheck: warning: {}", plain(&unable.to_string()));
+            self.code = EXIT_TEMPORARY;
+        }
+        if weights().any(|weight| weight == Weight::Wrong) {
+            self.code = self.code.max(1);
+        }
+        let silent = weights().all(|weight| weight == Weight::Remark);
+        let hidden = Path::new(name).file_name().is_some_and(|name| {
+            name.as_encoded_bytes().starts_with(b".") && name != "." && name != ".."
+        });
+        if silent && report.unable.is_empty() && !(hidden && self.code == 0) {
+            self.line(&format!("{name}: nothing is wrong"));
+        }
+    }
+
+    fn line(&mut self, text: &str) {
+        self.lines.extend_from_slice(plain(text).as_bytes());
+        self.lines.push(b'\n');
+    }
+}
+
+/// Names and scripts may hold what a terminal obeys.
+fn plain(text: &str) -> String {
+    text.replace(char::is_control, "?")
+}
+
+/// A reader who has seen enough is no failure (`svcheck | head`).
+fn write(lines: &[u8]) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(lines).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Ok(Err(error).unable("write to standard output")?)
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
