@@ -240,8 +240,8 @@ mod tests {
     struct Holder(std::process::Child);
 
     impl Holder {
-        fn id(&self) -> Option<u32> {
-            Some(self.0.id())
+        fn id(&self) -> u32 {
+            self.0.id()
         }
     }
 
@@ -259,7 +259,8 @@ mod tests {
         let ends = [reader.into(), writer.into()].map(|fd: std::os::fd::OwnedFd| File::from(fd));
         let [reader, mut writer] = ends;
         let (logger, service) = (holder(Some(&reader), None), holder(None, Some(&writer)));
-        for (writes, reads) in [(service.id(), logger.id()), (None, logger.id())] {
+        for (writes, reads) in [(Some(service.id()), Some(logger.id())), (None, Some(logger.id()))]
+        {
             let named = LogPipe::open(dir.path(), "a/log").unwrap();
             let mut found = named.or_that_of(writes, reads);
             assert_eq!(found.identity, identity(&reader));
@@ -279,10 +280,10 @@ mod tests {
         let writer = File::from(std::os::fd::OwnedFd::from(writer));
         let service = holder(None, Some(&writer));
         let other = || LogPipe::open(dir.path(), "a/log").unwrap();
-        let found = other().or_that_of(service.id(), None);
+        let found = other().or_that_of(Some(service.id()), None);
         assert_eq!(found.identity, pipe.identity, "somebody reads it");
         drop(reader);
-        let found = other().or_that_of(service.id(), None);
+        let found = other().or_that_of(Some(service.id()), None);
         assert_eq!(found.identity, identity(&writer), "nobody did, and it would have been killed");
     }
 
@@ -295,12 +296,12 @@ mod tests {
         let pipe = open();
         let both = fifo::open_both(&log.join(layout::LOG_PIPE)).unwrap();
         let (logger, service) = (holder(Some(&both), None), holder(None, Some(&both)));
-        let found = open().or_that_of(service.id(), logger.id());
+        let found = open().or_that_of(Some(service.id()), Some(logger.id()));
         assert_eq!((found.identity, found.path_without_name()), (pipe.identity, None));
         fs::remove_file(log.join(layout::LOG_PIPE)).unwrap();
         let new = open();
         assert_ne!(new.identity, pipe.identity);
-        let found = new.or_that_of(service.id(), None);
+        let found = new.or_that_of(Some(service.id()), None);
         assert_eq!(found.identity, pipe.identity, "it has lost its name, and has its lines");
     }
 }
