@@ -10,7 +10,7 @@ _keepup() {
 	case $command in
 	keepup)
 		flags='--list --help --version'
-		operands=(name) names='svscan supervise svc svstat svok svcheck multilog tai64n tai64nlocal setuidgid envuidgid envdir softlimit setlock fghack pgrphack readproctitle svscanboot'
+		operands=(name) names='svscan supervise svc svscanctl svstat svok svcheck multilog tai64n tai64nlocal setuidgid envuidgid envdir softlimit setlock fghack pgrphack readproctitle svscanboot'
 		;;
 	svscan)
 		flags='--grace --no-cgroups --help --version'
@@ -28,6 +28,10 @@ _keepup() {
 		values[-T]=other
 		values[--timeout]=other
 		operands=(directory) rest=directory
+		;;
+	svscanctl)
+		flags='-u --upgrade -h --hup -t --term -q --quit --help --version'
+		operands=(directory) rest=
 		;;
 	svstat)
 		flags='-v --verbose --json --help --version'
@@ -167,4 +171,4 @@ _keepup() {
 	esac
 }
 
-complete -F _keepup keepup svscan supervise svc svstat svok svcheck multilog tai64n tai64nlocal setuidgid envuidgid envdir softlimit setlock fghack pgrphack readproctitle svscanboot ntpd
+complete -F _keepup keepup svscan supervise svc svscanctl svstat svok svcheck multilog tai64n tai64nlocal setuidgid envuidgid envdir softlimit setlock fghack pgrphack readproctitle svscanboot ntpd

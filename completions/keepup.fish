@@ -30,6 +30,7 @@ end
 complete -c keepup -n '__fish_is_nth_token 1' -x -a svscan -d 'keep every service of a scan directory running'
 complete -c keepup -n '__fish_is_nth_token 1' -x -a supervise -d 'keep the service of one service directory running'
 complete -c keepup -n '__fish_is_nth_token 1' -x -a svc -d 'control services'
+complete -c keepup -n '__fish_is_nth_token 1' -x -a svscanctl -d 'control svscan'
 complete -c keepup -n '__fish_is_nth_token 1' -x -a svstat -d 'show the state of services'
 complete -c keepup -n '__fish_is_nth_token 1' -x -a svok -d 'say by exit code whether supervise runs in a service directory'
 complete -c keepup -n '__fish_is_nth_token 1' -x -a svcheck -d 'say what is wrong with services, and how to mend it'
@@ -105,6 +106,23 @@ complete -c svc -n '__keepup_runs svc' -l version -d 'print the version and exit
 complete -c keepup -n '__keepup_runs svc' -l version -d 'print the version and exit'
 complete -c svc -n '__keepup_operand svc 1+ -w --wait -T --timeout' -x -a '(__fish_complete_directories)'
 complete -c keepup -n '__keepup_operand svc 1+ -w --wait -T --timeout' -x -a '(__fish_complete_directories)'
+
+complete -c svscanctl -n '__keepup_runs svscanctl' -f
+complete -c keepup -n '__keepup_runs svscanctl' -f
+complete -c svscanctl -n '__keepup_runs svscanctl' -s u -l upgrade -d 'execute the program anew, in place'
+complete -c keepup -n '__keepup_runs svscanctl' -s u -l upgrade -d 'execute the program anew, in place'
+complete -c svscanctl -n '__keepup_runs svscanctl' -s h -l hup -d 'look at the scan directory again'
+complete -c keepup -n '__keepup_runs svscanctl' -s h -l hup -d 'look at the scan directory again'
+complete -c svscanctl -n '__keepup_runs svscanctl' -s t -l term -d 'stop all services and leave'
+complete -c keepup -n '__keepup_runs svscanctl' -s t -l term -d 'stop all services and leave'
+complete -c svscanctl -n '__keepup_runs svscanctl' -s q -l quit -d 'leave, and leave all services running'
+complete -c keepup -n '__keepup_runs svscanctl' -s q -l quit -d 'leave, and leave all services running'
+complete -c svscanctl -n '__keepup_runs svscanctl' -l help -d 'print a summary and exit'
+complete -c keepup -n '__keepup_runs svscanctl' -l help -d 'print a summary and exit'
+complete -c svscanctl -n '__keepup_runs svscanctl' -l version -d 'print the version and exit'
+complete -c keepup -n '__keepup_runs svscanctl' -l version -d 'print the version and exit'
+complete -c svscanctl -n '__keepup_operand svscanctl 1' -x -a '(__fish_complete_directories)'
+complete -c keepup -n '__keepup_operand svscanctl 1' -x -a '(__fish_complete_directories)'
 
 complete -c svstat -n '__keepup_runs svstat' -f
 complete -c keepup -n '__keepup_runs svstat' -f

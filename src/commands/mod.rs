@@ -20,6 +20,7 @@ mod svcheck;
 mod svok;
 mod svscan;
 mod svscanboot;
+mod svscanctl;
 mod svstat;
 mod tai64n;
 mod tai64nlocal;
@@ -54,6 +55,7 @@ pub const ALL: &[Entry] = &[
     Entry { command: &svscan::COMMAND, run: svscan::run },
     Entry { command: &supervise::COMMAND, run: supervise::run },
     Entry { command: &svc::COMMAND, run: svc::run },
+    Entry { command: &svscanctl::COMMAND, run: svscanctl::run },
     Entry { command: &svstat::COMMAND, run: svstat::run },
     Entry { command: &svok::COMMAND, run: svok::run },
     Entry { command: &svcheck::COMMAND, run: svcheck::run },

@@ -23,7 +23,7 @@ fn svscan_lives_without(call: i64, argument: Option<i32>, complaint: &str) {
         let svscan = lives(&sandbox, |sandbox| sandbox.daemon_under(&filter, "svscan", &["scan"]));
         let said = sandbox.said(svscan);
         let said: Vec<&str> = said.lines().filter(|it| !is_of_groups(it)).collect();
-        let expected = if complaint.is_empty() { 0 } else { 1 };
+        let expected = usize::from(!complaint.is_empty());
         let as_expected = said.len() == expected && said.iter().all(|it| it.contains(complaint));
         assert!(as_expected, "{errno}: {said:?}");
     }

@@ -7,6 +7,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod adoption;
 mod fallback;
 mod finish;
 mod life;
@@ -16,6 +17,7 @@ mod readiness;
 mod scan;
 mod start;
 mod stop;
+mod succession;
 mod survivors;
 mod trouble;
 

@@ -99,14 +99,15 @@ fn a_logger_that_is_added_later_is_found_at_the_next_start() {
 fn another_supervise_in_the_same_directory_is_respected() {
     let sandbox = sandbox();
     let service = sandbox.resting("a");
-    sandbox.supervise_up(&service);
+    let supervise = sandbox.supervise_up(&service);
     let pid = service.pid();
     sandbox.link(&service, "a");
     let svscan = sandbox.svscan();
-    sandbox.wait_until("svscan says so", || {
-        sandbox.said(svscan)
-            == "svscan: warning: unable to acquire a/supervise/lock: temporary failure: another \
-                supervise runs there\n"
-    });
+    let said = format!(
+        "svscan: warning: unable to acquire a/supervise/lock: temporary failure: another supervise \
+         runs there (supervise, process {})\n",
+        supervise.pid
+    );
+    sandbox.wait_until("svscan says so", || sandbox.said(svscan) == said);
     assert_eq!(service.pid(), pid, "there is one life");
 }

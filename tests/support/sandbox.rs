@@ -17,7 +17,7 @@ use sys::seccomp::Filter;
 use tempfile::TempDir;
 
 use super::service::{REST, Service};
-use super::suite::{PROGRAMS, Pair, Suite};
+use super::suite::{OURS_ONLY, PROGRAMS, Pair, Suite};
 use super::{DEADLINE, EXPECTED, WATCH, comes_true, proc};
 
 /// Held while a child is forked and while an executable file is written (see
@@ -92,7 +92,7 @@ impl Sandbox {
         let mark = format!("KEEPUP_TEST={unique}-{}", std::process::id());
         fs::create_dir(root.path().join(".out")).unwrap();
         fs::create_dir(root.path().join(".bin")).unwrap();
-        for name in PROGRAMS {
+        for name in PROGRAMS.into_iter().chain(OURS_ONLY) {
             let link = root.path().join(".bin").join(name);
             std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_keepup"), link).unwrap();
         }

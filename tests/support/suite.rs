@@ -23,6 +23,9 @@ pub(crate) const PROGRAMS: [&str; 14] = [
     "svscanboot",
 ];
 
+/// What tests run of ours alone.
+pub(crate) const OURS_ONLY: [&str; 2] = ["multilog", "svscanctl"];
+
 /// One of the two implementations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Suite {

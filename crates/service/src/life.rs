@@ -45,6 +45,7 @@
 //!   `Up` has not been reaped, so no signal can reach a stranger.
 
 pub mod aftermath;
+pub mod memory;
 
 use std::time::Duration;
 

@@ -14,6 +14,7 @@ use service::guard::Scarcity;
 use service::life::aftermath::FINISHED_FOR_GOOD;
 use service::scan::Refusal;
 use service::words::{self, DeathLimit, End, Fault, Report, Step};
+use sys::proc::Facts;
 
 /// What a report says of the service `name` in `dir`.
 pub(crate) fn report(name: &str, dir: &Path, report: Report) -> String {
@@ -149,15 +150,23 @@ pub(crate) fn refusal(name: &OsStr, refusal: &Refusal) -> String {
     }
 }
 
-/// Why a service could not be taken under supervision.
-pub(crate) fn untaken(error: &Unable) -> String {
+/// Why a service could not be taken under supervision; `lock` is the file of its lock.
+pub(crate) fn untaken(error: &Unable, lock: &Path) -> String {
     if error.error().kind() == io::ErrorKind::WouldBlock {
-        return format!("{error}: another supervise runs there");
+        let who = sys::lock::holder(lock).map(who).unwrap_or_default();
+        return format!("{error}: another supervise runs there{who}");
     }
     if error.error().raw_os_error() == Some(sys::EMFILE) {
         return format!("{error}: raise the limit (ulimit -n) and start svscan again");
     }
     error.to_string()
+}
+
+/// Who holds a lock: ` (supervise, process 123)`.
+pub(crate) fn who(pid: u32) -> String {
+    let name = |it: Facts| format!("{}, ", String::from_utf8_lossy(&it.comm));
+    let name = sys::proc::facts(pid).map(name).unwrap_or_default();
+    format!(" ({name}process {pid})")
 }
 
 /// What daemontools says of a failed start, and what can be done about it.
@@ -186,7 +195,7 @@ fn advice(name: &str, last: End) -> String {
         End::Exited(0) => "if it puts itself in the background, have it stay in the foreground \
                            (ntpd -n, nginx -g 'daemon off;', sshd -D)"
             .into(),
-        End::Exited(_) | End::Signalled(_) | End::NotStarted(_) => {
+        End::Exited(_) | End::Signalled(_) | End::NotStarted(_) | End::Unknown => {
             format!("svc -u {name} starts it at once")
         }
     }
@@ -197,6 +206,7 @@ fn end(end: End) -> String {
         End::Exited(code) => format!("exit {code}"),
         End::Signalled(number) => format!("signal {number}"),
         End::NotStarted(_) => "a failed start".into(),
+        End::Unknown => "an end that nobody saw".into(),
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::fd::AsRawFd as _;
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
@@ -18,11 +18,21 @@ use sys::{fifo, lock};
 #[derive(Debug)]
 pub(crate) struct Files {
     /// Held for as long as the service is supervised.
-    _lock: File,
+    lock: File,
     /// Both ends, so that it never ends.
     pub(crate) control: File,
     /// Where `ok` could not be the same FIFO as `control`.
-    _ok: Option<File>,
+    ok: Option<File>,
+}
+
+impl Files {
+    /// All of them, to be handed over.
+    pub(crate) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        [Some(&self.lock), Some(&self.control), self.ok.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(AsFd::as_fd)
+    }
 }
 
 /// The lock is ours; nothing else is open yet.
@@ -42,6 +52,11 @@ impl Locked {
         Ok(Self(lock))
     }
 
+    /// A lock that our predecessor has handed over.
+    pub(crate) fn inherited(lock: File) -> Self {
+        Self(lock)
+    }
+
     /// The number of its descriptor.
     pub(crate) fn descriptor(&self) -> u64 {
         u64::try_from(self.0.as_raw_fd()).unwrap_or(0)
@@ -56,7 +71,7 @@ impl Locked {
         let control = fifo::make(&path).and_then(|()| fifo::open_both(&path));
         let control = control.unable(format_args!("open {name}/{}", layout::CONTROL))?;
         let ok = open_ok(dir, &control).unable(format_args!("open {name}/{}", layout::OK))?;
-        Ok(Files { _lock: self.0, control, _ok: ok })
+        Ok(Files { lock: self.0, control, ok })
     }
 }
 
@@ -68,6 +83,12 @@ pub(crate) fn write_status(dir: &Path, status: &Status) -> io::Result<()> {
     let new = dir.join(layout::STATUS_NEW);
     io::Write::write_all(&mut create_new(&new)?, &status.encode())?;
     fs::rename(&new, dir.join(layout::STATUS))
+}
+
+/// The remark that an earlier supervisor left; `None` where there is none.
+pub(crate) fn read_remarks(dir: &Path) -> Option<String> {
+    let text = fs::read_to_string(dir.join(layout::REMARKS)).ok()?;
+    Some(text.trim_end_matches('\n').to_owned())
 }
 
 /// Writes the remark of svstat, or removes it where there is none.

@@ -11,13 +11,16 @@
 //! Where to start reading: `Engine::run` in `engine` is the main loop; `Engine::feed` in `obey` is
 //! where a machine's wishes become system calls. [`svscan`] and [`supervise`] are the two ways in.
 
+mod adoption;
 mod confine;
 mod engine;
 mod explain;
 mod farewell;
 mod files;
 mod groups;
+mod home;
 mod launch;
+mod ledger;
 mod limits;
 mod marker;
 mod obey;
@@ -27,6 +30,7 @@ mod repeats;
 mod scanner;
 mod settings;
 mod shortage;
+mod succession;
 mod survivors;
 mod task;
 mod voice;
@@ -38,6 +42,7 @@ use cli::{Unable, UnableExt as _};
 
 use engine::Engine;
 use scanner::Scanner;
+use sys::reexec::Inherited;
 use voice::Voice;
 
 /// How long a service may take to end when everything is stopped, unless told otherwise: as long
@@ -64,8 +69,14 @@ pub struct Options {
 /// # Errors
 /// What makes it impossible to begin: no such directory, no descriptors.
 pub fn svscan(dir: &Path, options: Options) -> Result<(), Unable> {
-    std::env::set_current_dir(dir).unable(format_args!("chdir to {}", dir.display()))?;
-    let mut engine = Engine::new(Voice::new(SVSCAN), options)?;
+    let inherited = Inherited::take();
+    if inherited.is_none() {
+        // Else we are there already, whatever the directory is called by now.
+        std::env::set_current_dir(dir).unable(format_args!("chdir to {}", dir.display()))?;
+    }
+    let inherited = inherited.unwrap_or_default();
+    let mut engine = Engine::new(Voice::new(SVSCAN), options, inherited)?;
+    engine.take_home()?;
     engine.become_reaper();
     let scanner = Scanner::new(&mut engine);
     engine.scan(scanner);
@@ -83,7 +94,7 @@ pub fn svscan(dir: &Path, options: Options) -> Result<(), Unable> {
 /// What makes it impossible to begin: no such directory, another supervise has the lock.
 pub fn supervise(dir: &Path, options: Options) -> Result<(), Unable> {
     std::env::set_current_dir(dir).unable(format_args!("chdir to {}", dir.display()))?;
-    let mut engine = Engine::new(Voice::new("supervise"), options)?;
+    let mut engine = Engine::new(Voice::new("supervise"), options, Inherited::default())?;
     engine.become_reaper();
     engine.supervise_alone(&dir.display().to_string())?;
     engine.run()

@@ -120,6 +120,8 @@ impl Engine {
     }
 
     fn survivors(&mut self, id: TaskId) -> Vec<Facts> {
+        // A life that was adopted has its group from another supervisor.
+        self.confine(id);
         let Some(task) = self.tasks.get(&id) else { return Vec::new() };
         let pids = match &task.membership {
             Some(it) => it.group.members(SURVIVORS_MAX).unwrap_or_default(),

@@ -14,9 +14,11 @@ use service::scan::EntryId;
 use service::words::View;
 use service::{Boottime, Monotonic, Now, Service, Signal};
 use sys::inotify::Watch;
+use sys::reexec::Inherited;
 use sys::spawn::{Identity, Verdict, Way};
 use tai::Stamp;
 
+use crate::adoption::{Adopted, Living, Past};
 use crate::explain;
 use crate::files::{self, Files, Locked};
 use crate::groups::Membership;
@@ -59,6 +61,14 @@ pub(crate) struct Task {
     /// Whether its directory could keep us waiting.
     pub(crate) way: Way,
     pub(crate) service: Service,
+    /// Its process, where that is no child of ours.
+    pub(crate) adopted: Option<Adopted>,
+    /// When its process was last asked for, and whether that is not answered yet.
+    pub(crate) asked_for: Boottime,
+    pub(crate) starting: bool,
+    /// What the operator wants, and whether he has told it to leave: not what the end of everything
+    /// wants.
+    pub(crate) wish: (Wish, bool),
     pub(crate) files: Option<Files>,
     /// What `supervise/status` says.
     written: Option<View>,
@@ -106,14 +116,23 @@ impl Task {
     ///
     /// # Errors
     /// No such directory, or another supervise has it.
-    pub(crate) fn new(now: Now, wanted: Wanted, seed: u64) -> Result<(Self, Locked), Unable> {
+    pub(crate) fn new(
+        now: Now,
+        wanted: Wanted,
+        seed: u64,
+        inherited: &mut Inherited,
+    ) -> Result<(Self, Locked), Unable> {
         let Wanted { entry, part, name, dir } = wanted;
         let meta = std::fs::metadata(&dir).unable(format_args!("stat {name}"))?;
-        let lock = Locked::take(&dir, &name)?;
+        let lock = match inherited.find(&dir.join(layout::LOCK)) {
+            Some(lock) => Locked::inherited(lock),
+            None => Locked::take(&dir, &name)?,
+        };
         let identity = identity(&meta);
         let way = way(&dir, &meta);
         let want = if files::is_down(&dir) { Wish::Down } else { Wish::Up };
         let service = Service::new(now, want, seed);
+        let remarked = files::read_remarks(&dir);
         let task = Self {
             entry,
             part,
@@ -122,6 +141,10 @@ impl Task {
             identity,
             way,
             service,
+            adopted: None,
+            asked_for: now.boottime,
+            starting: false,
+            wish: (want, false),
             files: None,
             written: None,
             stamp: None,
@@ -136,10 +159,43 @@ impl Task {
             limit_watches: Vec::new(),
             limit_remarks: Vec::new(),
             session: None,
-            remarked: None,
+            remarked,
             told: Repeats::default(),
         };
         Ok((task, lock))
+    }
+
+    /// Goes on where another supervisor left it; gives who lives.
+    pub(crate) fn resume(
+        &mut self,
+        now: Now,
+        past: Past,
+        defaults: &Settings,
+        seed: u64,
+    ) -> Option<Living> {
+        // What is wrong with its files is told at its next start.
+        self.refresh(defaults);
+        self.service = Service::resume(now, past.memory, past.found, self.settings.life, seed);
+        self.asked_for = past.asked_for;
+        if let Some((marker, session)) = past.ties {
+            (self.marker, self.session) = (marker, session);
+        }
+        self.trust(now, past.status);
+        past.living
+    }
+
+    /// Leaves a status that is right as it is: to write it is most of what adoption would cost.
+    fn trust(&mut self, now: Now, found: Option<Status>) {
+        let view = self.service.view();
+        let Some(found) = found else { return };
+        let right = status(stamp(now, view.since), view);
+        let apart = match (right.since.to_unix(), found.since.to_unix()) {
+            (Some(right), Some(found)) => right.abs_diff(found),
+            (_, _) => return,
+        };
+        if (Status { since: right.since, ..found }) == right && apart < STAMP_PRECISION {
+            (self.written, self.stamp) = (Some(view), Some((view.since, found.since)));
+        }
     }
 
     /// The letters that wait in the control FIFO, in order; bytes that are none are dropped.
@@ -228,6 +284,9 @@ impl Task {
     }
 }
 
+/// So far a stamp may be off before it is written anew: less than svstat shows.
+const STAMP_PRECISION: Duration = Duration::from_millis(500);
+
 fn identity(meta: &Metadata) -> Identity {
     Identity { dev: meta.dev(), ino: meta.ino() }
 }
@@ -281,7 +340,7 @@ mod tests {
         let dir = dir.path().join("a");
         fs::create_dir(&dir).unwrap();
         let wanted = Wanted { entry: EntryId(0), part: Part::Main, name: "a".into(), dir };
-        Task::new(now(), wanted, 0).unwrap().0
+        Task::new(now(), wanted, 0, &mut Inherited::default()).unwrap().0
     }
 
     fn now() -> Now {

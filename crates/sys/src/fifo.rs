@@ -37,6 +37,14 @@ pub fn open_both(path: &Path) -> io::Result<File> {
     fifo(OpenOptions::new().read(true).write(true).custom_flags(OWN).open(path)?)
 }
 
+/// The same by a path below `/proc/PID/fd`, which is a link and leads to pipes without a name too.
+///
+/// # Errors
+/// open(2), and `EINVAL` where it is no pipe.
+pub fn reopen_both(path: &Path) -> io::Result<File> {
+    fifo(OpenOptions::new().read(true).write(true).custom_flags(O_NONBLOCK).open(path)?)
+}
+
 /// Opens a file for reading that may turn out to be anything: a FIFO is not waited for.
 ///
 /// # Errors
@@ -89,6 +97,15 @@ pub fn means_no_reader(error: &io::Error) -> bool {
 #[must_use]
 pub fn has_no_reader(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::ENXIO)
+}
+
+/// Whether anybody has the pipe, of which this is a writing end, open for reading.
+#[must_use]
+pub fn is_read(writer: &File) -> bool {
+    let mut poll = libc::pollfd { fd: writer.as_raw_fd(), events: libc::POLLOUT, revents: 0 };
+    // SAFETY: one pollfd of ours; a timeout of 0 does not wait.
+    let ready = unsafe { libc::poll(&raw mut poll, 1, 0) };
+    ready <= 0 || poll.revents & libc::POLLERR == 0
 }
 
 /// How many bytes wait in the pipe.

@@ -19,6 +19,7 @@ pub mod limits;
 pub mod localtime;
 pub mod lock;
 pub mod machine;
+pub mod mapped;
 pub mod oom;
 mod pidfd_info;
 pub mod place;
@@ -26,6 +27,7 @@ pub mod poll;
 pub mod proc;
 pub mod process;
 pub mod random;
+pub mod reexec;
 pub mod scarcity;
 pub mod seccomp;
 pub mod signals;
@@ -42,6 +44,8 @@ pub const ENOEXEC: i32 = libc::ENOEXEC;
 /// The errno of a process that has too many open files.
 pub const EMFILE: i32 = libc::EMFILE;
 
+/// The errno of what is not ours.
+pub const EPERM: i32 = libc::EPERM;
 /// The errno of words and an environment that are more than a program may be given.
 pub const E2BIG: i32 = libc::E2BIG;
 /// The errno of a wait that has taken too long.

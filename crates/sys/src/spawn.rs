@@ -18,6 +18,7 @@
 //! locks nothing, formats nothing, drops nothing, and does not return.
 
 mod stack;
+mod walk;
 
 use std::ffi::{CStr, CString};
 use std::fs::File;
@@ -29,8 +30,9 @@ use std::ptr;
 use nix::errno::Errno;
 use nix::sys::signal::SigSet;
 
-use crate::entry;
 use crate::limits::Limit;
+use crate::mapped::Birth;
+use crate::reexec;
 use stack::Stack;
 
 /// The exit code of a child that never became its program (daemontools).
@@ -70,6 +72,8 @@ pub enum Step<'a> {
     Enter(&'a CStr, Identity),
     /// Open a FIFO afresh, if it is still the one we know: nobody gets a description of ours.
     Pipe(&'a CStr, Identity, PipeEnd),
+    /// The same by a path below `/proc/PID/fd`, for a pipe that has lost its name or never had one.
+    Reopen(&'a CStr, Identity, PipeEnd),
     /// Lead a session of its own.
     Session,
     /// Have this soft and this hard limit, neither above the hard one that we have ourselves.
@@ -77,6 +81,8 @@ pub enum Step<'a> {
     /// Be as likely to be killed for want of memory as we were ourselves ([`crate::oom::protect`]).
     /// Where that is refused nothing fails.
     OomScore(&'a CStr),
+    /// Say nothing: descriptor 1 leads to /dev/null.
+    Silence,
     /// Have the signal mask and the SIGPIPE that we were given ourselves.
     Signals,
 }
@@ -92,6 +98,9 @@ pub struct Plan<'a> {
     /// An entry `NAME=value` of the program's environment that says whose process it is. One of
     /// the same name that we were given ourselves is not passed on.
     pub marker: &'a CStr,
+    /// Where the kernel stores the pid of the child before it runs, so that it is known even if we
+    /// are killed in that instant.
+    pub birth: Option<Birth<'a>>,
 }
 
 /// The name of the marker in the environment of every program.
@@ -154,8 +163,10 @@ impl Place {
         match step {
             Step::Group(_) => Self::Group,
             Step::Enter(..) => Self::Enter,
-            Step::Pipe(..) => Self::Pipe,
-            Step::Session | Step::Limit(..) | Step::OomScore(_) | Step::Signals => Self::Setup,
+            Step::Pipe(..) | Step::Reopen(..) => Self::Pipe,
+            Step::Session | Step::Limit(..) | Step::OomScore(_) | Step::Silence | Step::Signals => {
+                Self::Setup
+            }
         }
     }
 }
@@ -207,11 +218,14 @@ impl Spawner {
         let mut orders = self.orders(plan);
         orders.unshare = shares_table;
         let table = if shares_table { libc::CLONE_FILES } else { 0 };
-        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD | table;
+        let (noted, word) = Birth::arguments(plan.birth);
+        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD | table | noted;
+        let argument = (&raw mut orders).cast();
         // SAFETY: the stack is ours, big enough and not in use, for we sleep (VFORK) until the
         // child has executed or ended; `orders` lives until then; `child` keeps to what a child in
-        // our memory may do.
-        let pid = unsafe { libc::clone(child, top, flags, (&raw mut orders).cast()) };
+        // our memory may do; the kernel looks at `word` only if told so, and then it is a place for
+        // it.
+        let pid = unsafe { libc::clone(child, top, flags, argument, word) };
         let pid = u32::try_from(pid).map_err(|_| failed_here())?;
         match orders.failed {
             None => Ok(pid),
@@ -230,8 +244,14 @@ impl Spawner {
             pipe.map_err(|errno| Failed { at: Place::Fork, errno: errno as i32 })?;
         let last = if self.shares_table { None } else { Some(last_descriptor()) };
         let mut orders = self.orders(plan);
-        // SAFETY: we have a single thread; the child makes only system calls, and does not return.
-        match unsafe { libc::fork() } {
+        let (noted, word) = Birth::arguments(plan.birth);
+        let flags = libc::c_long::from(libc::SIGCHLD | noted);
+        let none = ptr::null_mut::<libc::c_void>();
+        // The call itself and not fork(3), which has no place for a birth. Its handlers and its
+        // locks are for children that use the library.
+        // SAFETY: we have a single thread; without a stack and CLONE_VM this is fork(2); the child
+        // makes only system calls, and does not return; `word` as above.
+        match unsafe { libc::syscall(libc::SYS_clone, flags, none, word, none, none) } {
             0 => {
                 keep_only(report.as_raw_fd(), last);
                 child(ptr::from_mut(&mut orders).cast());
@@ -323,7 +343,7 @@ extern "C" fn child(orders: *mut libc::c_void) -> libc::c_int {
         return EXIT_NOT_STARTED;
     }
     for step in orders.plan.steps {
-        if !walk(step, orders.mask) {
+        if !walk::walk(step, orders.mask) {
             orders.failed = Some(Failed { at: Place::of(step), errno: Errno::last_raw() });
             return EXIT_NOT_STARTED;
         }
@@ -333,102 +353,6 @@ extern "C" fn child(orders: *mut libc::c_void) -> libc::c_int {
     unsafe { libc::execve(program, orders.argv.as_ptr(), orders.envp) };
     orders.failed = Some(Failed { at: Place::Exec, errno: Errno::last_raw() });
     EXIT_NOT_STARTED
-}
-
-/// One step; `false` leaves the reason in errno.
-fn walk(step: &Step<'_>, mask: &SigSet) -> bool {
-    match *step {
-        Step::Group(procs) => enter_group(procs),
-        Step::Enter(dir, known) => enter(dir, known),
-        Step::Pipe(path, known, end) => open_pipe(path, known, end),
-        // SAFETY: takes nothing.
-        Step::Session => (unsafe { libc::setsid() }) >= 0,
-        Step::Limit(which, soft, hard) => which.set(soft, hard).is_ok(),
-        Step::OomScore(score) => {
-            write_to(crate::oom::OWN_PATH, score);
-            true
-        }
-        Step::Signals => {
-            entry::restore_sigpipe();
-            let mask: *const libc::sigset_t = mask.as_ref();
-            // SAFETY: the mask lives as long as the parent; a null old mask is allowed.
-            (unsafe { libc::sigprocmask(libc::SIG_SETMASK, mask, ptr::null_mut()) }) == 0
-        }
-    }
-}
-
-/// `0` is whoever writes it (cgroups(7)).
-fn enter_group(procs: &CStr) -> bool {
-    write_to(procs, c"0")
-}
-
-/// Writes a word into a file of the kernel's. The descriptor goes at `execve`.
-fn write_to(path: &CStr, word: &CStr) -> bool {
-    // SAFETY: a C string.
-    let fd = unsafe { libc::open(path.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC) };
-    if fd < 0 {
-        return false;
-    }
-    let len = word.count_bytes();
-    // SAFETY: as many bytes as are there.
-    let written = unsafe { libc::write(fd, word.as_ptr().cast(), len) };
-    usize::try_from(written) == Ok(len)
-}
-
-fn enter(dir: &CStr, known: Identity) -> bool {
-    // SAFETY: a C string.
-    if unsafe { libc::chdir(dir.as_ptr()) } != 0 {
-        return false;
-    }
-    let mut stat = std::mem::MaybeUninit::<libc::stat>::zeroed();
-    // SAFETY: a C string, and room for one stat.
-    if unsafe { libc::stat(c".".as_ptr(), stat.as_mut_ptr()) } != 0 {
-        return false;
-    }
-    // SAFETY: the call has filled it in.
-    is_known(&unsafe { stat.assume_init() }, known, libc::S_IFDIR)
-}
-
-fn open_pipe(path: &CStr, known: Identity, end: PipeEnd) -> bool {
-    let (access, onto) = match end {
-        PipeEnd::Stdin => (libc::O_RDONLY, libc::STDIN_FILENO),
-        PipeEnd::Stdout => (libc::O_RDWR, libc::STDOUT_FILENO),
-        PipeEnd::Notification(number) => (libc::O_WRONLY, number),
-    };
-    let flags = access | libc::O_NONBLOCK | libc::O_NOFOLLOW | libc::O_NOCTTY | libc::O_CLOEXEC;
-    // SAFETY: a C string.
-    let fd = unsafe { libc::open(path.as_ptr(), flags) };
-    if fd < 0 {
-        return false;
-    }
-    let mut stat = std::mem::MaybeUninit::<libc::stat>::zeroed();
-    // SAFETY: room for one stat.
-    if unsafe { libc::fstat(fd, stat.as_mut_ptr()) } != 0 {
-        return false;
-    }
-    // SAFETY: the call has filled it in.
-    if !is_known(&unsafe { stat.assume_init() }, known, libc::S_IFIFO) {
-        return false;
-    }
-    // SAFETY: F_SETFL takes a number. The description is fresh, so only the program is concerned.
-    if unsafe { libc::fcntl(fd, libc::F_SETFL, access) } != 0 {
-        return false;
-    }
-    if fd == onto {
-        // SAFETY: F_SETFD takes a number: it is to stay open at `execve`.
-        return unsafe { libc::fcntl(fd, libc::F_SETFD, 0) } == 0;
-    }
-    // SAFETY: two numbers; the copy is without FD_CLOEXEC, the original goes at `execve`.
-    unsafe { libc::dup2(fd, onto) >= 0 }
-}
-
-fn is_known(stat: &libc::stat, known: Identity, kind: libc::mode_t) -> bool {
-    let same = Identity { dev: stat.st_dev, ino: stat.st_ino } == known;
-    if same && stat.st_mode & libc::S_IFMT == kind {
-        return true;
-    }
-    Errno::ESTALE.set();
-    false
 }
 
 fn failed_here() -> Failed {
@@ -466,7 +390,7 @@ struct Environment {
 impl Environment {
     fn capture() -> Self {
         let strings: Vec<CString> = std::env::vars_os()
-            .filter(|(name, _)| name != MARKER)
+            .filter(|(name, _)| name != MARKER && name != reexec::VARIABLE)
             .filter_map(|(name, value)| {
                 let mut pair = name.into_vec();
                 pair.push(b'=');

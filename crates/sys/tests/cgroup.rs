@@ -89,9 +89,10 @@ fn reap() {
 fn start(bench: &mut Bench, group: &Group) {
     let (entrance, (dir, known)) = (group.entrance().unwrap(), bench.here());
     let steps = [Step::Group(&entrance), Step::Enter(&dir, known)];
-    let started = bench
-        .spawner
-        .start(&Plan { steps: &steps, argv: &[bench::RUN], marker: bench::MARKER }, Way::Borrowed);
+    let started = bench.spawner.start(
+        &Plan { steps: &steps, argv: &[bench::RUN], marker: bench::MARKER, birth: None },
+        Way::Borrowed,
+    );
     assert!(matches!(started, Ok(Started::Runs(_))), "{started:?}");
 }
 

@@ -164,7 +164,7 @@ fn a_service_that_keeps_ending_is_told_how_to_go_on() {
 #[test]
 fn a_service_that_cannot_be_taken_says_who_has_it_or_what_to_raise() {
     let unable = |errno| Err::<(), _>(io::Error::from_raw_os_error(errno)).unable("do it");
-    let said = |errno| untaken(&unable(errno).unwrap_err());
+    let said = |errno| untaken(&unable(errno).unwrap_err(), Path::new("/nowhere"));
     assert_eq!(said(EAGAIN), "unable to do it: temporary failure: another supervise runs there");
     let cure = "process cannot open more files: raise the limit (ulimit -n) and start svscan again";
     assert_eq!(said(sys::EMFILE), format!("unable to do it: {cure}"));
