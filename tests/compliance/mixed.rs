@@ -87,7 +87,7 @@ fn a_directory_goes_to_the_other_supervise_and_back(sandbox: &Sandbox) {
 }
 
 /// What ours keeps beside the files of the contract.
-const OURS_ALONE: [&str; 2] = ["cgroup", "remarks"];
+const OURS_ALONE: [&str; 3] = ["cgroup", "remarks", "state"];
 
 /// Name, kind, mode and size of each file of `supervise/`.
 fn listing(service: &Service) -> Vec<String> {

@@ -13,7 +13,9 @@ use sys::mapped::{Birth, Mapped};
 use sys::proc;
 use sys::spawn::Identity;
 
-/// The file grows by so many records at a time: 64 KiB.
+/// Room for so many records at first: a page with the header, enough for a supervise alone.
+const FIRST: usize = 15;
+/// The file doubles, up to so many records at a time: 128 KiB.
 const STEP: usize = 512;
 /// So many services are remembered: more than there can be descriptors for.
 const RECORDS_MAX: usize = 65_536;
@@ -74,7 +76,7 @@ impl Ledger {
         } else {
             file.clear()?;
         }
-        let room = ledger.room.max(STEP);
+        let room = ledger.room.max(FIRST);
         file.reserve((room + 1) * LEN)?;
         file.write(&world.encode(), 0)?;
         ledger.room = room;
@@ -183,7 +185,7 @@ impl Ledger {
             return Some(Place { record: None, ..place });
         }
         if self.used >= self.room {
-            let room = (self.room + STEP).min(RECORDS_MAX);
+            let room = (self.room + STEP).min(2 * self.room + 1).min(RECORDS_MAX);
             if room <= self.used || file.reserve((room + 1) * LEN).is_err() {
                 return None;
             }

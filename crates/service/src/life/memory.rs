@@ -226,7 +226,12 @@ mod tests {
                         next = Some(Event::Survivors(Survivors::default()));
                     }
                     Action::Finish(..) => next = Some(Event::Finishing(Ok(None))),
-                    _ => asked.push(action),
+                    action @ (Action::Start
+                    | Action::Send(..)
+                    | Action::AskDrained
+                    | Action::Sweep(_)
+                    | Action::Report(_)
+                    | Action::Leave) => asked.push(action),
                 }
             }
         }
