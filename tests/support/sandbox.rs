@@ -94,7 +94,7 @@ impl Sandbox {
         fs::create_dir(root.path().join(".bin")).unwrap();
         for name in PROGRAMS.into_iter().chain(OURS_ONLY) {
             let link = root.path().join(".bin").join(name);
-            std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_keepup"), link).unwrap();
+            std::os::unix::fs::symlink(program(), link).unwrap();
         }
         Self { root, mark, pair, daemons: RefCell::default(), count: Cell::new(0) }
     }
@@ -377,6 +377,12 @@ impl Drop for Sandbox {
             assert!(left.is_empty(), "these were left and had to be killed: {left:?}");
         }
     }
+}
+
+/// What is tried: `$KEEPUP_PROGRAM`, say the one that is installed, or what was just built.
+fn program() -> PathBuf {
+    let other = std::env::var_os("KEEPUP_PROGRAM");
+    other.unwrap_or_else(|| env!("CARGO_BIN_EXE_keepup").into()).into()
 }
 
 fn spawn(command: &mut Command) -> Child {
