@@ -17,6 +17,7 @@
 //! It shares our memory, so it only makes system calls on what was prepared: it allocates nothing,
 //! locks nothing, formats nothing, drops nothing, and does not return.
 
+mod born;
 mod stack;
 mod walk;
 
@@ -176,6 +177,8 @@ impl Place {
 pub struct Spawner {
     stack: Stack,
     shares_table: bool,
+    /// Whether a child can be born in its control group, as far as was tried.
+    bears_into_groups: bool,
     environment: Environment,
     mask: SigSet,
 }
@@ -189,6 +192,7 @@ impl Spawner {
         Ok(Self {
             stack: Stack::new()?,
             shares_table: close_range(RawFd::MAX, libc::CLOSE_RANGE_UNSHARE) == 0,
+            bears_into_groups: true,
             environment: Environment::capture(),
             mask,
         })
@@ -206,34 +210,57 @@ impl Spawner {
         }
     }
 
-    fn orders<'a>(&'a mut self, plan: &'a Plan<'a>) -> Orders<'a> {
-        let words = plan.argv.iter().map(|word| word.as_ptr());
-        let argv = words.chain(std::iter::once(ptr::null())).collect();
-        let envp = self.environment.with(plan.marker);
-        Orders { plan, argv, envp, mask: &self.mask, unshare: false, failed: None }
+    fn borrow(&mut self, plan: &Plan<'_>) -> Result<u32, Failed> {
+        if let Some(group) = self.group_to_be_born_in(plan) {
+            match self.bear(plan, Some(&group)) {
+                Err(Unborn::NoChild(error)) => {
+                    // It writes itself into the group instead.
+                    self.bears_into_groups = !born::is_refused(&error);
+                }
+                born => return born.map_err(Unborn::into_failed),
+            }
+        }
+        self.bear(plan, None).map_err(Unborn::into_failed)
     }
 
-    fn borrow(&mut self, plan: &Plan<'_>) -> Result<u32, Failed> {
-        let (top, shares_table) = (self.stack.top(), self.shares_table);
-        let mut orders = self.orders(plan);
-        orders.unshare = shares_table;
+    /// The group that a child of this plan enters first.
+    fn group_to_be_born_in(&self, plan: &Plan<'_>) -> Option<OwnedFd> {
+        match plan.steps.first() {
+            Some(Step::Group(procs)) if self.bears_into_groups => born::open_group(procs),
+            Some(_) | None => None,
+        }
+    }
+
+    fn bear(&mut self, plan: &Plan<'_>, group: Option<&OwnedFd>) -> Result<u32, Unborn> {
+        let shares_table = self.shares_table;
         let table = if shares_table { libc::CLONE_FILES } else { 0 };
         let (noted, word) = Birth::arguments(plan.birth);
-        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD | table | noted;
+        let flags = libc::CLONE_VM | libc::CLONE_VFORK | table | noted;
+        let stack = &self.stack;
+        let mut orders = Orders::new(plan, &mut self.environment, &self.mask);
+        (orders.unshare, orders.born) = (shares_table, group.is_some());
         let argument = (&raw mut orders).cast();
-        // SAFETY: the stack is ours, big enough and not in use, for we sleep (VFORK) until the
-        // child has executed or ended; `orders` lives until then; `child` keeps to what a child in
-        // our memory may do; the kernel looks at `word` only if told so, and then it is a place for
-        // it.
-        let pid = unsafe { libc::clone(child, top, flags, argument, word) };
-        let pid = u32::try_from(pid).map_err(|_| failed_here())?;
+        let pid = match group {
+            // SAFETY: the stack is ours, big enough and not in use, for we sleep (VFORK) until the
+            // child has executed or ended; `orders` lives until then; `child` keeps to what a child
+            // in our memory may do; the kernel looks at `word` only if told so, and then it is a
+            // place for it.
+            Some(group) => unsafe { born::clone_into(group, child, stack, flags, argument, word) },
+            None => {
+                let flags = flags | libc::SIGCHLD;
+                // SAFETY: as above.
+                let pid = unsafe { libc::clone(child, stack.top(), flags, argument, word) };
+                u32::try_from(pid).map_err(|_| io::Error::last_os_error())
+            }
+        };
+        let pid = pid.map_err(Unborn::NoChild)?;
         match orders.failed {
             None => Ok(pid),
             Some(failed) => {
                 let child = nix::unistd::Pid::from_raw(pid.cast_signed());
                 // It is ending; whoever reaps must not take it for a service.
                 let _ = nix::sys::wait::waitpid(child, None);
-                Err(failed)
+                Err(Unborn::Failed(failed))
             }
         }
     }
@@ -243,7 +270,7 @@ impl Spawner {
         let (verdict, report) =
             pipe.map_err(|errno| Failed { at: Place::Fork, errno: errno as i32 })?;
         let last = if self.shares_table { None } else { Some(last_descriptor()) };
-        let mut orders = self.orders(plan);
+        let mut orders = Orders::new(plan, &mut self.environment, &self.mask);
         let (noted, word) = Birth::arguments(plan.birth);
         let flags = libc::c_long::from(libc::SIGCHLD | noted);
         let none = ptr::null_mut::<libc::c_void>();
@@ -263,6 +290,26 @@ impl Spawner {
                 let pid = u32::try_from(pid).map_err(|_| failed_here())?;
                 Ok(Started::Forked(pid, Verdict(verdict)))
             }
+        }
+    }
+}
+
+/// Why there is no program.
+#[derive(Debug)]
+enum Unborn {
+    /// There was never a process.
+    NoChild(io::Error),
+    /// It did not get there.
+    Failed(Failed),
+}
+
+impl Unborn {
+    fn into_failed(self) -> Failed {
+        match self {
+            Self::NoChild(error) => {
+                Failed { at: Place::Fork, errno: error.raw_os_error().unwrap_or_default() }
+            }
+            Self::Failed(failed) => failed,
         }
     }
 }
@@ -329,7 +376,18 @@ struct Orders<'a> {
     mask: &'a SigSet,
     /// Whether the descriptor table is the parent's and to be left first.
     unshare: bool,
+    /// Whether it was born in its control group: then the first step is done.
+    born: bool,
     failed: Option<Failed>,
+}
+
+impl<'a> Orders<'a> {
+    fn new(plan: &'a Plan<'a>, environment: &mut Environment, mask: &'a SigSet) -> Self {
+        let words = plan.argv.iter().map(|word| word.as_ptr());
+        let argv = words.chain(std::iter::once(ptr::null())).collect();
+        let envp = environment.with(plan.marker);
+        Self { plan, argv, envp, mask, unshare: false, born: false, failed: None }
+    }
 }
 
 /// The child's life before `execve`. It returns only when that failed, with `failed` filled in.
@@ -342,7 +400,7 @@ extern "C" fn child(orders: *mut libc::c_void) -> libc::c_int {
         orders.failed = Some(Failed { at: Place::Setup, errno: Errno::last_raw() });
         return EXIT_NOT_STARTED;
     }
-    for step in orders.plan.steps {
+    for step in orders.plan.steps.iter().skip(usize::from(orders.born)) {
         if !walk::walk(step, orders.mask) {
             orders.failed = Some(Failed { at: Place::of(step), errno: Errno::last_raw() });
             return EXIT_NOT_STARTED;

@@ -31,6 +31,11 @@ impl Stack {
         Ok(Self { base })
     }
 
+    /// All of it but its guard: where it ends, and how long it is.
+    pub(super) fn room(&self) -> (*mut libc::c_void, usize) {
+        (self.base.wrapping_byte_add(GUARD_LEN), STACK_LEN)
+    }
+
     /// Where it begins: it grows downwards. Aligned as every mapping's end is.
     pub(super) fn top(&self) -> *mut libc::c_void {
         self.base.wrapping_byte_add(GUARD_LEN + STACK_LEN)
