@@ -240,18 +240,17 @@ impl Spawner {
         let mut orders = Orders::new(plan, &mut self.environment, &self.mask);
         (orders.unshare, orders.born) = (shares_table, group.is_some());
         let argument = (&raw mut orders).cast();
-        let pid = match group {
+        let pid = if let Some(group) = group {
             // SAFETY: the stack is ours, big enough and not in use, for we sleep (VFORK) until the
             // child has executed or ended; `orders` lives until then; `child` keeps to what a child
             // in our memory may do; the kernel looks at `word` only if told so, and then it is a
             // place for it.
-            Some(group) => unsafe { born::clone_into(group, child, stack, flags, argument, word) },
-            None => {
-                let flags = flags | libc::SIGCHLD;
-                // SAFETY: as above.
-                let pid = unsafe { libc::clone(child, stack.top(), flags, argument, word) };
-                u32::try_from(pid).map_err(|_| io::Error::last_os_error())
-            }
+            unsafe { born::clone_into(group, child, stack, flags, argument, word) }
+        } else {
+            let flags = flags | libc::SIGCHLD;
+            // SAFETY: as above.
+            let pid = unsafe { libc::clone(child, stack.top(), flags, argument, word) };
+            u32::try_from(pid).map_err(|_| io::Error::last_os_error())
         };
         let pid = pid.map_err(Unborn::NoChild)?;
         match orders.failed {
