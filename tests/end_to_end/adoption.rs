@@ -622,3 +622,25 @@ fn logged_or_none(counter: &Service) -> Vec<String> {
     let dir = counter.log().path("main");
     if dir.is_dir() { logged(&dir) } else { Vec::new() }
 }
+
+#[test]
+fn what_a_life_has_forked_is_known_to_the_next_svscan_without_groups_too() {
+    let sandbox = sandbox();
+    let service = single(&sandbox, "k", "sleep 1000044 & exec sleep 1000000");
+    sandbox.link(&service, "k");
+    let start = || sandbox.daemon("svscan", &["--no-cgroups", "scan"]);
+    let first = start();
+    have_begun(&sandbox, &[&service]);
+    sandbox.wait_until("it is up", || service.pid() != 0);
+    let pid = service.pid();
+    kill(&sandbox, first);
+    start();
+    sandbox.wait_until("it is taken", || service.is_supervised());
+    assert_eq!(service.pid(), pid);
+    sandbox.svc("-t", &service);
+    sandbox.wait_until("it is up again", || ![0, pid].contains(&service.pid()));
+    sandbox.wait_until("it has begun again", || service.lines("starts").len() == 2);
+    assert!(!service.has("double"), "{:?}", service.lines("double"));
+    sandbox.svc("-d", &service);
+    sandbox.wait_until("nobody is left", || sandbox.shell("pgrep -f '^sleep 1000044$'").code == 1);
+}

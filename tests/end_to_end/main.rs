@@ -10,6 +10,7 @@ mod support;
 mod adoption;
 mod fallback;
 mod finish;
+mod hostile;
 mod life;
 mod limits;
 mod process_one;

@@ -101,7 +101,7 @@ impl Past {
         directory: Identity,
         left: Option<Left>,
     ) -> Option<Self> {
-        let status = read_status(&dir.join(layout::STATUS));
+        let status = read_status(dir);
         let recorded = left.map(|left| Self { status, ..Self::recorded(now, directory, left) });
         if recorded.as_ref().is_some_and(|past| past.living.is_some()) {
             return recorded;
@@ -177,11 +177,18 @@ fn sits_in(pid: u32, directory: Identity) -> bool {
     proc::cwd_identity(pid) == Some(directory)
 }
 
-/// A status that somebody else may write could make us signal whom he likes.
-fn read_status(path: &Path) -> Option<Status> {
-    let file = fifo::open_whatever(path).ok()?;
-    let meta = file.metadata().ok()?;
-    if !meta.is_file() || !place::is_trusted_owner(meta.uid()) {
+/// A status that somebody else may write, or put there, could make us signal whom he likes.
+fn read_status(dir: &Path) -> Option<Status> {
+    let is_trusted = |path: &Path| {
+        std::fs::symlink_metadata(path).is_ok_and(|meta| place::is_trusted_owner(meta.uid()))
+    };
+    if !std::fs::metadata(dir).is_ok_and(|meta| place::is_trusted_owner(meta.uid()))
+        || !is_trusted(&dir.join(layout::SUPERVISE))
+    {
+        return None;
+    }
+    let file = fifo::open_plain(&dir.join(layout::STATUS)).ok()?;
+    if !place::is_trusted_owner(file.metadata().ok()?.uid()) {
         return None;
     }
     let mut bytes = Vec::with_capacity(status::LEN);
@@ -311,6 +318,7 @@ impl Engine {
                     self.look_at_adopted = Some(now().monotonic + LOOK);
                 }
                 task.adopted = Some(Adopted { process, told });
+                task.has_strange_kin = true;
             }
         }
         self.taken_over += 1;

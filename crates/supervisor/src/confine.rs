@@ -84,6 +84,10 @@ fn join(groups: &mut Groups, task: &mut Task) -> Result<bool, String> {
         });
         task.membership = Some(joined?);
     }
+    if let Some(it) = &task.membership {
+        // Frozen by somebody, it would keep us waiting for a child that does not run.
+        let _ = it.group.thaw();
+    }
     let limited = task.membership.as_mut().map(|it| groups.limit(it, &task.settings.limits));
     match limited {
         // The built-in limit is an offer; what a file asks for is missed.

@@ -28,7 +28,7 @@ use sys::{clock, entry};
 
 use crate::Options;
 use crate::farewell::Farewell;
-use crate::groups::Groups;
+use crate::groups::{Groups, Membership};
 use crate::home::Home;
 use crate::launch;
 use crate::ledger::Ledger;
@@ -144,6 +144,8 @@ pub(crate) struct Engine {
     /// What holds for services without files of their own.
     pub(crate) defaults: Settings,
     pub(crate) orphans: Orphans,
+    /// Control groups of services that are gone, which could not be removed yet.
+    pub(crate) lingering: Vec<(PathBuf, Membership)>,
     pub(crate) shortage: Shortage,
     /// Our own terminal and login: people have others.
     pub(crate) own: Own,
@@ -197,6 +199,7 @@ impl Engine {
             groups: if options.cgroups { Groups::find() } else { None },
             defaults: Settings::built_in(Machine::look(open_files.soft)),
             orphans: Orphans::default(),
+            lingering: Vec::new(),
             shortage: Shortage::new(now().monotonic),
             own: Own::look(),
             more_to_reap: false,
@@ -236,6 +239,7 @@ impl Engine {
             let ready = self.reactor.wait(limit).unable("wait for events")?;
             self.turn(ready);
         }
+        self.leave_groups();
         Ok(())
     }
 

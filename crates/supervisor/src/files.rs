@@ -5,13 +5,13 @@
 //! `ok` can be opened only when `status` and `control` are there.
 
 use std::fs::{self, DirBuilder, File};
-use std::io;
+use std::io::{self, Read as _};
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use cli::{Unable, UnableExt as _};
-use contract::{Status, layout};
+use contract::{Status, layout, remarks};
 use sys::{fifo, lock};
 
 /// The open files of a service: two descriptors, or three where hard links are not to be had.
@@ -87,7 +87,9 @@ pub(crate) fn write_status(dir: &Path, status: &Status) -> io::Result<()> {
 
 /// The remark that an earlier supervisor left; `None` where there is none.
 pub(crate) fn read_remarks(dir: &Path) -> Option<String> {
-    let text = fs::read_to_string(dir.join(layout::REMARKS)).ok()?;
+    let mut text = String::new();
+    let file = fifo::open_plain(&dir.join(layout::REMARKS)).ok()?;
+    file.take(remarks::LEN_MAX as u64).read_to_string(&mut text).ok()?;
     Some(text.trim_end_matches('\n').to_owned())
 }
 
@@ -121,8 +123,21 @@ pub(crate) fn is_down(dir: &Path) -> bool {
     fs::metadata(dir.join(layout::DOWN)).is_ok()
 }
 
-/// As daemontools makes it, and as Debian's: a dangling link is a wish for its target.
+/// Whether `path` is a link that somebody made to a directory which is not his: one's own logger is
+/// not to be fed, or read from, by others.
+pub(crate) fn is_link_into_anothers(path: &Path) -> bool {
+    let Ok(link) = fs::symlink_metadata(path) else { return false };
+    let is_his = || fs::metadata(path).is_ok_and(|target| target.uid() == link.uid());
+    link.is_symlink() && !sys::place::is_trusted_owner(link.uid()) && !is_his()
+}
+
+/// As daemontools makes it, and as Debian's: a dangling link is a wish for its target. Only a link
+/// of ours or of root's: another's could lead us to write where he may not.
 pub(crate) fn make_supervise(path: &Path) -> io::Result<()> {
+    let link = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_symlink);
+    if link.is_some_and(|link| !sys::place::is_trusted_owner(link.uid())) {
+        return Err(io::Error::other("it is a link of somebody else's"));
+    }
     let mut builder = DirBuilder::new();
     builder.mode(0o700);
     match builder.create(path) {

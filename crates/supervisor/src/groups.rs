@@ -69,8 +69,6 @@ impl Groups {
     pub(crate) fn join(&self, task: &Task) -> io::Result<Membership> {
         let name = name(&task.name, task.identity);
         let group = self.tree.group(&name)?;
-        // Frozen by somebody, it would keep us waiting for a child that does not run.
-        let _ = group.thaw();
         link(&task.dir, group.path())?;
         // A group of version 1 is one more to make, to enter and to keep: only for who asks for it.
         let pids = self.pids.as_ref().filter(|_| task.settings.limits.asks_for_processes);
@@ -160,14 +158,15 @@ impl Membership {
         [pids.join("pids.events"), self.group.path().join("memory.events")]
     }
 
-    /// Removes the groups, if nobody is in them.
-    pub(crate) fn leave(&self, dir: &Path) {
-        if let Some(pids) = &self.pids {
-            let _ = pids.remove();
-        }
-        if self.group.remove().is_ok() {
+    /// Removes the groups, if nobody is in them, and says whether they are gone. One that has ended
+    /// and was not reaped is still in them.
+    pub(crate) fn leave(&self, dir: &Path) -> bool {
+        let pids_gone = self.pids.as_ref().is_none_or(|pids| pids.remove().is_ok());
+        let gone = self.group.remove().is_ok();
+        if gone {
             let _ = fs::remove_file(dir.join(layout::CGROUP));
         }
+        gone && pids_gone
     }
 }
 

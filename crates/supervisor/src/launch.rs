@@ -107,6 +107,7 @@ impl Engine {
         let notification = self.listen_for_readiness(id);
         let started = self.launch(id, &[RUN], notification);
         let Some(task) = self.tasks.get_mut(&id) else { return Event::Tick };
+        task.has_strange_kin = false;
         let (pid, event) = match started {
             Ok((pid, None)) => (pid, Event::Started(Ok(Pid(pid)))),
             Ok((pid, verdict)) => {

@@ -10,7 +10,7 @@ use sys::child;
 
 use crate::engine::{Engine, Token, now};
 use crate::explain;
-use crate::files::Locked;
+use crate::files::{self, Locked};
 use crate::pair::{self, LogPipe};
 use crate::task::{self, Part, Task, TaskId, Wanted};
 use crate::voice::Voice;
@@ -18,6 +18,8 @@ use crate::voice::Voice;
 /// An end leads to a count, the count to `./finish`, that to a start, the start to its answer, and
 /// the answer to nothing that is asked again; survivors of an earlier life are counted in between.
 const ROUNDS_MAX: usize = 8;
+/// So many groups that cannot be removed are remembered: each holds a process that does not end.
+const LINGERING_MAX: usize = 255;
 /// Descriptors kept free for control, for looking around and for the way out.
 const DESCRIPTOR_RESERVE: u64 = 32;
 
@@ -239,7 +241,11 @@ impl Engine {
 
     /// Ends the supervision of a service that is down. Its lock is free when this returns.
     fn leave(&mut self, id: TaskId) {
-        let Some(task) = self.tasks.remove(&id) else { return };
+        if self.tasks.get(&id).is_some_and(Task::has_group_of_another) {
+            // To remove what an earlier supervisor made.
+            self.confine(id);
+        }
+        let Some(mut task) = self.tasks.remove(&id) else { return };
         self.ledger.forget(task.identity);
         if let Some(at) = task.queued {
             self.deadlines.remove(&(at, id));
@@ -252,13 +258,22 @@ impl Engine {
             // It goes with its file.
             self.watches.remove(watch);
         }
-        if let Some(membership) = &task.membership {
-            membership.leave(&task.dir);
+        if let Some(membership) = task.membership.take()
+            && !membership.leave(&task.dir)
+        {
+            self.leave_groups();
+            self.lingering.truncate(LINGERING_MAX);
+            self.lingering.push((task.dir.clone(), membership));
         }
         if let Some(pair) = self.pairs.get_mut(&task.entry) {
             *pair.part_mut(task.part) = None;
         }
         self.part_left(task.entry, task.part);
+    }
+
+    /// Removes the control groups that could not be removed when their services left.
+    pub(crate) fn leave_groups(&mut self) {
+        self.lingering.retain(|(dir, membership)| !membership.leave(dir));
     }
 
     /// Looks again for a `log` directory: one may have been made since, or made anew.
@@ -285,6 +300,10 @@ impl Engine {
         if !dir.is_dir() {
             self.drop_lost_pipe(entry);
             return Ok(());
+        }
+        if files::is_link_into_anothers(&dir) {
+            let error = std::io::Error::other("it is a link to a directory of somebody else");
+            return Err(error).unable(format_args!("open {name}"));
         }
         let wanted = Wanted { entry, part: Part::Log, name, dir };
         self.open_pipe(&wanted)?;

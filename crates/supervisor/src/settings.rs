@@ -119,6 +119,10 @@ fn set_deaths(text: &str, limit: &mut Option<DeathLimit>) -> Option<()> {
 /// The text of a setting; `None` where there is no such file.
 pub(crate) fn read_small(path: &Path) -> Option<io::Result<String>> {
     let read = || -> io::Result<String> {
+        // Before it is opened: a device or a FIFO may notice that.
+        if !std::fs::metadata(path)?.is_file() {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
         let file = sys::fifo::open_whatever(path)?;
         if !file.metadata()?.is_file() {
             return Err(io::ErrorKind::InvalidInput.into());

@@ -96,6 +96,8 @@ pub(crate) struct Task {
     pub(crate) limit_remarks: Vec<Remark>,
     /// and the session of the last life, where it led one.
     pub(crate) session: Option<u32>,
+    /// Whether its life began under another supervisor, whose orphans do not come to us.
+    pub(crate) has_strange_kin: bool,
     /// What `supervise/remarks` says.
     remarked: Option<String>,
     /// What the operator was told, and how often.
@@ -159,6 +161,7 @@ impl Task {
             limit_watches: Vec::new(),
             limit_remarks: Vec::new(),
             session: None,
+            has_strange_kin: false,
             remarked,
             told: Repeats::default(),
         };
@@ -182,6 +185,11 @@ impl Task {
         }
         self.trust(now, past.status);
         past.living
+    }
+
+    /// Whether an earlier supervisor has left it a control group that we have not used.
+    pub(crate) fn has_group_of_another(&self) -> bool {
+        self.membership.is_none() && self.dir.join(layout::CGROUP).is_symlink()
     }
 
     /// Leaves a status that is right as it is: to write it is most of what adoption would cost.

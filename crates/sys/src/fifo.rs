@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
-use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use nix::sys::stat::Mode;
@@ -51,6 +51,19 @@ pub fn reopen_both(path: &Path) -> io::Result<File> {
 /// open(2).
 pub fn open_whatever(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
+}
+
+/// Opens a plain file of ours for reading: no link is followed, nothing is waited for.
+///
+/// # Errors
+/// open(2), `ELOOP` where `path` is a link, and `EINVAL` where it is no plain file of one name.
+pub fn open_plain(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().read(true).custom_flags(OWN).open(path)?;
+    let meta = file.metadata()?;
+    if meta.is_file() && meta.nlink() == 1 {
+        return Ok(file);
+    }
+    Err(io::Error::from_raw_os_error(libc::EINVAL))
 }
 
 /// Opens the reading end without waiting for a writer.

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use crate::small_file;
 use crate::spawn::Identity;
 
-pub use kin::{children_of, descendants};
+pub use kin::{children_of, descendants, everybody};
 pub use stat::Facts;
 
 /// A line of numbers and a name of 15 bytes.
