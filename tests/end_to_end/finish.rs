@@ -71,7 +71,8 @@ fn finish_that_cannot_be_started_is_told_and_keeps_nobody() {
     service.write("finish", "#!/bin/sh\n");
     let supervise = sandbox.supervise(&service);
     sandbox.wait_until("it is started again", || service.lines("starts").len() >= 2);
-    let told = "supervise: warning: unable to start a/finish: access denied\n";
+    let told = "supervise: warning: unable to start a/finish: access denied: it is not \
+                executable; chmod +x a/finish\n";
     assert!(sandbox.said(supervise).starts_with(told), "{}", sandbox.said(supervise));
 }
 
