@@ -165,7 +165,7 @@ fn messages_are_shown_by_readproctitle(sandbox: &Sandbox) {
     let Some(boot) = Boot::new(sandbox, "") else { return };
     sandbox.wait_until("the messages are shown", || {
         let title = boot.title();
-        let warning = "svscan: warning: unable to stat dangling: file does not exist\n";
+        let warning = "svscan: warning: unable to stat dangling: file does not exist";
         title.contains(warning) && title.contains("out\n") && title.contains("err\n")
     });
     sandbox.wait_until("it is up", || service.pid() != 0);

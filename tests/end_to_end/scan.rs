@@ -10,7 +10,12 @@ fn a_link_to_nothing_is_said_once_and_taken_when_there_is_something() {
     let sandbox = sandbox();
     let svscan = sandbox.svscan();
     std::os::unix::fs::symlink(sandbox.path("a"), sandbox.path("scan/a")).unwrap();
-    let expected = "svscan: warning: unable to stat a: file does not exist\n";
+    let target = sandbox.path("a");
+    let expected = format!(
+        "svscan: warning: unable to stat a: file does not exist: it is a link to {}, which is not \
+         there; mend or remove it\n",
+        target.display()
+    );
     sandbox.wait_until("it is said", || sandbox.said(svscan) == expected);
     let service = sandbox.running("a", REST);
     sandbox.wait_until("it is up", || service.pid() != 0);

@@ -92,8 +92,16 @@ fn join(groups: &mut Groups, task: &mut Task) -> Result<bool, String> {
     match limited {
         // The built-in limit is an offer; what a file asks for is missed.
         Some(Err(what)) if task.settings.limits.ask_for_groups() => {
-            Err(format!("unable to limit the {what} of {}", task.name))
+            Err(no_controller(&task.name, &what))
         }
         Some(Ok(()) | Err(_)) | None => Ok(!is_there),
     }
+}
+
+/// A limit that a file asks for does not hold; `what` is one or several of them.
+fn no_controller(name: &str, what: &str) -> String {
+    format!(
+        "unable to limit the {what} of {name}: that needs a control group controller of version 2, \
+         and there is none to be had on this machine"
+    )
 }

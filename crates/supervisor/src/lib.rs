@@ -99,3 +99,10 @@ pub fn supervise(dir: &Path, options: Options) -> Result<(), Unable> {
     engine.supervise_alone(&dir.display().to_string())?;
     engine.run()
 }
+
+/// What is wrong with the settings of the service directory `dir`: `FILE: SENTENCE`, in the words
+/// that are said when the service is started. Of a directory that cannot be looked into, nothing.
+#[must_use]
+pub fn check_settings(dir: &Path) -> Vec<String> {
+    settings::check(dir)
+}

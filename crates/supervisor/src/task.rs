@@ -11,7 +11,7 @@ use cli::{Unable, UnableExt as _};
 use contract::remarks::Remark;
 use contract::{Letter, Status, layout, status::Wish};
 use service::scan::EntryId;
-use service::words::View;
+use service::words::{self, View};
 use service::{Boottime, Monotonic, Now, Service, Signal};
 use sys::inotify::Watch;
 use sys::reexec::Inherited;
@@ -100,6 +100,11 @@ pub(crate) struct Task {
     pub(crate) has_strange_kin: bool,
     /// What `supervise/remarks` says.
     remarked: Option<String>,
+    /// What the machine says of its life, and that in words. Kept as long as no start was tried:
+    /// a cure is for the file that failed, not for the one that has been mended since.
+    explained: Option<(words::Remark, Option<Remark>)>,
+    /// What was wrong with its settings when they were last read.
+    complaints: Vec<String>,
     /// What the operator was told, and how often.
     pub(crate) told: Repeats,
 }
@@ -163,6 +168,8 @@ impl Task {
             session: None,
             has_strange_kin: false,
             remarked,
+            explained: None,
+            complaints: Vec::new(),
             told: Repeats::default(),
         };
         Ok((task, lock))
@@ -176,8 +183,9 @@ impl Task {
         defaults: &Settings,
         seed: u64,
     ) -> Option<Living> {
-        // What is wrong with its files is told at its next start.
         self.refresh(defaults);
+        // What is wrong with its files is told at its next start.
+        self.complaints.clear();
         self.service = Service::resume(now, past.memory, past.found, self.settings.life, seed);
         self.asked_for = past.asked_for;
         if let Some((marker, session)) = past.ties {
@@ -266,7 +274,7 @@ impl Task {
     /// Brings `supervise/remarks` up to what the machine says. It is a help, not a contract: where
     /// it cannot be written it is missing.
     pub(crate) fn remark(&mut self) {
-        let first = explain::remark(&self.name, &self.dir, self.service.remark());
+        let first = self.explained();
         let ready = self.service.ready().map(|since| Remark::Ready(since.0));
         let lines: Vec<String> =
             ready.iter().chain(&first).chain(&self.limit_remarks).map(Remark::encode).collect();
@@ -277,17 +285,32 @@ impl Task {
         }
     }
 
-    /// Reads what may have changed since the last start; gives a sentence for each file that
-    /// cannot be understood.
+    fn explained(&mut self) -> Option<Remark> {
+        let remark = self.service.remark();
+        match &self.explained {
+            Some((of, words)) if *of == remark => words.clone(),
+            Some(_) | None => {
+                let words = explain::remark(&self.name, &self.dir, remark);
+                self.explained = Some((remark, words.clone()));
+                words
+            }
+        }
+    }
+
+    /// Reads what may have changed since the last start, for the next; gives a sentence for each
+    /// file that cannot be understood, and could be, or said something else, the last time.
     pub(crate) fn refresh(&mut self, defaults: &Settings) -> Vec<String> {
         let mut complaints = Vec::new();
         self.settings = Settings::read(&self.dir, defaults, |complaint| {
             complaints.push(format!("{}/{complaint}", self.name));
         });
+        self.explained = None;
         self.service.set_settings(self.settings.life);
         if let Ok(meta) = std::fs::metadata(&self.dir) {
             self.way = way(&self.dir, &meta);
         }
+        let known = std::mem::replace(&mut self.complaints, complaints.clone());
+        complaints.retain(|complaint| !known.contains(complaint));
         complaints
     }
 }
@@ -343,6 +366,8 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
+
+    const EACCES: i32 = 13;
 
     fn task(dir: &TempDir) -> Task {
         let dir = dir.path().join("a");
@@ -404,6 +429,45 @@ mod tests {
         task.publish(at(1020)).unwrap();
         assert_eq!(task.rewrite_at, None);
         assert!(supervise.join("status").exists());
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_setting_is_told_when_it_is_new() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut task = task(&dir);
+        let file = dir.path().join("a").join(layout::SURVIVORS);
+        let defaults = Settings::built_in(Machine::default());
+        let told = ["a/survivors: not one of adopt, end, leave: ignored"];
+        for _ in 0..2 {
+            fs::write(&file, "kill").unwrap();
+            assert_eq!(task.refresh(&defaults), told);
+            assert_eq!(task.refresh(&defaults), [""; 0]);
+            fs::write(&file, "end").unwrap();
+            assert_eq!(task.refresh(&defaults), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn the_cure_is_for_the_run_that_failed_until_another_start_is_tried() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut task = task(&dir);
+        let path = dir.path().join("a");
+        fs::write(path.join(layout::RUN), "#!/bin/sh\n").unwrap();
+        let fault = words::Fault { step: words::Step::Exec, errno: EACCES };
+        for event in [words::Event::Tick, words::Event::Started(Err(fault))] {
+            task.service.step(now(), event);
+        }
+        let said = |task: &mut Task| {
+            task.remark();
+            files::read_remarks(&path).unwrap_or_default()
+        };
+        let cure = said(&mut task);
+        assert!(cure.contains("it is not executable; chmod +x a/run"), "{cure}");
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs::set_permissions(path.join(layout::RUN), mode).unwrap();
+        assert_eq!(said(&mut task), cure);
+        task.refresh(&Settings::built_in(Machine::default()));
+        assert!(!said(&mut task).contains("chmod"));
     }
 
     #[test]
