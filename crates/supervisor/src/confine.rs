@@ -72,7 +72,10 @@ fn is_of(remark: &Remark, what: &str) -> bool {
 fn join(groups: &mut Groups, task: &mut Task) -> Result<bool, String> {
     let is_there =
         task.membership.as_ref().is_some_and(|it| groups.serves(it, &task.settings.limits));
-    if !is_there {
+    // Groups that do not serve are made anew, unless somebody is still in them.
+    let gone = |it: &Membership| it.leave(&task.dir) || !it.is_killed();
+    let joins = !is_there && task.membership.as_ref().is_none_or(gone);
+    if joins {
         task.membership = None;
         let joined = groups.join(task).map_err(|error| {
             format!(
@@ -94,7 +97,7 @@ fn join(groups: &mut Groups, task: &mut Task) -> Result<bool, String> {
         Some(Err(what)) if task.settings.limits.ask_for_groups() => {
             Err(no_controller(&task.name, &what))
         }
-        Some(Ok(()) | Err(_)) | None => Ok(!is_there),
+        Some(Ok(()) | Err(_)) | None => Ok(joins),
     }
 }
 

@@ -39,6 +39,8 @@ pub(crate) struct Membership {
     limited: [u64; 3],
     /// How often the first two of them were hit, as was last seen.
     hits_seen: [u64; 2],
+    /// Whether all in it were killed at once: then nobody can be born in it any more.
+    killed: bool,
 }
 
 /// A limit that was hit.
@@ -75,13 +77,20 @@ impl Groups {
         let pids = pids.and_then(|pids| pids.group(&name).ok());
         let mut entrances = vec![group.entrance()?];
         entrances.extend(pids.as_ref().and_then(|pids| pids.entrance().ok()));
-        Ok(Membership { group, pids, entrances, limited: [UNLIMITED; 3], hits_seen: [0; 2] })
+        Ok(Membership {
+            group,
+            pids,
+            entrances,
+            limited: [UNLIMITED; 3],
+            hits_seen: [0; 2],
+            killed: false,
+        })
     }
 
     /// Whether nobody has removed the groups, and they can limit what is asked for.
     pub(crate) fn serves(&self, it: &Membership, limits: &Limits) -> bool {
         let lacks_pids = limits.asks_for_processes && self.pids.is_some() && it.pids.is_none();
-        it.group.path().exists() && !lacks_pids
+        it.group.path().exists() && !lacks_pids && !it.killed
     }
 
     /// Sets what has changed of the limits.
@@ -132,6 +141,17 @@ const LIMITED: [(&str, Controller, &str); 3] = [
 ];
 
 impl Membership {
+    pub(crate) fn is_killed(&self) -> bool {
+        self.killed
+    }
+
+    /// Kills all in it at once, whatever they fork meanwhile.
+    pub(crate) fn kill(&mut self) {
+        // Who cannot be killed is counted again, and told of in the end.
+        let _ = self.group.kill();
+        self.killed = true;
+    }
+
     /// The limits that were hit since this was last asked.
     pub(crate) fn hits(&mut self) -> Vec<Hit> {
         let forks = match &self.pids {

@@ -126,10 +126,10 @@ impl Engine {
     /// Signals who is left of a service.
     pub(crate) fn sweep(&mut self, id: TaskId, signal: Signal) {
         let left = self.survivors(id);
-        let membership = self.tasks.get(&id).and_then(|task| task.membership.as_ref());
+        let membership = self.tasks.get_mut(&id).and_then(|task| task.membership.as_mut());
         if let (Signal::Kill, 0, Some(it)) = (signal, left.spared, membership) {
-            // At once, whatever they fork meanwhile; who is not in it is signalled below.
-            let _ = it.group.kill();
+            // Who is not in it is signalled below.
+            it.kill();
         }
         for process in left.processes {
             send(&process, task::number(signal));

@@ -253,15 +253,15 @@ impl Spawner {
             u32::try_from(pid).map_err(|_| io::Error::last_os_error())
         };
         let pid = pid.map_err(Unborn::NoChild)?;
-        match orders.failed {
-            None => Ok(pid),
-            Some(failed) => {
-                let child = nix::unistd::Pid::from_raw(pid.cast_signed());
-                // It is ending; whoever reaps must not take it for a service.
-                let _ = nix::sys::wait::waitpid(child, None);
-                Err(Unborn::Failed(failed))
-            }
-        }
+        let unborn = match orders.failed {
+            Some(failed) => Unborn::Failed(failed),
+            // Kernels from 6.13 on kill who is born in a group whose `cgroup.kill` was ever used.
+            None if group.is_some() && !orders.lives => Unborn::NoChild(Errno::EAGAIN.into()),
+            None => return Ok(pid),
+        };
+        // It is ending; whoever reaps must not take it for a service.
+        let _ = nix::sys::wait::waitpid(nix::unistd::Pid::from_raw(pid.cast_signed()), None);
+        Err(unborn)
     }
 
     fn fork(&mut self, plan: &Plan<'_>) -> Result<Started, Failed> {
@@ -377,6 +377,8 @@ struct Orders<'a> {
     unshare: bool,
     /// Whether it was born in its control group: then the first step is done.
     born: bool,
+    /// Whether it has run at all.
+    lives: bool,
     failed: Option<Failed>,
 }
 
@@ -385,7 +387,7 @@ impl<'a> Orders<'a> {
         let words = plan.argv.iter().map(|word| word.as_ptr());
         let argv = words.chain(std::iter::once(ptr::null())).collect();
         let envp = environment.with(plan.marker);
-        Self { plan, argv, envp, mask, unshare: false, born: false, failed: None }
+        Self { plan, argv, envp, mask, unshare: false, born: false, lives: false, failed: None }
     }
 }
 
@@ -394,6 +396,7 @@ extern "C" fn child(orders: *mut libc::c_void) -> libc::c_int {
     // SAFETY: the parent passed a pointer to its `Orders`, which live until we execute or end, and
     // it does not touch them meanwhile: it sleeps, or it is another process.
     let orders = unsafe { &mut *orders.cast::<Orders<'_>>() };
+    orders.lives = true;
     // No memory for a table of our own: a step would change the parent's descriptors.
     if orders.unshare && close_range(FIRST_OWN_FD, libc::CLOSE_RANGE_UNSHARE) != 0 {
         orders.failed = Some(Failed { at: Place::Setup, errno: Errno::last_raw() });

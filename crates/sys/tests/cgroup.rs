@@ -133,6 +133,19 @@ fn a_child_is_in_its_group_before_it_is_its_program() {
 }
 
 #[test]
+fn who_enters_a_group_in_which_all_were_killed_lives() {
+    let _turn = turn();
+    let Some(group) = OfTest::new() else { return };
+    let mut bench = Bench::with_script("exit 0");
+    let entrance = group.entrance().unwrap();
+    for way in WAYS {
+        bench.succeeds(way, &[Step::Group(&entrance)]);
+        group.kill().unwrap();
+        bench.succeeds(way, &[Step::Group(&entrance)]);
+    }
+}
+
+#[test]
 fn a_group_that_cannot_be_entered_is_told() {
     let _turn = turn();
     for way in WAYS {
