@@ -44,9 +44,7 @@ impl Network {
     pub fn parse(text: &str) -> Option<Self> {
         match text.split_once('/') {
             None => Self::of(text.parse().ok()?, None),
-            Some((address, prefix)) => {
-                Self::of(address.parse().ok()?, Some(prefix.parse().ok()?))
-            }
+            Some((address, prefix)) => Self::of(address.parse().ok()?, Some(prefix.parse().ok()?)),
         }
     }
 

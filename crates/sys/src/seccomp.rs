@@ -3,11 +3,15 @@
 //! Sandboxes and old kernels refuse calls, and programs must live with that; with this a test is
 //! such a sandbox. A program that wants to give up what it will not need may use it as well.
 
+pub use everyday::EVERYDAY;
+
 use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
 use libc::{BPF_ABS, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W, sock_filter};
+
+mod everyday;
 
 /// The kernel takes 4096 instructions (`BPF_MAXINSNS`); a call needs at most [`RULE_LEN`].
 const RULES_MAX: usize = 512;
