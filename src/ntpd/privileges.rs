@@ -72,7 +72,7 @@ pub(crate) fn give_up(
         }
         None => {}
     }
-    let had = capabilities::effective().unwrap_or(0);
+    let had = capabilities::permitted().unwrap_or(0);
     let kept: Vec<u8> = kept.iter().copied().filter(|number| had >> number & 1 == 1).collect();
     note(log, "give up capabilities", &capabilities::keep_only(&kept));
     note(log, "forbid itself to gain privileges", &capabilities::gain_nothing());
@@ -111,7 +111,7 @@ fn become_user(
     match become_it() {
         Ok(()) => log.say(Level::Debug, &format!("running as {}", user.name)),
         Err(error) if is_named => Err(error).unable(format_args!("become {}", user.name))?,
-        // Half of it is no state to go on in, but for one: nothing has changed.
+        // A root who may not become anybody is one of a container.
         Err(error) => note(log, &format!("become {}", user.name), &Err(error)),
     }
     Ok(())

@@ -30,6 +30,18 @@ struct Words {
 /// # Errors
 /// capget(2).
 pub fn effective() -> io::Result<u64> {
+    read(|word| word.effective)
+}
+
+/// Which of them may be made to count: all that are not given up yet.
+///
+/// # Errors
+/// capget(2).
+pub fn permitted() -> io::Result<u64> {
+    read(|word| word.permitted)
+}
+
+fn read(set: fn(Words) -> u32) -> io::Result<u64> {
     let mut header = Header { version: VERSION, pid: 0 };
     let mut words = [Words::default(); 2];
     let (head, data) = (&raw mut header, words.as_mut_ptr());
@@ -38,7 +50,7 @@ pub fn effective() -> io::Result<u64> {
     if done != 0 {
         return Err(io::Error::last_os_error());
     }
-    let [low, high] = words.map(|word| u64::from(word.effective));
+    let [low, high] = words.map(|word| u64::from(set(word)));
     Ok(low | (high << 32))
 }
 
