@@ -49,7 +49,8 @@ impl Ntpd {
         });
         let mut ntpd = Self { child, lines, at: String::new(), dir };
         let line = ntpd.wait_for("serving the ");
-        ntpd.at = line.split(" on ").nth(1).unwrap().split(',').next().unwrap().to_owned();
+        let at = line.split(" on ").nth(1).unwrap().split(',').next().unwrap();
+        at.clone_into(&mut ntpd.at);
         ntpd
     }
 

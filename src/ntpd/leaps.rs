@@ -89,7 +89,10 @@ impl Leaps {
             Some(table) => table.next(now.wall).filter(|l| l.warning(now.wall) != Leap::None),
             None => leap::announced(status.leaps, now.wall),
         };
-        self.behind = table.and_then(|table| table.last(now.wall)).or(self.behind);
+        let last = table.and_then(|table| table.last(now.wall)).into_iter().chain(self.behind);
+        self.behind = last.max_by_key(|leap| leap.at);
+        // The clock shows its last second twice: the second time nothing is announced.
+        let announced = announced.filter(|leap| self.behind != Some(*leap));
         let tai = table.and_then(|table| table.tai(now.wall));
         // Servers that come and go do not make us waver.
         let kept = if due { announced } else { announced.or(self.ahead) };

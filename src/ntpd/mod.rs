@@ -2,8 +2,8 @@
 //!
 //! This is the shell around the crate `ntp`, which decides everything and touches nothing. From the
 //! command line to the kernel: `options` reads flags and ntp.conf, `daemon` is the one loop,
-//! `sockets`, `service` and `resolver` talk to the world, `leaps` knows of leap seconds, `state` keeps
-//! what outlives us, `privileges` are given up, `log` writes lines.
+//! `sockets`, `service` and `resolver` talk to the world, `leaps` knows of leap seconds, `state`
+//! keeps what outlives us, `privileges` are given up, `log` writes lines.
 //! It never forks into the background, writes to stderr, and has three exit codes: 0, 100 (asked
 //! wrongly), 111 (failed now).
 

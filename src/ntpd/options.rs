@@ -28,7 +28,7 @@ const OFFSET_MAX: f64 = 2e9;
 pub static COMMAND: Command = Command {
     name: "ntpd",
     summary: "keep the clock right, in the foreground",
-    usage: "[-dgnqQx] [-c conf] [-f drift] [-l file] [-p server]... [-u user] [--observe] [--serve addr:port]",
+    usage: "[-dgnqQx] [-c conf] [-f drift] [-l file] [-p server] [-u user] [--observe] [--serve at]",
     flags: &[
         flag(&["g", "panicgate"], None, "set the first offset whatever its size"),
         flag(&["q", "quit"], None, "set the clock once and leave; the exit code says whether"),
@@ -303,7 +303,7 @@ mod tests {
     fn a_local_reference_needs_no_server() {
         let options = options(&["--serve", "127.0.0.1:0", "--serve-offset=-2h"]).unwrap();
         let serve = options.serve.unwrap();
-        assert_eq!((serve.stratum, serve.off), (10, Some(Span::from_secs(-7200))));
+        assert_eq!((serve.local_stratum(), serve.off), (10, Some(Span::from_secs(-7200))));
         assert!(options.servers.is_empty());
     }
 
@@ -344,7 +344,7 @@ mod tests {
         let path = dir.path().join("ntp.conf");
         std::fs::write(
             &path,
-            "server 192.0.2.2 minpoll 4\ndriftfile /var/drift\ntinker panic 0\nrestrict default\n",
+            "server 192.0.2.2 minpoll 4\ndriftfile /var/drift\ntinker panic 0\nstatsdir /tmp\n",
         )
         .unwrap();
         let path = path.to_str().unwrap();
@@ -354,7 +354,7 @@ mod tests {
         assert_eq!(options.drift, Some("/var/drift".into()));
         assert!(!options.drift_is_meant);
         assert_eq!(options.policy.panic, None);
-        let warning = format!("{path}: not supported and ignored: restrict (line 4)");
+        let warning = format!("{path}: not supported and ignored: statsdir (line 4)");
         assert_eq!(options.warnings, [warning]);
     }
 

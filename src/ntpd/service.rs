@@ -149,9 +149,9 @@ impl Service {
             return;
         }
         let departure = is_interleaved.then(|| socket.departure()).flatten();
-        let left = departure
-            .map(|left| Stamp::from_wall(clock::wall(left) + reference.correction))
-            .unwrap_or(plain.transmit);
+        let left = departure.map_or(plain.transmit, |left| {
+            Stamp::from_wall(clock::wall(left) + reference.correction)
+        });
         self.pairs.remember(answer.receive, left);
     }
 

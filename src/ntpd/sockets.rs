@@ -62,9 +62,9 @@ impl Sockets {
         self.asking.remove(&source);
     }
 
-    /// Waits until something comes, here or at one of `others`, or `limit` passes, or a signal; what
-    /// came, and which of the others are ready. One datagram of each socket is taken per turn:
-    /// nobody can keep us from the others.
+    /// Waits until something comes, here or at one of `others`, or `limit` passes, or a signal;
+    /// what came, and which of the others are ready. One datagram of each socket is taken per
+    /// turn: nobody can keep us from the others.
     ///
     /// # Errors
     /// Those of poll(2).

@@ -167,8 +167,8 @@ impl Client {
         sources.chain(names).chain(others.into_iter().flatten()).min().unwrap_or(self.started)
     }
 
-    /// The kernel has just put in a leap second or left one out, and so moved the clock by `by`; the
-    /// servers' clocks as well.
+    /// The kernel has just put in a leap second or left one out, and so moved the clock by `by`;
+    /// the servers' clocks as well.
     pub fn leap_second(&mut self, now: Raw, by: Span) {
         self.watch.foresee(by);
         self.discipline.leap_second(by);

@@ -25,7 +25,7 @@ const CONTROL: usize = 256;
 /// A non-blocking socket.
 #[derive(Debug)]
 pub struct Socket {
-    socket: UdpSocket,
+    inner: UdpSocket,
     /// The kernel tells times of departure: of those that are asked for, or of each.
     stamps_departures: Cell<bool>,
     each_departure: Cell<bool>,
@@ -67,7 +67,7 @@ impl Socket {
         let this = Self::open(&peer)?;
         // Without, the clock has to do.
         let _ = this.number_departures(true);
-        this.socket.connect(peer)?;
+        this.inner.connect(peer)?;
         Ok(this)
     }
 
@@ -83,7 +83,7 @@ impl Socket {
         let pointer = (&raw const storage).cast();
         // SAFETY: the pointer and the length are those of an address of this family, which lives
         // on.
-        Errno::result(unsafe { libc::bind(this.socket.as_raw_fd(), pointer, length) })?;
+        Errno::result(unsafe { libc::bind(this.inner.as_raw_fd(), pointer, length) })?;
         Ok(this)
     }
 
@@ -92,7 +92,7 @@ impl Socket {
     /// # Errors
     /// Those of getsockname(2).
     pub fn local(&self) -> io::Result<SocketAddr> {
-        self.socket.local_addr()
+        self.inner.local_addr()
     }
 
     /// Sends to the peer it is connected to.
@@ -100,7 +100,7 @@ impl Socket {
     /// # Errors
     /// Those of send(2).
     pub fn send(&self, bytes: &[u8]) -> io::Result<()> {
-        self.socket.send(bytes)?;
+        self.inner.send(bytes)?;
         if self.each_departure.get() {
             self.departed();
         }
@@ -112,7 +112,7 @@ impl Socket {
     /// # Errors
     /// Those of sendto(2).
     pub fn send_to(&self, bytes: &[u8], peer: SocketAddr) -> io::Result<()> {
-        self.socket.send_to(bytes, peer).map(drop)
+        self.inner.send_to(bytes, peer).map(drop)
     }
 
     /// Takes one datagram.
@@ -132,7 +132,7 @@ impl Socket {
         message.msg_control = control.0.as_mut_ptr().cast();
         message.msg_controllen = CONTROL;
         // SAFETY: every pointer in the message is to a buffer above, of the length beside it.
-        let length = unsafe { libc::recvmsg(self.socket.as_raw_fd(), &raw mut message, 0) };
+        let length = unsafe { libc::recvmsg(self.inner.as_raw_fd(), &raw mut message, 0) };
         let length = usize::try_from(length).map_err(|_| {
             let error = io::Error::last_os_error();
             self.clear_departures();
@@ -162,7 +162,7 @@ impl Socket {
         fcntl(&fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
         fcntl(&fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
         let this = Self {
-            socket: UdpSocket::from(fd),
+            inner: UdpSocket::from(fd),
             stamps_departures: Cell::new(false),
             each_departure: Cell::new(false),
             departures: Cell::new(0),
@@ -194,7 +194,7 @@ impl Socket {
 
     fn set_option(&self, level: i32, option: libc::c_int, value: libc::c_int) -> io::Result<()> {
         let length = socklen(size_of_val(&value));
-        let (fd, pointer) = (self.socket.as_raw_fd(), (&raw const value).cast());
+        let (fd, pointer) = (self.inner.as_raw_fd(), (&raw const value).cast());
         // SAFETY: the pointer and the length are those of a value that lives through the call.
         let set = unsafe { libc::setsockopt(fd, level, option, pointer, length) };
         Errno::result(set)?;
@@ -217,7 +217,7 @@ impl Received {
 
 impl AsFd for Socket {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
+        self.inner.as_fd()
     }
 }
 

@@ -302,9 +302,8 @@ fn parse_interface(
     let place = words.value(what)?;
     let listen: Vec<IpAddr> = match (what, place) {
         ("ignore" | "drop", _) => return Ok(()),
-        ("listen", "all" | "wildcard") => vec![Ipv6Addr::UNSPECIFIED.into()],
+        ("listen", "all" | "wildcard" | "ipv6") => vec![Ipv6Addr::UNSPECIFIED.into()],
         ("listen", "ipv4") => vec![Ipv4Addr::UNSPECIFIED.into()],
-        ("listen", "ipv6") => vec![Ipv6Addr::UNSPECIFIED.into()],
         ("listen", place) => place.parse().into_iter().collect(),
         (what, _) => return Err(What::Unknown(what.to_owned())),
     };
@@ -326,5 +325,4 @@ fn number(word: &str, value: &str) -> Result<u32, What> {
 }
 
 #[cfg(test)]
-#[path = "serving_tests.rs"]
 mod tests;

@@ -12,6 +12,7 @@ pub(super) fn digest(bytes: &[u8]) -> [u32; 5] {
     padded.as_chunks::<64>().0.iter().fold(START, block)
 }
 
+#[expect(clippy::many_single_char_names, reason = "they are the standard's")]
 fn block(state: [u32; 5], block: &[u8; 64]) -> [u32; 5] {
     let mut words = [0_u32; 80];
     for (word, bytes) in words.iter_mut().zip(block.as_chunks::<4>().0) {

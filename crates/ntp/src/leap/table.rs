@@ -74,7 +74,7 @@ impl Table {
             return Err(Damaged::Incomplete);
         }
         let ours = sha1::digest([update, expiry, summed].concat().as_bytes());
-        if sum != ours { Err(Damaged::CheckSum) } else { Ok(Self { entries, expires }) }
+        if sum == ours { Ok(Self { entries, expires }) } else { Err(Damaged::CheckSum) }
     }
 
     /// By how many seconds TAI is ahead of UTC at `now`.
@@ -97,7 +97,8 @@ impl Table {
     pub fn last(&self, now: Wall) -> Option<LeapSecond> {
         let pairs = self.entries.iter().zip(self.entries.iter().skip(1));
         let changes = pairs.map(|((_, before), (at, after))| (*at, after - before));
-        let (at, by) = changes.filter(|(at, by)| *at <= now && by.abs() == 1).last()?;
+        let mut past = changes.filter(|(at, by)| *at <= now && by.abs() == 1);
+        let (at, by) = past.next_back()?;
         Some(LeapSecond { at, is_left_out: by < 0 })
     }
 }

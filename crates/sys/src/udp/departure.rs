@@ -70,7 +70,7 @@ impl Socket {
         message.msg_controllen = extra.len();
         // SAFETY: every pointer in the message is to a value above, of the length beside it; the
         // kernel only reads them.
-        let sent = unsafe { libc::sendmsg(self.socket.as_raw_fd(), &raw const message, 0) };
+        let sent = unsafe { libc::sendmsg(self.inner.as_raw_fd(), &raw const message, 0) };
         if sent < 0 {
             return Err(io::Error::last_os_error());
         }
@@ -88,7 +88,7 @@ impl Socket {
             if self.unread.get() == 0 {
                 return None;
             }
-            let (number, stamp) = self.from_the_queue()?;
+            let (number, stamp) = self.next_in_queue()?;
             self.unread.set(self.unread.get() - 1);
             if number == last {
                 return stamp;
@@ -99,7 +99,7 @@ impl Socket {
 
     /// What is left in the queue of errors would keep poll(2) from ever waiting.
     pub(super) fn clear_departures(&self) {
-        while self.unread.get() > 0 && self.from_the_queue().is_some() {
+        while self.unread.get() > 0 && self.next_in_queue().is_some() {
             self.unread.set(self.unread.get() - 1);
         }
     }
@@ -110,7 +110,7 @@ impl Socket {
         self.unread.set(self.unread.get().saturating_add(1));
     }
 
-    fn from_the_queue(&self) -> Option<(u32, Option<Duration>)> {
+    fn next_in_queue(&self) -> Option<(u32, Option<Duration>)> {
         let mut extra = Control([0; CONTROL]);
         // The datagram itself comes along in simulators.
         let mut bytes = [0_u8; 256];
@@ -120,7 +120,7 @@ impl Socket {
         message.msg_iovlen = 1;
         message.msg_control = extra.0.as_mut_ptr().cast();
         message.msg_controllen = CONTROL;
-        let (fd, flags) = (self.socket.as_raw_fd(), libc::MSG_ERRQUEUE | libc::MSG_DONTWAIT);
+        let (fd, flags) = (self.inner.as_raw_fd(), libc::MSG_ERRQUEUE | libc::MSG_DONTWAIT);
         // SAFETY: every pointer in the message is to a buffer above, of the length beside it.
         let read = unsafe { libc::recvmsg(fd, &raw mut message, flags) };
         (read >= 0).then_some(())?;

@@ -1,3 +1,5 @@
+//! Tests of the words about serving.
+
 use super::super::{Config, parse};
 use super::*;
 
