@@ -28,7 +28,7 @@ const OFFSET_MAX: f64 = 2e9;
 pub static COMMAND: Command = Command {
     name: "ntpd",
     summary: "keep the clock right, in the foreground",
-    usage: "[-dgnqQx] [-c conf] [-f drift] [-l file] [-p server] [-u user] [--observe] [--serve at]",
+    usage: "[-dgnqQx] [-c conf] [-f drift] [-l file] [-p server]... [-u user] [--serve at]",
     flags: &[
         flag(&["g", "panicgate"], None, "set the first offset whatever its size"),
         flag(&["q", "quit"], None, "set the clock once and leave; the exit code says whether"),

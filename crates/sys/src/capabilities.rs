@@ -11,6 +11,13 @@ const VERSION: u32 = 0x2008_0522;
 /// The most there may be.
 const NUMBERS: u8 = 64;
 
+// The C libraries have both, and the libc crate neither; syscall(2) itself is not for clknetsim (see
+// `udp`).
+unsafe extern "C" {
+    fn capget(header: *mut Header, words: *mut Words) -> libc::c_int;
+    fn capset(header: *const Header, words: *const Words) -> libc::c_int;
+}
+
 #[repr(C)]
 struct Header {
     version: u32,
@@ -46,7 +53,7 @@ fn read(set: fn(Words) -> u32) -> io::Result<u64> {
     let mut words = [Words::default(); 2];
     let (head, data) = (&raw mut header, words.as_mut_ptr());
     // SAFETY: the head is of version 3, for which the kernel fills two words.
-    let done = unsafe { libc::syscall(libc::SYS_capget, head, data) };
+    let done = unsafe { capget(head, data) };
     if done != 0 {
         return Err(io::Error::last_os_error());
     }
@@ -66,7 +73,7 @@ pub fn keep_only(kept: &[u8]) -> io::Result<()> {
     let words = [low, high].map(|bits| Words { effective: bits, permitted: bits, inheritable: 0 });
     let (head, data) = (&raw const header, words.as_ptr());
     // SAFETY: the head is of version 3, for which the kernel reads two words.
-    let done = unsafe { libc::syscall(libc::SYS_capset, head, data) };
+    let done = unsafe { capset(head, data) };
     if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
