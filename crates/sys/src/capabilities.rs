@@ -11,8 +11,7 @@ const VERSION: u32 = 0x2008_0522;
 /// The most there may be.
 const NUMBERS: u8 = 64;
 
-// The C libraries have both, and the libc crate neither; syscall(2) itself is not for clknetsim (see
-// `udp`).
+// The C libraries have both, and the libc crate neither; clknetsim (see `udp`) has no syscall(2).
 unsafe extern "C" {
     fn capget(header: *mut Header, words: *mut Words) -> libc::c_int;
     fn capset(header: *const Header, words: *const Words) -> libc::c_int;
