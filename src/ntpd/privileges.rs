@@ -65,7 +65,7 @@ pub(crate) fn give_up(
         note(log, "give up capabilities for good", &all_but_few);
     }
     match &user {
-        Some(user) => become_user(user, named.is_some(), state, log)?,
+        Some(user) => become_user(user, named.is_some(), state.map(|state| (state, steers)), log)?,
         None if is_root && named.is_none() => {
             let users = USUAL.join(", ");
             log.say(Level::Debug, &format!("staying root: there is no user {users}; -u names one"));
@@ -88,11 +88,11 @@ pub(crate) fn confine(log: &mut Log) {
 fn become_user(
     user: &User,
     is_named: bool,
-    state: Option<&mut State>,
+    state: Option<(&mut State, bool)>,
     log: &mut Log,
 ) -> anyhow::Result<()> {
-    if let Some(state) = state {
-        match state.hold(user.uid, &user.groups) {
+    if let Some((state, steers)) = state {
+        match state.hold(user.uid, &user.groups, steers) {
             Ok(false) => {}
             Ok(true) => {
                 let name = &user.name;

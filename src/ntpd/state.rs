@@ -38,13 +38,14 @@ impl State {
         Self { drift, first: first.into(), held: Rc::default() }
     }
 
-    /// Opens now what this user may not replace later; whether there was any such file.
+    /// Opens now what this user may not replace later; whether there was any such file. One that
+    /// only observes has no first offset to remember.
     ///
     /// # Errors
     /// It can be neither opened nor made.
-    pub(crate) fn hold(&mut self, uid: u32, groups: &[u32]) -> Result<bool, Unable> {
+    pub(crate) fn hold(&mut self, uid: u32, groups: &[u32], steers: bool) -> Result<bool, Unable> {
         let mut held = Held::default();
-        for path in [&self.drift, &self.first] {
+        for path in [&self.drift].into_iter().chain(steers.then_some(&self.first)) {
             held.hold(path, uid, groups).unable(format_args!("open {}", path.display()))?;
         }
         let any = held.holds(&self.drift);
