@@ -404,7 +404,11 @@ impl Engine {
         let due = now().monotonic;
         for _ in 0..TICKS_PER_TURN {
             match self.deadlines.first() {
-                Some((at, id)) if *at <= due => self.feed(*id, Event::Tick),
+                Some((at, id)) if *at <= due => {
+                    let id = *id;
+                    self.tick_census(id, due);
+                    self.feed(id, Event::Tick);
+                }
                 Some(_) | None => break,
             }
         }

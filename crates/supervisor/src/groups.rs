@@ -118,7 +118,8 @@ impl Groups {
             };
             if set {
                 *had = *want;
-            } else {
+            } else if controller != Controller::Pids {
+                // Processes can be counted.
                 refused.push(what);
             }
         }
@@ -141,6 +142,12 @@ const LIMITED: [(&str, Controller, &str); 3] = [
 ];
 
 impl Membership {
+    /// Whether it keeps a limit of processes.
+    pub(crate) fn limits_processes(&self) -> bool {
+        let [processes, _, _] = self.limited;
+        processes != UNLIMITED
+    }
+
     pub(crate) fn is_killed(&self) -> bool {
         self.killed
     }

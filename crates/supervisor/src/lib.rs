@@ -12,6 +12,7 @@
 //! where a machine's wishes become system calls. [`svscan`] and [`supervise`] are the two ways in.
 
 mod adoption;
+mod census;
 mod confine;
 mod crash;
 mod engine;

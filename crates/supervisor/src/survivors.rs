@@ -186,7 +186,7 @@ impl Engine {
     }
 
     /// The orphans of a service, and all that they have forked.
-    fn orphans_of(&mut self, id: TaskId) -> Vec<u32> {
+    pub(crate) fn orphans_of(&mut self, id: TaskId) -> Vec<u32> {
         let Some(task) = self.tasks.get(&id) else { return Vec::new() };
         self.orphans.naps = NAPS_MAX;
         let mut pids = child::list().unwrap_or_default();

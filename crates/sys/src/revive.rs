@@ -37,6 +37,8 @@ const CRASHES: [(c_int, &CStr); 5] = [
 pub const STABLE_AFTER: Duration = Duration::from_mins(1);
 /// So many crashes in a row are survived.
 pub const CRASHES_MAX: u32 = 8;
+/// The program that runs, whatever its name leads to.
+const RUNNING: &CStr = c"/proc/self/exe";
 /// The stack of the handler: far more than a dozen system calls need.
 const STACK: usize = 64 * 1024;
 
@@ -173,6 +175,9 @@ impl Will {
         let (arguments, environment) = (self.arguments.as_ptr(), self.environment.as_ptr());
         // SAFETY: a path and two arrays of strings, each ended by a null pointer, that live on.
         unsafe { libc::execve(self.program.as_ptr(), arguments, environment) };
+        // It was removed: what runs is still there.
+        // SAFETY: as above.
+        unsafe { libc::execve(RUNNING.as_ptr(), arguments, environment) };
     }
 
     /// Writes the last two words for the successor.

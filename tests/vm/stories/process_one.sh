@@ -36,7 +36,6 @@ pid_of() { svstat "/service/$1" | sed -n 's/.*(pid \([0-9]*\)).*/\1/p'; }
 before=$(pid_of talker)
 kill -SEGV 1
 pause
-svc -h /service/talker
 same() { [ -n "$before" -a "$(pid_of talker)" = "$before" ]; }
 soon "process 1 is the same after a crash" same
 kill -QUIT 1
