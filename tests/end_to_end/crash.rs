@@ -50,7 +50,7 @@ fn a_row_of_crashes_comes_to_its_end_and_services_are_left_running() {
         "KEEPUP_SUCCESSOR=\"$$ 0 3 008\"; export KEEPUP_SUCCESSOR; cd scan; exec svscan .",
     );
     // It would wait for 16 s, but for somebody who is there.
-    sandbox.wait_until("it waits", || blocks_hangup(svscan.pid));
+    sandbox.wait_until("it waits", || blocks_signals(svscan.pid));
     child::signal(svscan.pid, sys::signals::HUP).unwrap();
     sandbox.wait_until("it goes on", || service.pid() != 0);
     let pid = service.pid();
@@ -74,8 +74,9 @@ fn is_prepared(pid: u32, crashes: u32) -> bool {
     environ.split('\0').any(is_it) && has_signal(pid, "SigCgt:", CRASHES[2])
 }
 
-fn blocks_hangup(pid: u32) -> bool {
-    has_signal(pid, "SigBlk:", sys::signals::HUP)
+/// Whether it has blocked its signals; the one it waits for is not shown as such.
+fn blocks_signals(pid: u32) -> bool {
+    has_signal(pid, "SigBlk:", sys::signals::TERM)
 }
 
 /// Whether a line of `/proc/PID/status` holds a signal.
