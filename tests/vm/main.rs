@@ -145,6 +145,11 @@ fn process_one_without_a_scan_directory_waits_for_one() {
 }
 
 #[test]
+fn fork_bombs_in_many_services_leave_room_for_control() {
+    Story::of("bombs").with(&[WITH_CGROUPS]).tell();
+}
+
+#[test]
 fn nothing_happens_to_services_when_the_clock_is_set_by_years() {
     Story::of("clock").tell();
 }

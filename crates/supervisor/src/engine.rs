@@ -244,6 +244,9 @@ impl Engine {
             self.turn(ready);
         }
         self.leave_groups();
+        if let Some(groups) = &self.groups {
+            groups.leave();
+        }
         Ok(self.ends_machine)
     }
 

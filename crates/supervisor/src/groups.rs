@@ -1,7 +1,7 @@
 //! A control group for each service, where the kernel and whoever runs us allow it: then a service
 //! is exactly the processes in its group, whatever they do to hide.
 
-use std::ffi::{CString, OsString};
+use std::ffi::{CString, OsStr, OsString};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,10 +18,18 @@ const PREFIX: &str = "keepup";
 /// So much of a service's name is in the name of its group: the kernel allows 255 in all.
 const NAME_MAX: usize = 100;
 
+/// All services together have this part of the processes that there can be, in percent: what is
+/// left is for us, for a login, and for who comes to mend it.
+const BUDGET_PERCENT: u64 = 80;
+/// The group that has the budget, and those of the services in it.
+const SERVICES: &str = "keepup.services";
+
 /// Where services have their control groups.
 #[derive(Debug)]
 pub(crate) struct Groups {
     tree: Tree,
+    /// What is above it, where it has a budget.
+    above: Option<Tree>,
     /// What can be limited by them.
     controllers: Vec<Controller>,
     /// On a host where version 1 has the pids controller, the limit of processes is set there.
@@ -61,7 +69,18 @@ impl Groups {
         let tree = Tree::find().ok()?;
         let controllers = tree.enable_all(&[Controller::Pids]);
         let pids = if controllers.is_empty() { V1Pids::find().ok() } else { None };
-        Some(Self { tree, controllers, pids })
+        match with_budget(&tree).filter(|_| !controllers.is_empty()) {
+            Some(within) => Some(Self { tree: within, above: Some(tree), controllers, pids }),
+            None => Some(Self { tree, above: None, controllers, pids }),
+        }
+    }
+
+    /// Removes what was made for all services, once there is none.
+    pub(crate) fn leave(&self) {
+        if self.above.is_some() {
+            // Services go on that were left running.
+            let _ = self.tree.remove();
+        }
     }
 
     /// Finds or makes the groups of a service, and says where the first is in `supervise/cgroup`.
@@ -128,10 +147,27 @@ impl Groups {
 
     fn enable(&mut self, controller: Controller) -> bool {
         if !self.controllers.contains(&controller) {
+            if let Some(above) = &self.above {
+                let _ = above.enable_all(&[controller]);
+            }
             self.controllers.extend(self.tree.enable_all(&[controller]));
         }
         self.controllers.contains(&controller)
     }
+}
+
+/// A group for all services that keeps them within their budget of processes.
+fn with_budget(tree: &Tree) -> Option<Tree> {
+    let there_are = sys::scarcity::pids().map(|(_, total)| total);
+    let most = there_are.into_iter().chain(tree.pids_max()).min()?;
+    let within = tree.below(OsStr::new(SERVICES)).ok()?;
+    let budget = most.saturating_mul(BUDGET_PERCENT) / 100;
+    let limited = within.limit("pids.max", &group_word(budget)).is_ok();
+    if limited && !within.enable_all(&[Controller::Pids]).is_empty() {
+        return Some(within);
+    }
+    let _ = within.remove();
+    None
 }
 
 /// What is limited, by which controller, in which file.
