@@ -61,6 +61,8 @@ pub(crate) struct World {
     lives: u32,
     disk: Disk,
     fifo: VecDeque<Letter>,
+    /// What the operator wants: of each letter that was written down.
+    want: Wish,
     /// Ends that svscan has not heard of.
     ends: VecDeque<(Pid, End)>,
     svscan: Option<Service>,
@@ -97,6 +99,7 @@ impl World {
             lives: 0,
             disk: Disk::default(),
             fifo: VecDeque::new(),
+            want: Wish::Up,
             ends: VecDeque::new(),
             svscan: None,
             cut: None,
@@ -155,13 +158,12 @@ impl World {
 
     fn is_as_wanted(&self) -> Verdict {
         let Some(service) = &self.svscan else { return Ok(()) };
-        let memory = service.memory();
         let strays = self.processes.iter().filter(|it| it.life != self.lives).count();
         if strays > 0 {
             return Err(format!("{strays} of an earlier life are left"));
         }
         let finishes = self.finish && service.remark() == service::words::Remark::Finishing;
-        match (memory.want, service.pid()) {
+        match (self.want, service.pid()) {
             (Wish::Up, Some(pid)) if self.is_alive(pid) => Ok(()),
             (Wish::Up, None) if finishes => Ok(()),
             (Wish::Down, None) if self.processes.is_empty() || finishes => Ok(()),
@@ -289,12 +291,12 @@ impl World {
         for _ in 0..ROUNDS {
             let now = self.clocks();
             let (Some(event), Some(service)) = (next.take(), &mut self.svscan) else { break };
-            let before = service.memory().want;
             let actions = service.step(now, event);
             let memory = service.memory();
             self.thing()?;
-            if memory.want != before && !matches!(event, Event::Letter(_)) {
-                return Err(Stop::Wrong(format!("a wish that nobody had: {:?}", memory.want)));
+            self.hear(event);
+            if memory.want != self.want {
+                return Err(Stop::Wrong(format!("{:?} is wanted: {memory:?}", self.want)));
             }
             if self.disk.memory != Some(memory) {
                 self.disk = Disk { memory: Some(memory), child: None };
@@ -307,6 +309,15 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    fn hear(&mut self, event: Event) {
+        self.want = match event {
+            Event::Letter(Letter::Up) => Wish::Up,
+            Event::Letter(Letter::Down) => Wish::Down,
+            Event::Letter(Letter::Once) => Wish::Once,
+            _ => return,
+        };
     }
 
     fn act(&mut self, action: Action) -> Result<Option<Event>, Stop> {
