@@ -20,6 +20,7 @@ mod explain;
 mod farewell;
 mod files;
 mod groups;
+mod held;
 mod home;
 mod launch;
 mod ledger;

@@ -1,6 +1,6 @@
 # Fork bombs in more services than have their share of all processes: all together leave room for an
 # operator, and end when they are told to.
-echo 600 >/proc/sys/kernel/pid_max
+echo 300 >/proc/sys/kernel/threads-max
 for name in a b c d e f g h; do
 	service $name <<-'END'
 		#!/bin/busybox ash
@@ -12,7 +12,7 @@ for name in a b c d e f g h; do
 done
 svscan_begins
 services=/sys/fs/cgroup/keepup.services
-budget() { [ "$(cat $services/pids.max 2>/dev/null)" = 480 ]; }
+budget() { [ "$(cat $services/pids.max 2>/dev/null)" = 240 ]; }
 soon "all services together have a budget" budget
 refused() {
 	for events in $services/*/pids.events; do
@@ -23,7 +23,7 @@ refused() {
 soon "somebody is refused a fork" refused
 for second in 1 2 3 4 5; do pause; done
 used=$(cat $services/pids.current)
-check "they stay within it: $used of 480" [ "$used" -le 480 ]
+check "they stay within it: $used of 240" [ "$used" -le 240 ]
 check "there is room for a command" ls /
 for name in a b c d e f g h; do svc -d /service/$name; done
 none() { [ "$(cat $services/pids.current)" = 0 ]; }
