@@ -91,7 +91,8 @@ fn supervise_that_is_exchanged_for_a_link_while_it_runs_is_not_followed() {
     }
     scan(&sandbox, &[&service]);
     let svscan = sandbox.svscan();
-    sandbox.wait_until("it is up", || service.is_supervised() && service.lines("starts").len() == 1);
+    sandbox
+        .wait_until("it is up", || service.is_supervised() && service.lines("starts").len() == 1);
     let pid = service.pid();
     fs::rename(service.path("supervise"), service.path("moved")).unwrap();
     symlink(&victim, service.path("supervise")).unwrap();

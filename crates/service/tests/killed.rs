@@ -75,7 +75,8 @@ fn killed_at_any_step_of_any_short_story() {
         let story: Vec<Move> = (0..SHORT).map(|_| next()).collect();
         for at in 0..story.len() {
             let finish = number % 2 == 0;
-            reached += u64::from((0..CUTS).take_while(|cut| tell(&story, at, *cut, finish)).count() > 0);
+            reached +=
+                u64::from((0..CUTS).take_while(|cut| tell(&story, at, *cut, finish)).count() > 0);
         }
     }
     assert!(reached > 10_000, "{reached}");

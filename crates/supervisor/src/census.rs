@@ -67,7 +67,7 @@ impl Engine {
 
     /// Its main process and all that is known to be of it, and lives.
     fn everybody_of(&mut self, id: TaskId, main: u32) -> Vec<Facts> {
-        let mut pids = self.orphans_of(id);
+        let (mut pids, _) = self.orphans_of(id);
         pids.push(main);
         pids.extend(proc::descendants(main, COUNTED_MAX));
         if let Some(it) = self.tasks.get(&id).and_then(|task| task.membership.as_ref()) {
@@ -90,7 +90,9 @@ impl Engine {
             if fresh.is_empty() {
                 break;
             }
-            fresh.iter().for_each(|it| send(it, signals::STOP));
+            for it in fresh {
+                send(it, signals::STOP);
+            }
         }
         for it in self.everybody_of(id, main) {
             send(&it, signals::KILL);

@@ -192,14 +192,16 @@ impl Will {
 
     /// There is no way on.
     fn end(&self, number: c_int) {
-        while self.stays {
+        if !self.stays {
+            return die(number);
+        }
+        loop {
             // SAFETY: waits for any child, and wants to know nothing of it.
             if unsafe { libc::waitpid(-1, ptr::null_mut(), 0) } < 0 {
                 // SAFETY: waits for a signal.
                 unsafe { libc::pause() };
             }
         }
-        die(number);
     }
 }
 

@@ -251,7 +251,8 @@ impl World {
             return;
         };
         let found = self.main().map(|pid| {
-            let born = self.processes.iter().find(|it| it.pid == pid).map_or(self.now, |it| it.born);
+            let born =
+                self.processes.iter().find(|it| it.pid == pid).map_or(self.now, |it| it.born);
             let (since, changed) = match memory.phase {
                 Phase::Up { since, .. } => (since, memory.changed),
                 Phase::Starting | Phase::Down { .. } => (Monotonic(born), Boottime(born)),
@@ -312,12 +313,11 @@ impl World {
     }
 
     fn hear(&mut self, event: Event) {
-        self.want = match event {
-            Event::Letter(Letter::Up) => Wish::Up,
-            Event::Letter(Letter::Down) => Wish::Down,
-            Event::Letter(Letter::Once) => Wish::Once,
-            _ => return,
-        };
+        let wishes =
+            [(Letter::Up, Wish::Up), (Letter::Down, Wish::Down), (Letter::Once, Wish::Once)];
+        if let Some((_, want)) = wishes.iter().find(|(it, _)| event == Event::Letter(*it)) {
+            self.want = *want;
+        }
     }
 
     fn act(&mut self, action: Action) -> Result<Option<Event>, Stop> {
@@ -339,7 +339,7 @@ impl World {
             }
             Action::CountSurvivors => {
                 let others = self.others();
-                let count = u32::try_from(others.len()).unwrap();
+                let count = u32::try_from(others.len()).unwrap_or(u32::MAX);
                 let oldest = others.first().copied();
                 return Ok(Some(Event::Survivors(Survivors { count, oldest })));
             }
