@@ -79,8 +79,8 @@ impl AsFd for Signals {
     }
 }
 
-/// Blocks the signals a supervisor listens to, for where there is no descriptor to be had; gives the
-/// mask as it was.
+/// Blocks the signals a supervisor listens to, for where there is no descriptor to be had; gives
+/// the mask as it was.
 ///
 /// # Errors
 /// None that is documented.
@@ -99,8 +99,8 @@ pub fn mask() -> io::Result<SigSet> {
     Ok(SigSet::thread_get_mask()?)
 }
 
-/// Waits, no longer than `limit`, for one of these signals, which must be blocked; gives its number.
-/// Takes no descriptor and no memory.
+/// Waits, no longer than `limit`, for one of these signals, which must be blocked; gives its
+/// number. Takes no descriptor and no memory.
 #[must_use]
 pub fn wait_for(numbers: &[i32], limit: Option<Duration>) -> Option<i32> {
     let set: SigSet = numbers.iter().filter_map(|it| Signal::try_from(*it).ok()).collect();
