@@ -30,7 +30,7 @@ _keepup() {
 		operands=(directory) rest=directory
 		;;
 	svscanctl)
-		flags='-u --upgrade -h --hup -t --term -q --quit --help --version'
+		flags='-u --upgrade -h --hup -t --term -q --quit -6 --reboot -7 --poweroff -0 --halt --help --version'
 		operands=(directory) rest=
 		;;
 	svstat)

@@ -10,12 +10,15 @@ use contract::layout;
 pub(crate) static COMMAND: Command = Command {
     name: "svscanctl",
     summary: "control svscan",
-    usage: "[-uhtq] [dir]",
+    usage: "[-uhtq670] [dir]",
     flags: &[
         Flag { names: &["u", "upgrade"], value: None, help: "execute the program anew, in place" },
         Flag { names: &["h", "hup"], value: None, help: "look at the scan directory again" },
         Flag { names: &["t", "term"], value: None, help: "stop all services and leave" },
         Flag { names: &["q", "quit"], value: None, help: "leave, and leave all services running" },
+        Flag { names: &["6", "reboot"], value: None, help: "as process 1: reboot the machine" },
+        Flag { names: &["7", "poweroff"], value: None, help: "as process 1: switch it off" },
+        Flag { names: &["0", "halt"], value: None, help: "as process 1: halt it" },
     ],
     about: "
 Tells the svscan that runs in dir, or in the current directory. After -u it is

@@ -81,6 +81,31 @@ fn supervise_is_not_followed_where_somebody_else_leads_us() {
 }
 
 #[test]
+fn supervise_that_is_exchanged_for_a_link_while_it_runs_is_not_followed() {
+    let sandbox = sandbox();
+    let service = sandbox.running("a", "echo start >>starts\nexec sleep 1000000");
+    let victim = sandbox.path("victim");
+    fs::create_dir(&victim).unwrap();
+    if !is_root() || !given_away(&service) {
+        return skipped("only root can give a service away");
+    }
+    scan(&sandbox, &[&service]);
+    let svscan = sandbox.svscan();
+    sandbox
+        .wait_until("it is up", || service.is_supervised() && service.lines("starts").len() == 1);
+    let pid = service.pid();
+    fs::rename(service.path("supervise"), service.path("moved")).unwrap();
+    symlink(&victim, service.path("supervise")).unwrap();
+    assert!(given_away(&service));
+    sys::child::signal(pid, sys::signals::KILL).unwrap();
+    sandbox.wait_until("it is started again", || service.lines("starts").len() == 2);
+    sandbox.wait_until("it is told", || sandbox.said(svscan).contains("unable to write a/superv"));
+    assert_eq!(fs::read_dir(&victim).unwrap().count(), 0);
+    fs::remove_file(service.path("supervise")).unwrap();
+    fs::rename(service.path("moved"), service.path("supervise")).unwrap();
+}
+
+#[test]
 fn a_logger_of_somebody_else_is_not_ours_to_feed() {
     let sandbox = sandbox();
     let (victim, evil) = (sandbox.running("vic", REST), sandbox.running("evil", "echo INJECTED"));

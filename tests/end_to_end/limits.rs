@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::sandbox;
-use crate::support::{Service, skipped};
+use crate::support::{Daemon, Sandbox, Service, is_alive, skipped};
 
 fn limit(service: &Service, file: &str, text: &str) {
     fs::create_dir_all(service.path("limits")).unwrap();
@@ -66,6 +66,49 @@ fn a_service_has_no_more_processes_than_its_limit_and_a_hit_is_told() {
     assert!(line.contains(", hit its limit of 10 processes "), "{line}");
 }
 
+/// svscan without control groups, which runs the service.
+fn counted(sandbox: &Sandbox, service: &Service) -> Daemon {
+    fs::create_dir(sandbox.path("scan")).unwrap();
+    sandbox.link(service, service.name());
+    sandbox.daemon("svscan", &["--no-cgroups", "scan"])
+}
+
+#[test]
+fn without_a_controller_processes_are_counted_and_the_newest_too_many_killed() {
+    let sandbox = sandbox();
+    let script = "echo $$ >>starts\nfor i in $(seq 15); do sleep 1000000 & echo $! >>pids; \
+                  sleep 0.05; done\nwait";
+    let service = sandbox.running("many", script);
+    limit(&service, "processes", "10");
+    let svscan = counted(&sandbox, &service);
+    sandbox.wait_until("a hit is told", || {
+        sandbox.said(svscan).contains("many: hit its limit of 10 processes ")
+    });
+    let alive = || {
+        let pids = service.lines("pids");
+        let pids: Vec<u32> = pids.iter().filter_map(|pid| pid.parse().ok()).collect();
+        (pids.len(), pids.into_iter().filter(|pid| is_alive(*pid)).count())
+    };
+    sandbox.wait_until("those that are too many are gone", || alive() == (15, 9));
+    assert_eq!(service.lines("starts").len(), 1);
+    let line = sandbox.tool("svstat", &[service.path("")]).text();
+    assert!(line.contains(": up ") && line.contains(", hit its limit of 10 processes "), "{line}");
+}
+
+#[test]
+fn without_a_controller_a_fork_bomb_is_killed_as_a_whole() {
+    let sandbox = sandbox();
+    let script = "echo $$ >>starts\nfor i in $(seq 60); do setsid sh -c 'trap : TERM; \
+                  while :; do sleep 1000000; done' & done\nwait";
+    let service = sandbox.running("bomb", script);
+    limit(&service, "processes", "20");
+    service.write("max-deaths", "1 in 1h");
+    let svscan = counted(&sandbox, &service);
+    sandbox.wait_until("it is given up", || sandbox.said(svscan).contains("given up"));
+    assert!(sandbox.said(svscan).contains("bomb: hit its limit of 20 processes "));
+    sandbox.wait_until("only svscan is left", || sandbox.processes() == 1);
+}
+
 #[test]
 fn a_limit_that_cannot_hold_is_told_of() {
     let sandbox = sandbox();
@@ -75,8 +118,8 @@ fn a_limit_that_cannot_hold_is_told_of() {
     sandbox.link(&service, "a");
     let svscan = sandbox.daemon("svscan", &["--no-cgroups", "scan"]);
     sandbox.wait_until("it is up", || service.pid() != 0);
-    let told = "svscan: warning: a: its limits of processes, memory and processors need control \
-                groups, and there are none: they do not hold\n";
+    let told = "svscan: warning: a: its limits of memory and processors need control groups, and \
+                there are none: they do not hold\n";
     assert_eq!(sandbox.said(svscan), told);
 }
 

@@ -8,6 +8,7 @@
 mod support;
 
 mod adoption;
+mod crash;
 mod fallback;
 mod finish;
 mod hostile;

@@ -324,6 +324,11 @@ impl Sandbox {
         assert!(!ceased, "not for long: {what}; the daemons said: {:?}", self.all_said());
     }
 
+    /// How many processes run here.
+    pub(crate) fn processes(&self) -> usize {
+        proc::marked(&self.mark).len()
+    }
+
     fn all_said(&self) -> String {
         let daemons = self.daemons.borrow().len();
         (0..daemons).map(|index| self.said(Daemon { index, pid: 0 })).collect()

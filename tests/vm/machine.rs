@@ -67,8 +67,8 @@ impl Story {
     }
 
     /// To the machine's own end, saying these lines in this order.
-    pub(crate) fn ends(mut self, panics: bool, in_order: &'static [&'static str]) -> Self {
-        (self.end, self.in_order) = (End::Machine { panics }, in_order);
+    pub(crate) fn ends(mut self, in_order: &'static [&'static str]) -> Self {
+        (self.end, self.in_order) = (End::Machine, in_order);
         self
     }
 

@@ -86,29 +86,67 @@ fn a_daemon_that_hides_is_kept_once_without_cgroups_by_process_one() {
     Story::of("background").with(&[CLEARS_ENVIRONMENT, AS_PROCESS_ONE]).tell();
 }
 
-fn tell_of_the_end_of_process_one(signal: &str) {
-    let in_order = &[
-        "ok: none of them is left unreaped",
-        "told to end",
-        "told to end",
-        "logger: ends after: last words",
-        "orphan: told to end",
-        "svscan: warning: process 1 ends, as it was told to: the kernel panics now",
-    ];
+/// What is said at the end of process 1, whoever told it to end.
+macro_rules! ends_in_order {
+    ($last:literal) => {
+        &[
+            "ok: none of them is left unreaped",
+            "ok: process 1 is the same after a crash",
+            "ok: process 1 does not leave",
+            "told to end",
+            "told to end",
+            "logger: ends after: last words",
+            "orphan: told to end",
+            "svscan: info: everything has ended: the machine is ",
+            $last,
+        ]
+    };
+}
+
+fn tell_of_the_end_of_process_one(how: &str, in_order: &'static [&'static str]) {
     Story::of("process_one")
-        .with(&[AS_PROCESS_ONE, ("SAID", "/dev/console"), ("SIGNAL", signal)])
-        .ends(true, in_order)
+        .with(&[AS_PROCESS_ONE, ("SAID", "/dev/console"), ("END", how)])
+        .ends(in_order)
         .tell();
 }
 
 #[test]
-fn process_one_told_to_end_stops_services_then_loggers_then_orphans() {
-    tell_of_the_end_of_process_one("TERM");
+fn process_one_stops_services_then_loggers_then_orphans_and_reboots() {
+    tell_of_the_end_of_process_one("TERM", ends_in_order!("reboot: Restarting system"));
 }
 
 #[test]
 fn process_one_does_so_for_ctrl_alt_del_as_well() {
-    tell_of_the_end_of_process_one("INT");
+    tell_of_the_end_of_process_one("INT", ends_in_order!("reboot: Restarting system"));
+}
+
+#[test]
+fn process_one_switches_the_machine_off() {
+    tell_of_the_end_of_process_one("USR2", ends_in_order!("reboot: Power down"));
+}
+
+#[test]
+fn process_one_does_what_svscanctl_says() {
+    tell_of_the_end_of_process_one("letter", ends_in_order!("reboot: Power down"));
+}
+
+#[test]
+fn process_one_without_a_scan_directory_waits_for_one() {
+    let in_order = &[
+        "svscan: warning: unable to chdir to /later: file does not exist",
+        "ok: a service runs once there is one",
+        "svscan: info: everything has ended: the machine is ",
+        "reboot: Restarting system",
+    ];
+    Story::of("process_one_waits")
+        .with(&[AS_PROCESS_ONE, ("SAID", "/dev/console"), ("SCAN", "/later")])
+        .ends(in_order)
+        .tell();
+}
+
+#[test]
+fn fork_bombs_in_many_services_leave_room_for_control() {
+    Story::of("bombs").with(&[WITH_CGROUPS]).tell();
 }
 
 #[test]

@@ -11,11 +11,25 @@ pub enum Letter {
     Terminate,
     /// `q`: leave, and leave everything running.
     Quit,
+    /// `6`: as process 1, stop everything and start the machine again (s6).
+    Reboot,
+    /// `7`: as process 1, stop everything and switch the machine off (s6).
+    PowerOff,
+    /// `0`: as process 1, stop everything and let the machine stand still (s6).
+    Halt,
 }
 
 impl Letter {
     /// Every letter, in the order of svscanctl's manual.
-    pub const ALL: [Self; 4] = [Self::Upgrade, Self::Hangup, Self::Terminate, Self::Quit];
+    pub const ALL: [Self; 7] = [
+        Self::Upgrade,
+        Self::Hangup,
+        Self::Terminate,
+        Self::Quit,
+        Self::Reboot,
+        Self::PowerOff,
+        Self::Halt,
+    ];
 
     /// The byte on the FIFO, which is also svscanctl's flag.
     #[must_use]
@@ -25,6 +39,9 @@ impl Letter {
             Self::Hangup => b'h',
             Self::Terminate => b't',
             Self::Quit => b'q',
+            Self::Reboot => b'6',
+            Self::PowerOff => b'7',
+            Self::Halt => b'0',
         }
     }
 

@@ -1,8 +1,10 @@
-//! How many restarts all services together may have: a token bucket.
+//! How many restarts all services together may have, and how many starts an operator may ask of
+//! one: token buckets.
 //!
 //! Each service has its own pauses. But what a thousand services need may fail at once, and a
 //! thousand restarts a second leave nobody room to mend it. First starts and what an operator asks
-//! for cost nothing.
+//! for cost nothing there. But letters are cheap, and each may be a start: of a service that ends
+//! at once a flood of them would be a storm.
 
 use std::time::Duration;
 
@@ -13,40 +15,57 @@ pub const RESTARTS_AT_ONCE: u32 = 100;
 /// After that, one each so long: a thousand services that back off to a minute need 17 a second.
 pub const RESTART_EVERY: Duration = Duration::from_millis(50);
 
+/// So many starts of one service may be asked for at once: more than a person does.
+pub const ASKED_AT_ONCE: u32 = 10;
+/// After that, one each so long: as often as it may be restarted.
+pub const ASKED_EVERY: Duration = crate::pacing::START_SPACING;
+
 /// What is left of it.
 #[derive(Debug, Clone, Copy)]
 pub struct Budget {
+    most: u32,
+    every: Duration,
     tokens: u32,
     /// Up to when tokens have been given.
     given: Monotonic,
 }
 
 impl Budget {
-    /// A full one.
+    /// A full one, of the restarts of all services.
     #[must_use]
     pub fn new(now: Monotonic) -> Self {
-        Self { tokens: RESTARTS_AT_ONCE, given: now }
+        Self::full(now, RESTARTS_AT_ONCE, RESTART_EVERY)
     }
 
-    /// Takes a restart.
+    /// A full one, of the starts of a service that are asked for.
+    #[must_use]
+    pub fn of_letters(now: Monotonic) -> Self {
+        Self::full(now, ASKED_AT_ONCE, ASKED_EVERY)
+    }
+
+    fn full(now: Monotonic, most: u32, every: Duration) -> Self {
+        Self { most, every, tokens: most, given: now }
+    }
+
+    /// Takes one.
     ///
     /// # Errors
     /// There is none; the instant from which on there will be one.
     pub fn take(&mut self, now: Monotonic) -> Result<(), Monotonic> {
-        let fresh = now.since(self.given).as_nanos() / RESTART_EVERY.as_nanos();
+        let fresh = now.since(self.given).as_nanos() / self.every.as_nanos();
         let fresh = u32::try_from(fresh).unwrap_or(u32::MAX);
-        if fresh >= RESTARTS_AT_ONCE - self.tokens {
-            (self.tokens, self.given) = (RESTARTS_AT_ONCE, now);
+        if fresh >= self.most - self.tokens {
+            (self.tokens, self.given) = (self.most, now);
         } else {
             self.tokens += fresh;
-            self.given = self.given + RESTART_EVERY * fresh;
+            self.given = self.given + self.every * fresh;
         }
         match self.tokens.checked_sub(1) {
             Some(left) => {
                 self.tokens = left;
                 Ok(())
             }
-            None => Err(self.given + RESTART_EVERY),
+            None => Err(self.given + self.every),
         }
     }
 }

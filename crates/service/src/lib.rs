@@ -4,6 +4,7 @@
 //!   meet. It is driven by [`life::Service::step`], an event in and actions out.
 //! * [`budget`] is how many restarts all services together may have, [`guard`] when the machine is
 //!   too short of something for any start.
+//! * [`census`] says when the processes of a service are counted where nothing else limits them.
 //! * [`pacing`] says how long after its last start a service may start again.
 //! * [`scan`] is svscan's set: which names of the scan directory are services, which are new, gone,
 //!   renamed or none.
@@ -13,6 +14,7 @@
 //! can be told in a test, and told again.
 
 pub mod budget;
+pub mod census;
 pub mod guard;
 pub mod life;
 pub mod pacing;

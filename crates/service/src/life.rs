@@ -45,12 +45,14 @@
 //!   `Up` has not been reaped, so no signal can reach a stranger.
 
 pub mod aftermath;
+mod delays;
 pub mod memory;
 
 use std::time::Duration;
 
 use contract::{Letter, status::Wish};
 
+use crate::budget::Budget;
 use crate::guard::Scarcity;
 use crate::pacing::Pacing;
 use crate::time::{Boottime, Monotonic, Now};
@@ -126,6 +128,8 @@ pub struct Service {
     /// The operator said up or once while there was no process: the next life waits for nothing but
     /// the end of the last.
     at_once: bool,
+    /// How many starts may still be asked for.
+    letters: Budget,
     never_started: bool,
     /// Why the last start was asked for.
     cause: Cause,
@@ -162,6 +166,7 @@ impl Service {
             told_background: false,
             left_behind: false,
             at_once: false,
+            letters: Budget::of_letters(now.monotonic),
             never_started: true,
             cause: Cause::First,
             delayed: None,
@@ -298,14 +303,6 @@ impl Service {
         }
     }
 
-    /// Nothing is held against a service that only has to wait.
-    fn delay(&mut self, what: Scarcity, until: Monotonic, actions: &mut Actions) {
-        self.state = State::Down { not_before: until };
-        if self.delayed.replace(what) != Some(what) {
-            actions.push(Action::Report(Report::Delayed(what)));
-        }
-    }
-
     fn obey(&mut self, now: Monotonic, letter: Letter, actions: &mut Actions) {
         match letter {
             Letter::Up => self.wish(Wish::Up),
@@ -320,7 +317,7 @@ impl Service {
             Letter::Terminate => self.ask(Signal::Term, actions),
             Letter::Kill => {
                 self.ask(Signal::Kill, actions);
-                self.kill_now(now);
+                self.kill_now(now, actions);
             }
         }
     }
@@ -444,6 +441,8 @@ impl Service {
         } else if self.leaving {
             self.left = true;
             actions.push(Action::Leave);
+        } else if starts && self.is_one_letter_too_many(now, actions) {
+            self.at_once = false;
         } else if starts {
             self.cause = match std::mem::take(&mut self.at_once) {
                 true => Cause::Asked,

@@ -110,6 +110,13 @@ fn a_finish_that_hangs_is_killed() {
 }
 
 #[test]
+fn a_finish_that_hangs_is_killed_when_the_operator_says_so() {
+    let mut life = finishing();
+    assert_eq!(life.whole(2100, letter(b'k')), [Action::Send(FINISH, Signal::Kill)]);
+    assert_eq!(life.whole(2110, Event::Ended(FINISH, End::Signalled(9))), [COUNT]);
+}
+
+#[test]
 fn a_finish_that_cannot_be_started_is_told_of_and_changes_nothing_else() {
     let mut life = asked(Settings::default());
     assert_eq!(life.whole(2001, Event::Finishing(Err(MISSING))), [CANNOT, Action::Start]);

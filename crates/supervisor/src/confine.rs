@@ -15,8 +15,8 @@ impl Engine {
         let outcome = match &mut self.groups {
             Some(groups) => join(groups, task),
             None if task.settings.limits.ask_for_groups() => Err(format!(
-                "{}: its limits of processes, memory and processors need control groups, and there \
-                 are none: they do not hold",
+                "{}: its limits of memory and processors need control groups, and there are none: \
+                 they do not hold",
                 task.name
             )),
             None => Ok(false),
@@ -52,7 +52,7 @@ impl Engine {
         }
     }
 
-    fn tell_of_limit(&mut self, id: TaskId, Hit { what, limit, times }: Hit) {
+    pub(crate) fn tell_of_limit(&mut self, id: TaskId, Hit { what, limit, times }: Hit) {
         let Some(task) = self.tasks.get_mut(&id) else { return };
         let remark = Remark::Limit { what: what.into(), limit, times };
         let sentence = format!("{}{}", task.name, remark.words(std::time::Duration::ZERO));

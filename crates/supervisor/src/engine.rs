@@ -20,6 +20,7 @@ use sys::child::{self, Ended};
 use sys::clock_steps::ClockSteps;
 use sys::inotify::{Change, Watch, Watcher};
 use sys::limits::{self, OpenFiles};
+use sys::machine;
 use sys::oom;
 use sys::reexec::Inherited;
 use sys::signals::{self, Signals};
@@ -133,6 +134,8 @@ pub(crate) struct Engine {
     pub(crate) home: Option<Home>,
     /// What the next supervisor is to know.
     pub(crate) ledger: Ledger,
+    /// How the machine ends when everything has, where it ends with us.
+    pub(crate) ends_machine: machine::End,
     /// Everything is told to stop: that is no wish of the operator's to be remembered.
     pub(crate) stopping: bool,
     /// When adopted processes are looked at that no descriptor tells of.
@@ -193,6 +196,7 @@ impl Engine {
             farewell: Farewell::default(),
             home: None,
             ledger: Ledger::default(),
+            ends_machine: machine::End::Reboot,
             stopping: false,
             look_at_adopted: None,
             taken_over: 0,
@@ -229,18 +233,21 @@ impl Engine {
         Ok(())
     }
 
-    /// The main loop.
+    /// The main loop. Gives how the machine is to end, if it ends with us.
     ///
     /// # Errors
     /// The kernel would not let us wait: nothing can be done then, and services go on.
-    pub(crate) fn run(mut self) -> Result<(), Unable> {
+    pub(crate) fn run(mut self) -> Result<machine::End, Unable> {
         while !self.is_over() {
             let limit = self.wait_limit();
             let ready = self.reactor.wait(limit).unable("wait for events")?;
             self.turn(ready);
         }
         self.leave_groups();
-        Ok(())
+        if let Some(groups) = &self.groups {
+            groups.leave();
+        }
+        Ok(self.ends_machine)
     }
 
     fn turn(&mut self, ready: Vec<Token>) {
@@ -271,11 +278,6 @@ impl Engine {
         }
     }
 
-    /// Leaves, and leaves everything running for whoever comes after us.
-    pub(crate) fn quit(&mut self) {
-        self.farewell = Farewell::Over;
-    }
-
     /// How long there is nothing to do, if nothing happens.
     fn wait_limit(&self) -> Option<Duration> {
         if self.more_to_reap {
@@ -300,6 +302,7 @@ impl Engine {
             match number {
                 signals::CHLD => self.reap(),
                 signals::TERM | signals::INT => self.stop_all(),
+                signals::USR1 | signals::USR2 => self.end_machine(machine::End::PowerOff),
                 signals::HUP | signals::ALRM => self.rescan(),
                 signals::QUIT => self.quit(),
                 _ => {}
@@ -404,7 +407,11 @@ impl Engine {
         let due = now().monotonic;
         for _ in 0..TICKS_PER_TURN {
             match self.deadlines.first() {
-                Some((at, id)) if *at <= due => self.feed(*id, Event::Tick),
+                Some((at, id)) if *at <= due => {
+                    let id = *id;
+                    self.tick_census(id, due);
+                    self.feed(id, Event::Tick);
+                }
                 Some(_) | None => break,
             }
         }

@@ -14,6 +14,8 @@ use cli::{Unable, UnableExt as _};
 use contract::{Status, layout, remarks};
 use sys::{fifo, lock};
 
+use crate::held::Held;
+
 /// The open files of a service: two descriptors, or three where hard links are not to be had.
 #[derive(Debug)]
 pub(crate) struct Files {
@@ -47,7 +49,8 @@ impl Locked {
     pub(crate) fn take(dir: &Path, name: &str) -> Result<Self, Unable> {
         make_supervise(&dir.join(layout::SUPERVISE))
             .unable(format_args!("mkdir {name}/{}", layout::SUPERVISE))?;
-        let lock = lock::acquire_now(&dir.join(layout::LOCK))
+        let lock = Held::of(dir)
+            .and_then(|held| lock::acquire_now(&held.path(layout::LOCK)))
             .unable(format_args!("acquire {name}/{}", layout::LOCK))?;
         Ok(Self(lock))
     }
@@ -67,10 +70,11 @@ impl Locked {
     /// # Errors
     /// The FIFOs cannot be made or opened.
     pub(crate) fn open(self, dir: &Path, name: &str) -> Result<Files, Unable> {
-        let path = dir.join(layout::CONTROL);
+        let held = Held::of(dir).unable(format_args!("open {name}/{}", layout::SUPERVISE))?;
+        let path = held.path(layout::CONTROL);
         let control = fifo::make(&path).and_then(|()| fifo::open_both(&path));
         let control = control.unable(format_args!("open {name}/{}", layout::CONTROL))?;
-        let ok = open_ok(dir, &control).unable(format_args!("open {name}/{}", layout::OK))?;
+        let ok = open_ok(&held, &control).unable(format_args!("open {name}/{}", layout::OK))?;
         Ok(Files { lock: self.0, control, ok })
     }
 }
@@ -80,15 +84,16 @@ impl Locked {
 /// # Errors
 /// A full disk, a directory that is gone, a file system that has become read-only.
 pub(crate) fn write_status(dir: &Path, status: &Status) -> io::Result<()> {
-    let new = dir.join(layout::STATUS_NEW);
+    let held = Held::of(dir)?;
+    let new = held.path(layout::STATUS_NEW);
     io::Write::write_all(&mut create_new(&new)?, &status.encode())?;
-    fs::rename(&new, dir.join(layout::STATUS))
+    fs::rename(&new, held.path(layout::STATUS))
 }
 
 /// The remark that an earlier supervisor left; `None` where there is none.
 pub(crate) fn read_remarks(dir: &Path) -> Option<String> {
     let mut text = String::new();
-    let file = fifo::open_plain(&dir.join(layout::REMARKS)).ok()?;
+    let file = fifo::open_plain(&Held::of(dir).ok()?.path(layout::REMARKS)).ok()?;
     file.take(remarks::LEN_MAX as u64).read_to_string(&mut text).ok()?;
     Some(text.trim_end_matches('\n').to_owned())
 }
@@ -98,10 +103,11 @@ pub(crate) fn read_remarks(dir: &Path) -> Option<String> {
 /// # Errors
 /// As those of [`write_status`].
 pub(crate) fn write_remarks(dir: &Path, remark: Option<&str>) -> io::Result<()> {
-    let Some(remark) = remark else { return fs::remove_file(dir.join(layout::REMARKS)) };
-    let new = dir.join(layout::REMARKS_NEW);
+    let held = Held::of(dir)?;
+    let Some(remark) = remark else { return fs::remove_file(held.path(layout::REMARKS)) };
+    let new = held.path(layout::REMARKS_NEW);
     io::Write::write_all(&mut create_new(&new)?, format!("{remark}\n").as_bytes())?;
-    fs::rename(&new, dir.join(layout::REMARKS))
+    fs::rename(&new, held.path(layout::REMARKS))
 }
 
 /// A file that was not there: what an earlier life left under that name goes, and a link that
@@ -155,9 +161,9 @@ pub(crate) fn make_supervise(path: &Path) -> io::Result<()> {
 
 /// Makes `ok` another name of the control FIFO: it has a reader exactly as long as we read control,
 /// and costs no descriptor. Where the file system has no hard links it is a FIFO of its own.
-fn open_ok(dir: &Path, control: &File) -> io::Result<Option<File>> {
+fn open_ok(held: &Held, control: &File) -> io::Result<Option<File>> {
     let (path, ok, new) =
-        (dir.join(layout::CONTROL), dir.join(layout::OK), dir.join(layout::OK_NEW));
+        (held.path(layout::CONTROL), held.path(layout::OK), held.path(layout::OK_NEW));
     if fs::hard_link(&path, &ok).is_ok() || is_same(&ok, control) {
         return Ok(None);
     }

@@ -1,7 +1,7 @@
 //! A control group for each service, where the kernel and whoever runs us allow it: then a service
 //! is exactly the processes in its group, whatever they do to hide.
 
-use std::ffi::{CString, OsString};
+use std::ffi::{CString, OsStr, OsString};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use contract::layout;
 use sys::cgroup::{Controller, Group, Tree, V1Group, V1Pids};
 use sys::spawn::Identity;
 
+use crate::held::Held;
 use crate::limits::{Limits, UNLIMITED, cpu_words, group_word};
 use crate::task::Task;
 
@@ -18,10 +19,18 @@ const PREFIX: &str = "keepup";
 /// So much of a service's name is in the name of its group: the kernel allows 255 in all.
 const NAME_MAX: usize = 100;
 
+/// All services together have this part of the processes that there can be, in percent: what is
+/// left is for us, for a login, and for who comes to mend it.
+const BUDGET_PERCENT: u64 = 80;
+/// The group that has the budget, and those of the services in it.
+const SERVICES: &str = "keepup.services";
+
 /// Where services have their control groups.
 #[derive(Debug)]
 pub(crate) struct Groups {
     tree: Tree,
+    /// What is above it, where it has a budget.
+    above: Option<Tree>,
     /// What can be limited by them.
     controllers: Vec<Controller>,
     /// On a host where version 1 has the pids controller, the limit of processes is set there.
@@ -61,7 +70,18 @@ impl Groups {
         let tree = Tree::find().ok()?;
         let controllers = tree.enable_all(&[Controller::Pids]);
         let pids = if controllers.is_empty() { V1Pids::find().ok() } else { None };
-        Some(Self { tree, controllers, pids })
+        match with_budget(&tree).filter(|_| !controllers.is_empty()) {
+            Some(within) => Some(Self { tree: within, above: Some(tree), controllers, pids }),
+            None => Some(Self { tree, above: None, controllers, pids }),
+        }
+    }
+
+    /// Removes what was made for all services, once there is none.
+    pub(crate) fn leave(&self) {
+        if self.above.is_some() {
+            // Services go on that were left running.
+            let _ = self.tree.remove();
+        }
     }
 
     /// Finds or makes the groups of a service, and says where the first is in `supervise/cgroup`.
@@ -118,7 +138,8 @@ impl Groups {
             };
             if set {
                 *had = *want;
-            } else {
+            } else if controller != Controller::Pids {
+                // Processes can be counted.
                 refused.push(what);
             }
         }
@@ -127,10 +148,27 @@ impl Groups {
 
     fn enable(&mut self, controller: Controller) -> bool {
         if !self.controllers.contains(&controller) {
+            if let Some(above) = &self.above {
+                let _ = above.enable_all(&[controller]);
+            }
             self.controllers.extend(self.tree.enable_all(&[controller]));
         }
         self.controllers.contains(&controller)
     }
+}
+
+/// A group for all services that keeps them within their budget of processes.
+fn with_budget(tree: &Tree) -> Option<Tree> {
+    let there_are = sys::scarcity::pids().map(|(_, total)| total);
+    let most = there_are.into_iter().chain(tree.pids_max()).min()?;
+    let within = tree.below(OsStr::new(SERVICES)).ok()?;
+    let budget = most.saturating_mul(BUDGET_PERCENT) / 100;
+    let limited = within.limit("pids.max", &group_word(budget)).is_ok();
+    if limited && !within.enable_all(&[Controller::Pids]).is_empty() {
+        return Some(within);
+    }
+    let _ = within.remove();
+    None
 }
 
 /// What is limited, by which controller, in which file.
@@ -141,6 +179,12 @@ const LIMITED: [(&str, Controller, &str); 3] = [
 ];
 
 impl Membership {
+    /// Whether it keeps a limit of processes.
+    pub(crate) fn limits_processes(&self) -> bool {
+        let [processes, _, _] = self.limited;
+        processes != UNLIMITED
+    }
+
     pub(crate) fn is_killed(&self) -> bool {
         self.killed
     }
@@ -184,14 +228,15 @@ impl Membership {
         let pids_gone = self.pids.as_ref().is_none_or(|pids| pids.remove().is_ok());
         let gone = self.group.remove().is_ok();
         if gone {
-            let _ = fs::remove_file(dir.join(layout::CGROUP));
+            let _ = Held::of(dir).and_then(|held| fs::remove_file(held.path(layout::CGROUP)));
         }
         gone && pids_gone
     }
 }
 
 fn link(dir: &Path, group: &Path) -> io::Result<()> {
-    let link = dir.join(layout::CGROUP);
+    let held = Held::of(dir)?;
+    let link = held.path(layout::CGROUP);
     if fs::read_link(&link).is_ok_and(|old| old == group) {
         return Ok(());
     }

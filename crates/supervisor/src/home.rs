@@ -10,6 +10,7 @@ use std::path::Path;
 use cli::{Unable, UnableExt as _};
 use contract::layout;
 use contract::svscan::Letter;
+use sys::machine::End;
 use sys::{fifo, lock, place};
 
 use crate::engine::{Engine, Token};
@@ -90,6 +91,9 @@ impl Engine {
                 Letter::Hangup => self.rescan(),
                 Letter::Terminate => self.stop_all(),
                 Letter::Quit => self.quit(),
+                Letter::Reboot => self.end_machine(End::Reboot),
+                Letter::PowerOff => self.end_machine(End::PowerOff),
+                Letter::Halt => self.end_machine(End::Halt),
             }
         }
     }

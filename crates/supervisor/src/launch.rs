@@ -104,6 +104,7 @@ impl Engine {
             self.warn_of(id, complaint);
         }
         self.confine(id);
+        self.begin_census(id);
         let notification = self.listen_for_readiness(id);
         let started = self.launch(id, &[RUN], notification);
         let Some(task) = self.tasks.get_mut(&id) else { return Event::Tick };

@@ -12,12 +12,15 @@
 //! where a machine's wishes become system calls. [`svscan`] and [`supervise`] are the two ways in.
 
 mod adoption;
+mod census;
 mod confine;
+mod crash;
 mod engine;
 mod explain;
 mod farewell;
 mod files;
 mod groups;
+mod held;
 mod home;
 mod launch;
 mod ledger;
@@ -25,6 +28,7 @@ mod limits;
 mod marker;
 mod obey;
 mod pair;
+mod process_one;
 mod readiness;
 mod repeats;
 mod scanner;
@@ -42,6 +46,7 @@ use cli::{Unable, UnableExt as _};
 
 use engine::Engine;
 use scanner::Scanner;
+use sys::machine::End;
 use sys::reexec::Inherited;
 use voice::Voice;
 
@@ -50,10 +55,6 @@ use voice::Voice;
 pub const STOP_GRACE: Duration = Duration::from_secs(90);
 
 const SVSCAN: &str = "svscan";
-
-/// What process 1 of a machine says at its end.
-const PROCESS_ONE_ENDS: &str = "process 1 ends, as it was told to: the kernel panics now; to have \
-     the machine go off instead, let process 1 be a script that runs svscan and then poweroff -f";
 
 /// What svscan can be told.
 #[derive(Debug, Clone, Copy)]
@@ -64,28 +65,46 @@ pub struct Options {
     pub cgroups: bool,
 }
 
-/// Keeps every service of the scan directory `dir` running, until it is told to stop.
+/// Keeps every service of the scan directory `dir` running, until it is told to stop. Process 1 of
+/// a machine does not come back from it.
 ///
 /// # Errors
 /// What makes it impossible to begin: no such directory, no descriptors.
 pub fn svscan(dir: &Path, options: Options) -> Result<(), Unable> {
+    let outcome = scan(dir, options);
+    if !sys::machine::ends_with_us() {
+        return outcome.map(|_| ());
+    }
+    match outcome {
+        Ok(how) => process_one::end(how),
+        Err(error) => {
+            Voice::new(SVSCAN).warn(error);
+        }
+    }
+    loop {
+        process_one::hold();
+        sys::revive::again();
+    }
+}
+
+/// Gives how the machine is to end, if it ends with us.
+fn scan(dir: &Path, options: Options) -> Result<End, Unable> {
     let inherited = Inherited::take();
     if inherited.is_none() {
         // Else we are there already, whatever the directory is called by now.
-        std::env::set_current_dir(dir).unable(format_args!("chdir to {}", dir.display()))?;
+        process_one::enter(dir)?;
     }
     let inherited = inherited.unwrap_or_default();
-    let mut engine = Engine::new(Voice::new(SVSCAN), options, inherited)?;
+    let mut voice = Voice::new(SVSCAN);
+    crash::survive(&inherited, &mut voice);
+    crash::slow_down(inherited.crashes());
+    process_one::begin(&mut voice);
+    let mut engine = Engine::new(voice, options, inherited)?;
     engine.take_home()?;
     engine.become_reaper();
     let scanner = Scanner::new(&mut engine);
     engine.scan(scanner);
-    let ran = engine.run();
-    if sys::machine::ends_with_us() {
-        sys::machine::sync();
-        Voice::new(SVSCAN).warn(PROCESS_ONE_ENDS);
-    }
-    ran
+    engine.run()
 }
 
 /// Keeps the service of the directory `dir` running, until it is told to leave.
@@ -97,7 +116,7 @@ pub fn supervise(dir: &Path, options: Options) -> Result<(), Unable> {
     let mut engine = Engine::new(Voice::new("supervise"), options, Inherited::default())?;
     engine.become_reaper();
     engine.supervise_alone(&dir.display().to_string())?;
-    engine.run()
+    engine.run().map(|_| ())
 }
 
 /// What is wrong with the settings of the service directory `dir`: `FILE: SENTENCE`, in the words

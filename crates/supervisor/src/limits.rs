@@ -2,7 +2,7 @@
 //!
 //! | file | counts | by |
 //! |---|---|---|
-//! | `processes` | processes and threads of the service | pids controller |
+//! | `processes` | processes and threads of the service | pids controller, else counting |
 //! | `memory` | bytes, of all its processes together | memory controller |
 //! | `cpu` | processors: `1.5`, or `50%` of one | cpu controller |
 //! | `open-files` | open files, of each process | `RLIMIT_NOFILE` |
@@ -138,7 +138,7 @@ impl Limits {
 
     /// Whether files ask for what needs control groups.
     pub(crate) fn ask_for_groups(&self) -> bool {
-        self.asks_for_processes || self.memory != UNLIMITED || self.cpu != UNLIMITED
+        self.memory != UNLIMITED || self.cpu != UNLIMITED
     }
 }
 

@@ -17,6 +17,7 @@ use contract::layout;
 use sys::{fifo, proc, spawn::Identity};
 
 use crate::files;
+use crate::held::Held;
 use crate::task::{Part, TaskId};
 
 /// A service of the scan directory, as the engine knows it.
@@ -74,10 +75,13 @@ impl LogPipe {
     /// # Errors
     /// The directory cannot be written, or the name is taken by something else.
     pub(crate) fn open(log_dir: &Path, name: &str) -> Result<Self, Unable> {
-        let path = log_dir.join(layout::LOG_PIPE);
         let opened = files::make_supervise(&log_dir.join(layout::SUPERVISE))
-            .and_then(|()| fifo::make(&path))
-            .and_then(|()| fifo::open_both(&path))
+            .and_then(|()| Held::of(log_dir))
+            .and_then(|held| {
+                let path = held.path(layout::LOG_PIPE);
+                fifo::make(&path)?;
+                fifo::open_both(&path)
+            })
             .and_then(|file| file.metadata().map(|meta| (file, meta)));
         let (file, meta) = opened.unable(format_args!("open {name}/{}", layout::LOG_PIPE))?;
         let identity = Identity { dev: meta.dev(), ino: meta.ino() };

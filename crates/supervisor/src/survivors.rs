@@ -183,7 +183,7 @@ impl Engine {
     }
 
     /// The orphans of a service, and all that they have forked; whether there may be more.
-    fn orphans_of(&mut self, id: TaskId) -> (Vec<u32>, bool) {
+    pub(crate) fn orphans_of(&mut self, id: TaskId) -> (Vec<u32>, bool) {
         let Some(task) = self.tasks.get(&id) else { return (Vec::new(), false) };
         let mut undecided = false;
         let mut is_its = |owner: Option<Owner>| match owner {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use cli::{Unable, UnableExt as _};
 use contract::remarks::Remark;
 use contract::{Letter, Status, layout, status::Wish};
+use service::census::Census;
 use service::scan::EntryId;
 use service::words::{self, View};
 use service::{Boottime, Monotonic, Now, Service, Signal};
@@ -88,6 +89,8 @@ pub(crate) struct Task {
     pub(crate) membership: Option<Membership>,
     /// a secret in their environment,
     pub(crate) marker: Marker,
+    /// Set while its processes are counted by us.
+    pub(crate) census: Option<Census>,
     /// Open until it has said that it is ready, or cannot any more.
     pub(crate) readiness: Option<File>,
     /// Set while the kernel tells us of limits that it hits.
@@ -164,6 +167,7 @@ impl Task {
             settings: Settings::built_in(Machine::default()),
             membership: None,
             marker: Marker::new(seed),
+            census: None,
             readiness: None,
             limit_watches: Vec::new(),
             limit_remarks: Vec::new(),
@@ -253,7 +257,8 @@ impl Task {
 
     /// When there is something to do for it, if nothing happens.
     pub(crate) fn deadline(&self) -> Option<Monotonic> {
-        self.service.deadline().into_iter().chain(self.rewrite_at).min()
+        let count_at = self.census.map(|census| census.at());
+        self.service.deadline().into_iter().chain(self.rewrite_at).chain(count_at).min()
     }
 
     /// Writes it into our directory, not into one that has taken its place.

@@ -29,6 +29,7 @@ pub mod proc;
 pub mod process;
 pub mod random;
 pub mod reexec;
+pub mod revive;
 pub mod scarcity;
 pub mod seccomp;
 pub mod signals;

@@ -1,12 +1,14 @@
 //! Who owns a directory, and whether it can keep us waiting.
 
-use std::ffi::CString;
+use std::ffi::{CString, OsStr};
 use std::io;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use nix::fcntl::{AT_FDCWD, AtFlags};
-use nix::sys::stat::{major, minor};
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, open, openat};
+use nix::sys::stat::{Mode, fstat, major, minor};
 use nix::sys::statfs::{
     AFS_SUPER_MAGIC, CODA_SUPER_MAGIC, FUSE_SUPER_MAGIC, FsType, NFS_SUPER_MAGIC, SMB_SUPER_MAGIC,
     statfs,
@@ -44,6 +46,53 @@ pub fn is_remote(path: &Path) -> io::Result<bool> {
 #[must_use]
 pub fn is_trusted_owner(uid: u32) -> bool {
     uid == 0 || uid == own_uid()
+}
+
+/// Whether somebody whose files are not as good as ours may exchange what is in a directory; also
+/// where that is not to be known.
+#[must_use]
+pub fn is_exposed(dir: &Path) -> bool {
+    std::fs::metadata(dir)
+        .map_or(true, |meta| !is_trusted_owner(meta.uid()) || meta.mode() & OTHERS_WRITE != 0)
+}
+
+/// Group and others may write.
+const OTHERS_WRITE: u32 = 0o022;
+/// As long as a path can be.
+const TARGET_MAX: usize = 4096;
+
+/// Opens the directory `name` in `dir`, not to read it but to reach what is in it. Where it is a
+/// link of ours or of root's, the directory it leads to: the link that was looked at, not one that
+/// takes its place.
+///
+/// # Errors
+/// `ELOOP` where it is a link of somebody else; `ENOTDIR`, and all of open(2).
+pub fn hold(dir: &Path, name: &str) -> io::Result<OwnedFd> {
+    let reach = OFlag::O_PATH | OFlag::O_CLOEXEC;
+    let dir = open(dir, reach | OFlag::O_DIRECTORY, Mode::empty())?;
+    let found = openat(&dir, name, reach | OFlag::O_NOFOLLOW, Mode::empty())?;
+    let stat = fstat(&found)?;
+    match stat.st_mode & libc::S_IFMT {
+        libc::S_IFDIR => Ok(found),
+        libc::S_IFLNK if is_trusted_owner(stat.st_uid) => {
+            let mut target = [0; TARGET_MAX];
+            // SAFETY: an open descriptor, no path below it, and room for what it says.
+            let len = unsafe {
+                libc::readlinkat(
+                    found.as_raw_fd(),
+                    c"".as_ptr(),
+                    target.as_mut_ptr().cast(),
+                    target.len(),
+                )
+            };
+            let len = usize::try_from(len).map_err(|_| io::Error::last_os_error())?;
+            let target = target.get(..len).unwrap_or_default();
+            let flags = reach | OFlag::O_DIRECTORY;
+            Ok(openat(&dir, Path::new(OsStr::from_bytes(target)), flags, Mode::empty())?)
+        }
+        libc::S_IFLNK => Err(io::Error::from_raw_os_error(libc::ELOOP)),
+        _ => Err(io::Error::from_raw_os_error(libc::ENOTDIR)),
+    }
 }
 
 /// The user we act as.

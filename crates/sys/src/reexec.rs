@@ -2,8 +2,9 @@
 //! lost, and so do the descriptors that are handed over.
 //!
 //! What the successor must know stands in a variable of the environment, which services never see:
-//! our pid (a child that inherits it is not meant), the signal mask we were given, and the highest
-//! descriptor. Which descriptor is what he finds out by device and inode.
+//! our pid (a child that inherits it is not meant), the signal mask we were given, the highest
+//! descriptor, and how many of us have crashed in a row ([`crate::revive`]). Which descriptor is
+//! what he finds out by device and inode.
 
 use std::collections::HashMap;
 use std::ffi::{CString, OsStr, OsString};
@@ -25,15 +26,16 @@ use crate::spawn::Identity;
 /// The variable.
 pub(crate) const VARIABLE: &str = "KEEPUP_SUCCESSOR";
 /// The first descriptor that is handed over.
-const FIRST: RawFd = 3;
+pub(crate) const FIRST: RawFd = 3;
 /// No descriptor is higher: more than the kernel's own limit of open files (`fs.nr_open`).
-const HIGHEST_MAX: RawFd = 1 << 20;
+pub(crate) const HIGHEST_MAX: RawFd = 1 << 20;
 
 /// What was handed over.
 #[derive(Debug, Default)]
 pub struct Inherited {
     files: HashMap<Identity, File>,
     mask: Option<SigSet>,
+    crashes: u32,
 }
 
 impl Inherited {
@@ -45,7 +47,8 @@ impl Inherited {
         if TAKEN.swap(true, Ordering::Relaxed) {
             return None;
         }
-        let (mask, highest) = meant_for(std::process::id(), &std::env::var_os(VARIABLE)?)?;
+        let handed = std::env::var_os(VARIABLE)?;
+        let (mask, highest, crashes) = meant_for(std::process::id(), &handed)?;
         let mut files = HashMap::new();
         for fd in FIRST..=highest {
             // SAFETY: takes a number; it says whether that is open.
@@ -59,7 +62,7 @@ impl Inherited {
                 files.insert(Identity { dev: meta.dev(), ino: meta.ino() }, file);
             }
         }
-        Some(Self { files, mask: Some(mask) })
+        Some(Self { files, mask: Some(mask), crashes })
     }
 
     /// The open file that `path` names, if it was handed over.
@@ -76,26 +79,39 @@ impl Inherited {
     pub fn mask(&self) -> Option<SigSet> {
         self.mask
     }
+
+    /// How many of us have crashed, each soon after the one before.
+    #[must_use]
+    pub fn crashes(&self) -> u32 {
+        self.crashes
+    }
 }
 
-fn meant_for(pid: u32, value: &OsStr) -> Option<(SigSet, RawFd)> {
+fn meant_for(pid: u32, value: &OsStr) -> Option<(SigSet, RawFd, u32)> {
     let mut words = value.to_str()?.split(' ');
     let mut word = || words.next();
-    let (for_pid, bits, highest) = (word()?, word()?, word()?);
+    let (for_pid, bits, highest, crashes) = (word()?, word()?, word()?, word()?);
     if for_pid.parse::<u32>().ok()? != pid {
         return None;
     }
     let bits = u64::from_str_radix(bits, 16).ok()?;
     let highest: RawFd = highest.parse().ok()?;
     let set = Signal::iterator().filter(|signal| bits & bit(*signal) != 0).collect();
-    (highest <= HIGHEST_MAX).then_some((set, highest))
+    let crashes = crashes.parse().ok()?;
+    (highest <= HIGHEST_MAX).then_some((set, highest, crashes))
 }
 
-fn value(pid: u32, mask: &SigSet, highest: RawFd) -> OsString {
+/// The last two are digits, filled up with zeroes: they can be written anew in place.
+pub(crate) fn value(pid: u32, mask: &SigSet, highest: RawFd) -> OsString {
     let bits =
         Signal::iterator().filter(|signal| mask.contains(*signal)).fold(0, |a, s| a | bit(s));
-    format!("{pid} {bits:x} {highest}").into()
+    format!("{pid} {bits:x} {highest:0HIGHEST_DIGITS$} {:0CRASHES_DIGITS$}", 0).into()
 }
+
+/// As many as [`HIGHEST_MAX`] has.
+pub(crate) const HIGHEST_DIGITS: usize = 7;
+/// More crashes in a row are not told apart.
+pub(crate) const CRASHES_DIGITS: usize = 3;
 
 const fn bit(signal: Signal) -> u64 {
     1 << signal as u32
@@ -140,15 +156,15 @@ fn set_inherited(fds: &[BorrowedFd<'_>], inherited: bool) {
     }
 }
 
-fn path(path: &Path) -> io::Result<CString> {
+pub(crate) fn path(path: &Path) -> io::Result<CString> {
     Ok(CString::new(path.as_os_str().as_bytes())?)
 }
 
-fn arguments() -> io::Result<Vec<CString>> {
+pub(crate) fn arguments() -> io::Result<Vec<CString>> {
     std::env::args_os().map(|word| Ok(CString::new(word.into_vec())?)).collect()
 }
 
-fn environment(handed: &OsStr) -> io::Result<Vec<CString>> {
+pub(crate) fn environment(handed: &OsStr) -> io::Result<Vec<CString>> {
     let own = std::env::vars_os().filter(|(name, _)| name != VARIABLE);
     own.chain([(VARIABLE.into(), handed.to_owned())])
         .map(|(name, value)| {
@@ -158,7 +174,7 @@ fn environment(handed: &OsStr) -> io::Result<Vec<CString>> {
         .collect()
 }
 
-fn pointers(strings: &[CString]) -> Vec<*const libc::c_char> {
+pub(crate) fn pointers(strings: &[CString]) -> Vec<*const libc::c_char> {
     strings.iter().map(|string| string.as_ptr()).chain([ptr::null()]).collect()
 }
 
@@ -170,15 +186,16 @@ mod tests {
     fn what_is_handed_over_is_read_by_the_same_process_only() {
         let mask: SigSet = [Signal::SIGHUP, Signal::SIGSYS].into_iter().collect();
         let value = value(42, &mask, 17);
-        assert_eq!(value, "42 80000002 17");
-        let (read, highest) = meant_for(42, &value).unwrap();
-        assert_eq!((read, highest), (mask, 17));
+        assert_eq!(value, "42 80000002 0000017 000");
+        assert_eq!(meant_for(42, &value), Some((mask, 17, 0)));
         assert_eq!(meant_for(43, &value), None);
     }
 
     #[test]
     fn a_variable_that_somebody_made_up_is_nothing() {
-        for text in ["", "42", "42 0", "x 0 9", "42 xyz 9", "42 0 -", "42 0 99999999"] {
+        let wrong =
+            ["", "42", "42 0", "42 0 9", "x 0 9 0", "42 xyz 9 0", "42 0 - 0", "42 0 99999999 0"];
+        for text in wrong.into_iter().chain(["42 0 9 x"]) {
             assert_eq!(meant_for(42, OsStr::new(text)), None, "{text}");
         }
     }

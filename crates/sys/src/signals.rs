@@ -5,19 +5,24 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::ptr;
+use std::time::Duration;
 
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::time::TimeSpec;
 
 /// The signals a supervisor listens to. SIGXFSZ it need not hear, but blocked it does not end us: a
 /// file that may not grow (`RLIMIT_FSIZE`) is then an error of write(2).
-const HEARD: [Signal; 7] = [
+const HEARD: [Signal; 9] = [
     Signal::SIGCHLD,
     Signal::SIGTERM,
     Signal::SIGINT,
     Signal::SIGHUP,
     Signal::SIGALRM,
     Signal::SIGQUIT,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
     Signal::SIGXFSZ,
 ];
 
@@ -74,6 +79,38 @@ impl AsFd for Signals {
     }
 }
 
+/// Blocks the signals a supervisor listens to, for where there is no descriptor to be had; gives
+/// the mask as it was.
+///
+/// # Errors
+/// None that is documented.
+pub fn block() -> io::Result<SigSet> {
+    let heard: SigSet = HEARD.into_iter().collect();
+    let original = SigSet::thread_get_mask()?;
+    heard.thread_block()?;
+    Ok(original)
+}
+
+/// The signals that are blocked.
+///
+/// # Errors
+/// None that is documented.
+pub fn mask() -> io::Result<SigSet> {
+    Ok(SigSet::thread_get_mask()?)
+}
+
+/// Waits, no longer than `limit`, for one of these signals, which must be blocked; gives its
+/// number. Takes no descriptor and no memory.
+#[must_use]
+pub fn wait_for(numbers: &[i32], limit: Option<Duration>) -> Option<i32> {
+    let set: SigSet = numbers.iter().filter_map(|it| Signal::try_from(*it).ok()).collect();
+    let limit = limit.map(TimeSpec::from_duration);
+    let limit = limit.as_ref().map_or(ptr::null(), |limit| ptr::from_ref(limit.as_ref()));
+    // SAFETY: a set of signals, no room for more than their number, and a time or none.
+    let number = unsafe { libc::sigtimedwait(set.as_ref(), ptr::null_mut(), limit) };
+    (number > 0).then_some(number)
+}
+
 /// SIGHUP
 pub const HUP: i32 = libc::SIGHUP;
 /// SIGINT
@@ -86,6 +123,10 @@ pub const ALRM: i32 = libc::SIGALRM;
 pub const TERM: i32 = libc::SIGTERM;
 /// SIGKILL
 pub const KILL: i32 = libc::SIGKILL;
+/// SIGUSR1
+pub const USR1: i32 = libc::SIGUSR1;
+/// SIGUSR2
+pub const USR2: i32 = libc::SIGUSR2;
 /// SIGCHLD
 pub const CHLD: i32 = libc::SIGCHLD;
 /// SIGSTOP

@@ -1,6 +1,7 @@
 # svscan as process 1: services and loggers run, orphans of orphans are reaped, and a signal (the
-# kernel sends INT for Ctrl-Alt-Del) stops services, then loggers. That ends this script as well,
-# which is an orphan too: what the console says from there on is the verdict.
+# kernel sends INT for Ctrl-Alt-Del) or a letter stops services, then loggers, and ends the machine.
+# It survives a crash of its own, and does not leave. That ends this script as well, which is an
+# orphan too: what the console says from there on is the verdict.
 service talker <<-'END'
 	#!/bin/sh
 	# Longer than a logger waits for the end of its input when everything ends.
@@ -30,10 +31,24 @@ zombies() { grep -l '^State:.Z' /proc/[0-9]*/status >/run/zombies 2>/dev/null; }
 for second in 1 2; do pause; done
 check "none of them is left unreaped" not zombies
 
+# A crash, and a wish to leave: it stays, and so do its services.
+pid_of() { svstat "/service/$1" | sed -n 's/.*(pid \([0-9]*\)).*/\1/p'; }
+before=$(pid_of talker)
+kill -SEGV 1
+pause
+same() { [ -n "$before" -a "$(pid_of talker)" = "$before" ]; }
+soon "process 1 is the same after a crash" same
+kill -QUIT 1
+pause
+check "process 1 does not leave" svok /service/talker
+
 # Something that a service left in the background must not outlive the end.
 (setsid sh -c 'trap "echo orphan: told to end >/dev/console; exit" TERM
 	while :; do sleep 1 & wait $!; done' &)
 pause
 echo 0 >/proc/sys/kernel/ctrl-alt-del
-kill "-$SIGNAL" 1
+case $END in
+letter) svscanctl -7 /service ;;
+*) kill "-$END" 1 ;;
+esac
 while :; do pause; done

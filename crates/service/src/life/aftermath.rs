@@ -277,8 +277,11 @@ impl Service {
         }
     }
 
-    /// An operator does not wait for the grace.
-    pub(super) fn kill_now(&mut self, now: Monotonic) {
+    /// An operator does not wait for the grace, nor for a `./finish` that hangs.
+    pub(super) fn kill_now(&mut self, now: Monotonic, actions: &mut Actions) {
+        if let State::Finishing { pid: Some(pid), .. } = self.state {
+            actions.push(Action::Send(pid, Signal::Kill));
+        }
         self.count_now(now);
         if let State::Clearing(Clearing { kill: Some(kill), .. }) = &mut self.state {
             *kill = (*kill).min(now);

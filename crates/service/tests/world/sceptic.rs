@@ -108,6 +108,8 @@ pub(crate) struct Ledger {
     window: (Monotonic, Monotonic),
     /// An operator has said up or once while there was no process.
     hurried: bool,
+    /// Until when all starts that were asked for would take, at one a second.
+    asked_until: Monotonic,
     quick_deaths: u32,
     first_quick: Option<Monotonic>,
     last: Option<End>,
@@ -151,6 +153,7 @@ impl Ledger {
             since: now.boottime,
             window: (now.monotonic, now.monotonic),
             hurried: false,
+            asked_until: now.monotonic,
             quick_deaths: 0,
             first_quick: None,
             last: None,

@@ -112,6 +112,38 @@ impl Tree {
         entrance::make(&self.dir, name).map(Group::new)
     }
 
+    /// A tree in a group of that name below, which is made if need be: what all of its groups use
+    /// together can be limited there.
+    ///
+    /// # Errors
+    /// As those of [`Tree::group`].
+    pub fn below(&self, name: &OsStr) -> io::Result<Self> {
+        let group = self.group(name)?;
+        Ok(Self { dir: group.path().to_owned() })
+    }
+
+    /// Sets a limit on all of its groups together, as [`Group::limit`] does on one.
+    ///
+    /// # Errors
+    /// As those of [`Group::limit`].
+    pub fn limit(&self, file: &str, value: &str) -> io::Result<()> {
+        entrance::write(&self.dir, file, value)
+    }
+
+    /// Removes the group that it is, if there is none left in it.
+    ///
+    /// # Errors
+    /// `EBUSY`.
+    pub fn remove(&self) -> io::Result<()> {
+        entrance::remove(&self.dir)
+    }
+
+    /// How many processes and threads may be in the group that it is; `None`: any number.
+    #[must_use]
+    pub fn pids_max(&self) -> Option<u64> {
+        std::str::from_utf8(&entrance::read(&self.dir, "pids.max").ok()?).ok()?.trim().parse().ok()
+    }
+
     /// Which limits could be set on our groups: they still have to be enabled.
     #[must_use]
     pub fn available(&self) -> Vec<Controller> {

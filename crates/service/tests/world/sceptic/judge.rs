@@ -55,7 +55,9 @@ impl Ledger {
             (false, true) => Cause::First,
             (false, false) => Cause::Restart,
         };
-        self.hurried = false;
+        if std::mem::take(&mut self.hurried) {
+            self.count_letter();
+        }
         self.fact = Fact::Asked;
         Ok(())
     }

@@ -11,6 +11,8 @@ use super::{Due, Fact, Ledger, Owed, Sight, earlier};
 
 /// No two starts are closer, but for an operator's wish (daemontools).
 const FLOOR: Duration = Duration::from_secs(1);
+/// So many starts may be asked for at once.
+const LETTERS: u32 = 10;
 const FREE_DEATHS: u32 = 5;
 const DRAIN_CHECK: Duration = Duration::from_millis(50);
 
@@ -48,6 +50,8 @@ impl Ledger {
             Letter::Terminate => signal(Signal::Term),
             Letter::Kill => {
                 signal(Signal::Kill);
+                let finish = self.finish().map(|finish| finish.pid);
+                owed.signals.extend(finish.map(|pid| (pid, Signal::Kill)));
                 self.kill_survivors();
             }
         }
@@ -80,6 +84,10 @@ impl Ledger {
         if !matches!(self.fact, Fact::Asked) {
             return; // Nobody asked.
         }
+        self.waits_for(what, until, owed);
+    }
+
+    fn waits_for(&mut self, what: Scarcity, until: Monotonic, owed: &mut Owed) {
         if self.delayed != Some(what) {
             owed.reports.push(Report::Delayed(what));
         }
@@ -179,7 +187,7 @@ impl Ledger {
     }
 
     /// Nobody of the last life is left when the next starts, nor where it is to be down.
-    fn down_due(&self, owed: &mut Owed) {
+    fn down_due(&mut self, owed: &mut Owed) {
         let start = self.start_due();
         let is_to_be_down = self.want == Wish::Down || self.farewell;
         if self.left {
@@ -189,9 +197,23 @@ impl Ledger {
             owed.count = start;
         } else if self.leaving {
             owed.leave = true;
+        } else if self.hurried && start == Due::Must && self.asked_until > self.letters_by() {
+            let until = Monotonic(self.asked_until.0.saturating_sub((LETTERS - 1) * FLOOR));
+            self.hurried = false;
+            self.waits_for(Scarcity::Restarts, until, owed);
         } else {
             owed.start = start;
         }
+    }
+
+    /// Up to when starts may have been asked for, one a second, that one more can be now.
+    fn letters_by(&self) -> Monotonic {
+        self.now.monotonic + (LETTERS - 1) * FLOOR
+    }
+
+    /// A start was asked for, and is.
+    pub(super) fn count_letter(&mut self) {
+        self.asked_until = self.asked_until.max(self.now.monotonic) + FLOOR;
     }
 
     fn start_due(&self) -> Due {
