@@ -26,6 +26,7 @@ macro_rules! on_both {
 
 mod actions;
 mod filters;
+mod killed;
 mod ours_only;
 mod recovery;
 mod rotation;

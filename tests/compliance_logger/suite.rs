@@ -141,13 +141,19 @@ impl Running {
     }
 
     /// Waits for its end after a signal; what it has left in the pipe.
-    pub(crate) fn end_and_unread(mut self) -> (ExitStatus, String) {
+    pub(crate) fn end_and_unread(self) -> (ExitStatus, String) {
+        let (status, _, unread) = self.end_said_and_unread();
+        (status, unread)
+    }
+
+    /// As [`Self::end_and_unread`], with its words before what it has left.
+    pub(crate) fn end_said_and_unread(mut self) -> (ExitStatus, String, String) {
         until("it ends", || self.child.try_wait().unwrap().is_some());
         let status = self.child.wait().unwrap();
         self.input = None;
         let mut unread = String::new();
         self.unread.read_to_string(&mut unread).unwrap();
-        (status, unread)
+        (status, self.stderr.take().unwrap().join().unwrap(), unread)
     }
 }
 
@@ -197,6 +203,13 @@ pub(crate) fn old_files(dir: &Path) -> Vec<PathBuf> {
 pub(crate) fn whole_log(dir: &Path) -> String {
     let files = old_files(dir).into_iter().chain([dir.join("current")]);
     files.map(read).collect()
+}
+
+/// As [`listing`], but for the intent of a multilog of ours that is at work or was killed.
+pub(crate) fn listing_at_work(dir: &Path) -> Vec<String> {
+    let mut files = listing(dir);
+    files.retain(|file| file != "0600 intent 512");
+    files
 }
 
 /// What is in a log directory: one `MODE NAME SIZE` for each file, labels written as `@`.

@@ -7,6 +7,7 @@
 
 mod directory;
 mod fill;
+mod intent;
 mod local;
 mod prefix;
 mod script;
@@ -18,10 +19,23 @@ pub use directory::{
     CURRENT, Code, LOCK, NEWSTATE, Oldest, PREVIOUS, PROCESSED, Progress, STATE, Step, WHOLE,
     recovery, rotation,
 };
-pub use fill::{Fill, Piece};
+pub use fill::{Fill, Piece, Room};
+pub use intent::{INTENT, INTENT_LEN, Intent, Line, MARK_AT, Repair, Scene, repair, was_taken};
 pub use local::{Civil, Localizer};
 pub use prefix::Prefixer;
 pub use script::{Action, LogSpec, Script};
 pub use select::{MATCHED_MAX, Pattern};
 pub use sieve::{Outputs, STATUS_LEN, Sieve};
 pub use stamp::{Labels, PREFIX_LEN, Prefix};
+
+/// How many bytes there are up to the first line end, with it.
+#[must_use]
+pub fn line_end(bytes: &[u8]) -> Option<usize> {
+    memchr::memchr(b'\n', bytes).map(|at| at + 1)
+}
+
+/// How many bytes there are up to the last line end, with it.
+#[must_use]
+pub fn last_line_end(bytes: &[u8]) -> Option<usize> {
+    memchr::memrchr(b'\n', bytes).map(|at| at + 1)
+}

@@ -1,10 +1,10 @@
 //! The way of a line: out of the blocks that were read, past the actions of the script, into what
 //! is to be written where (`multilog.c`, `doit`).
 
-use memchr::memchr;
+use memchr::{memchr, memrchr};
 use tai::Stamp;
 
-use crate::{Action, MATCHED_MAX, Prefix, Script};
+use crate::{Action, Line, MATCHED_MAX, PREFIX_LEN, Prefix, Room, Script};
 
 /// Length of the content of a status file: what is matched of a line, and at least one line end.
 pub const STATUS_LEN: usize = MATCHED_MAX + 1;
@@ -28,8 +28,13 @@ pub struct Sieve {
     head: Vec<u8>,
     /// For each log, whether the current line goes there.
     selected: Vec<bool>,
+    /// For each log, what its file has room for.
+    rooms: Vec<Room>,
     outputs: Outputs,
 }
+
+/// Of a log that nobody has given a [`Room`].
+const NO_END: Room = Room { ends_at: usize::MAX, len: usize::MAX };
 
 /// What waits to be written. Who has written it clears it.
 #[derive(Debug, Default)]
@@ -65,6 +70,7 @@ impl Sieve {
             place: Place::Start,
             head: Vec::with_capacity(MATCHED_MAX),
             selected: vec![true; logs],
+            rooms: vec![NO_END; logs],
             outputs: Outputs {
                 logs: vec![Vec::new(); logs],
                 alerts: Vec::new(),
@@ -73,12 +79,45 @@ impl Sieve {
         }
     }
 
+    /// What the files have room for, in the order of the logs: where one is full, no more lines are
+    /// taken, and a line that does not fit whole is only taken alone.
+    pub fn give_rooms(&mut self, rooms: impl Iterator<Item = Room>) {
+        self.rooms.iter_mut().zip(rooms).for_each(|(old, new)| *old = new);
+    }
+
+    /// How the logs stand to the line that has begun.
+    pub fn lines(&self) -> impl Iterator<Item = Line> {
+        self.selected.iter().map(|selected| match (self.place, selected) {
+            (Place::Start | Place::Head, _) => Line::None,
+            (Place::Tail, true) => Line::Selected,
+            (Place::Tail, false) => Line::Deselected,
+        })
+    }
+
+    /// Goes on within a line that an earlier sieve has begun.
+    pub fn resume(&mut self, lines: impl Iterator<Item = Line>) {
+        for (selected, line) in self.selected.iter_mut().zip(lines) {
+            *selected = line == Line::Selected;
+            if line != Line::None {
+                self.place = Place::Tail;
+            }
+        }
+    }
+
     /// Takes lines from the start of `block` until enough waits to be written; how many bytes were
     /// taken: at least one where there is one. `now` is asked for each line if they are stamped.
     pub fn feed(&mut self, block: &[u8], mut now: impl FnMut() -> Stamp) -> usize {
         let mut rest = block;
-        while !rest.is_empty() && !self.outputs.are_full() {
+        while !rest.is_empty() && !self.is_full() {
+            let whole = self.unchanged(rest);
+            if whole > 0 {
+                rest = rest.get(whole..).unwrap_or_default();
+                continue;
+            }
             let end = memchr(b'\n', rest);
+            if !self.has_room_for(end.map_or(rest.len(), |end| end + 1)) {
+                break;
+            }
             let (piece, after) = rest.split_at(end.unwrap_or(rest.len()));
             if end.is_some() && self.plain && self.place == Place::Start {
                 self.whole_line(piece, &mut now);
@@ -106,9 +145,57 @@ impl Sieve {
         self.place != Place::Start
     }
 
+    /// Whether a line has begun of which nothing was passed on.
+    #[must_use]
+    pub fn holds_start(&self) -> bool {
+        self.place == Place::Head
+    }
+
     /// What waits to be written.
     pub fn outputs(&mut self) -> &mut Outputs {
         &mut self.outputs
+    }
+
+    /// Whether something waits that is to be written before more is taken.
+    fn is_full(&self) -> bool {
+        let full =
+            |(log, room): (&Vec<u8>, &Room)| log.len() >= OUTPUT_FULL || log.len() > room.ends_at;
+        self.outputs.alerts.len() >= OUTPUT_FULL
+            || self.outputs.logs.iter().zip(&self.rooms).any(full)
+    }
+
+    /// Whether a line of this length fits into every file, or is the first and must be cut.
+    fn has_room_for(&self, len: usize) -> bool {
+        let len = len.saturating_add(if self.script.stamped { PREFIX_LEN } else { 0 });
+        let logs = self.outputs.logs.iter().zip(&self.rooms);
+        logs.clone().all(|(log, room)| log.len().saturating_add(len) <= room.len)
+            || logs.clone().all(|(log, _)| log.is_empty())
+    }
+
+    /// The shortest way, of lines that nothing is added to: passes on as many of them as fit into
+    /// every file, and says how many bytes that are.
+    fn unchanged(&mut self, rest: &[u8]) -> usize {
+        if !self.plain || self.script.stamped || self.place != Place::Start {
+            return 0;
+        }
+        let (mut ends_at, mut room) = (usize::MAX, usize::MAX);
+        for (log, of) in self.outputs.logs.iter().zip(&self.rooms) {
+            let most = of.ends_at.min(OUTPUT_FULL);
+            ends_at = ends_at.min(most.saturating_sub(log.len()));
+            room = room.min(of.len.saturating_sub(log.len()));
+        }
+        let ending = rest.get(ends_at..).and_then(|late| memchr(b'\n', late));
+        let mut len = match ending {
+            Some(at) => ends_at + at + 1,
+            None => memrchr(b'\n', rest).map_or(0, |at| at + 1),
+        };
+        if len > room {
+            let before = rest.get(..len - 1).and_then(|early| memrchr(b'\n', early));
+            len = before.map_or(0, |at| at + 1);
+        }
+        let lines = rest.get(..len).unwrap_or_default();
+        self.outputs.logs.iter_mut().for_each(|log| log.extend_from_slice(lines));
+        len
     }
 
     /// The short way of most lines of most logs.
@@ -191,10 +278,6 @@ impl Sieve {
 }
 
 impl Outputs {
-    fn are_full(&self) -> bool {
-        self.alerts.len() >= OUTPUT_FULL || self.logs.iter().any(|log| log.len() >= OUTPUT_FULL)
-    }
-
     fn alert(&mut self, line: &[u8]) {
         let dots = if line.len() > ALERT_MAX { "...\n" } else { "\n" };
         self.alerts.extend_from_slice(line.get(..ALERT_MAX).unwrap_or(line));

@@ -54,6 +54,11 @@ impl Dir {
         self.open_file(name, OFlag::O_WRONLY, 0)
     }
 
+    /// Opens for reading and writing, made with mode 0600 where it is missing.
+    pub fn read_write(&self, name: &OsStr) -> io::Result<File> {
+        self.open_file(name, OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_NOFOLLOW, 0o600)
+    }
+
     /// Opens what is there for reading (djb's `open_read`).
     pub fn read(&self, name: &OsStr) -> io::Result<File> {
         self.open_file(name, OFlag::O_RDONLY, 0)

@@ -18,6 +18,7 @@ pub mod limits;
 pub mod localtime;
 pub mod lock;
 pub mod oom;
+pub mod peek;
 mod pidfd_info;
 pub mod place;
 pub mod poll;

@@ -9,14 +9,18 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
 use cli::UnableExt as _;
-use logger::{CURRENT, Fill, LOCK, Labels, LogSpec, PROCESSED, Piece, Progress, Step, WHOLE};
-use logger::{recovery, rotation};
+use logger::{CURRENT, Fill, LOCK, Labels, LogSpec, PROCESSED, Piece, Progress, Repair, Room};
+use logger::{Step, WHOLE, recovery, rotation};
 use sys::dir::Dir;
 
 use super::signals::Signals;
 use super::trouble::{Trouble, insist};
 
+mod intents;
 mod steps;
+
+pub(super) use intents::Block;
+use intents::Intents;
 
 /// A log directory that is locked and ready to be written.
 #[derive(Debug)]
@@ -29,7 +33,11 @@ pub(super) struct Log<'a> {
     _lock: File,
     /// `None` before the first [`Step::Begin`].
     current: Option<File>,
+    current_ino: u64,
     fill: Fill,
+    /// `current` is full, and ends once its last lines are taken from the pipe.
+    full: bool,
+    intents: Intents,
     labels: Labels,
     signals: &'a Signals,
     /// What old files could not be pruned for, where it has been said.
@@ -37,11 +45,12 @@ pub(super) struct Log<'a> {
     given_up: Option<Trouble>,
     /// Bytes that were to be written and were not.
     lost: usize,
+    /// They are still in the pipe.
+    stays: bool,
 }
 
 impl<'a> Log<'a> {
-    /// Opens the directory, makes it where it is missing, locks it, and recovers what an outage has
-    /// left.
+    /// Opens the directory, makes it where it is missing, and locks it.
     pub(super) fn open(spec: &LogSpec, signals: &'a Signals) -> anyhow::Result<Self> {
         let path = Path::new(OsStr::from_bytes(&spec.dir));
         let name = path.display().to_string();
@@ -55,24 +64,47 @@ impl<'a> Log<'a> {
             _lock: lock.unable(format_args!("lock directory {name}"))?,
             name,
             current: None,
+            current_ino: 0,
             fill: Fill::new(0, spec.size),
+            full: false,
+            intents: Intents::default(),
             labels: Labels::default(),
             signals,
             prune_trouble: None,
             given_up: None,
             lost: 0,
+            stays: false,
         };
-        log.recover()?;
+        log.find_intent();
         Ok(log)
+    }
+
+    /// What `current` has room for.
+    pub(super) fn room(&self) -> Room {
+        self.fill.room()
     }
 
     /// Writes `lines`; returns when it is done, or given up after SIGTERM.
     pub(super) fn write(&mut self, lines: &[u8]) {
-        let mut rest = lines;
+        let skip = self.skip(lines.len());
+        let mut rest = lines.get(skip..).unwrap_or_default();
         if self.given_up.is_none() {
             self.given_up = self.write_all(&mut rest).err();
         }
         self.lost += rest.len();
+    }
+
+    /// Does what was left until the lines were taken: ends a file that is full.
+    pub(super) fn settle(&mut self) {
+        if self.full && self.given_up.is_none() {
+            self.given_up = self.rotate().err();
+        }
+    }
+
+    /// What was not written is not lost: it stays in the pipe.
+    pub(super) fn keep_in_pipe(&mut self) {
+        self.take_back();
+        self.stays = true;
     }
 
     /// Ends the current file now, unless it is empty.
@@ -95,6 +127,7 @@ impl<'a> Log<'a> {
             None => self.close().err()?,
         };
         Some(match self.lost {
+            _ if self.stays => format!("{trouble}; its lines stay in the pipe"),
             0 => trouble.to_string(),
             lost => format!("{trouble}; {lost} bytes for it are lost"),
         })
@@ -102,10 +135,14 @@ impl<'a> Log<'a> {
 
     fn close(&mut self) -> Result<(), Trouble> {
         insist(self.signals, &self.name, || self.sync_current())?;
-        insist(self.signals, &self.name, || self.end_current())
+        insist(self.signals, &self.name, || self.end_current())?;
+        self.forget_intent();
+        Ok(())
     }
 
-    fn recover(&mut self) -> anyhow::Result<()> {
+    /// Recovers what an outage has left.
+    pub(super) fn recover(&mut self, repair: Repair) -> anyhow::Result<()> {
+        self.repair(repair)?;
         let Self { dir, labels, name, .. } = &mut *self;
         dir.each_name(|name| labels.note(name)).unable(format_args!("read {name}"))?;
         let progress = Progress {
@@ -131,16 +168,20 @@ impl<'a> Log<'a> {
 
     /// Writes from the start of `rest` and takes away what is written.
     fn write_all(&mut self, rest: &mut &[u8]) -> Result<(), Trouble> {
+        let all = rest.len();
         while !rest.is_empty() {
             match self.fill.next(rest) {
-                Piece::Rotate => self.rotate()?,
+                Piece::Rotate => self.rotate_within(all - rest.len())?,
                 Piece::Write { len, last } => {
                     let (piece, after) = rest.split_at(len);
                     let written = insist(self.signals, &self.name, || self.write_once(piece))?;
                     self.fill.add(written);
                     *rest = rest.get(written..).unwrap_or(after);
                     if last && written == len {
-                        self.rotate()?;
+                        self.full = true;
+                        if !rest.is_empty() {
+                            self.rotate_within(all - rest.len())?;
+                        }
                     }
                 }
             }
@@ -163,7 +204,17 @@ impl<'a> Log<'a> {
         }
     }
 
+    /// Ends the file within a block, of which so much is written.
+    fn rotate_within(&mut self, written: usize) -> Result<(), Trouble> {
+        let written = u64::try_from(written).unwrap_or(u64::MAX);
+        self.arm_again(written);
+        self.rotate()?;
+        self.arm_again(written);
+        Ok(())
+    }
+
     fn rotate(&mut self) -> Result<(), Trouble> {
+        self.full = false;
         let steps = rotation(self.spec.processor.is_some());
         steps.iter().try_for_each(|step| self.insist_on(*step))
     }

@@ -1,26 +1,31 @@
 //! multilog: write a log into rotated files (daemontools, `multilog.c`).
 //!
-//! One loop: wait for input or a signal, read a block, let the [`Sieve`] say what goes where, write
-//! all of it, and only then read again. So what was taken from the pipe is in the files before more
-//! is taken, but for the start of a line whose end has not come.
+//! One loop: wait for lines or a signal, look at a block of them, let the [`Sieve`] say what goes
+//! where, write all of it, and only then take it from the pipe. An intent in each log directory lets
+//! the next multilog go on exactly there, however this one ends (`logger::Intent`).
+//!
+//! What is no pipe (a file, a socket, a terminal) is read as it comes: what was read and not written
+//! yet is lost with us.
 
-use std::fs::File;
-use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::io::{self, Write as _};
+use std::num::NonZeroU64;
 use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use cli::{Args, Command, UnableExt as _};
-use logger::{Script, Sieve};
+use logger::{Intent, Line, Scene, Script, Sieve, repair, was_taken};
 use tai::Stamp;
 
+mod input;
 mod log;
 mod signals;
 mod status;
 mod trouble;
 
-use log::Log;
+use input::{BLOCK, Input, Seen};
+use log::{Block, Log};
 use signals::Signals;
 use status::StatusFile;
 use trouble::warn;
@@ -46,9 +51,6 @@ Exit codes: 0 the input has ended, 111 it could not begin, or could not write wh
 it was stopped.",
 };
 
-/// How much is read at once: what a pipe holds.
-const BLOCK: usize = 64 * 1024;
-
 /// How many bytes of an unfinished line are read after SIGTERM: longer ones are cut there.
 const LINE_END_MAX: usize = 64 * 1024;
 
@@ -71,29 +73,66 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let logs = script.logs().map(|spec| Log::open(spec, &signals));
     let logs = logs.collect::<Result<_, _>>()?;
     let stdin = io::stdin().as_fd().try_clone_to_owned().unable("open standard input")?;
-    let multilog = Multilog {
-        input: stdin.into(),
+    let mut multilog = Multilog {
+        input: Input::new(stdin.into(), &signals),
         sieve: Sieve::new(script),
         status,
         logs,
         signals: &signals,
+        session: sys::random::nonce().map_or(0, NonZeroU64::get),
+        blocks: 0,
+        before: Vec::new(),
     };
+    multilog.recover()?;
     multilog.run()
 }
 
 struct Multilog<'a> {
-    input: File,
+    input: Input,
     sieve: Sieve,
     status: Vec<StatusFile>,
     logs: Vec<Log<'a>>,
     signals: &'a Signals,
+    /// Whose intents ours are.
+    session: u64,
+    /// How many blocks have been begun.
+    blocks: u64,
+    /// How the logs stood to the line that had begun before the block.
+    before: Vec<Line>,
 }
 
 impl Multilog<'_> {
+    /// Goes on where an earlier multilog has ended.
+    fn recover(&mut self) -> anyhow::Result<()> {
+        let mut block = vec![0; BLOCK];
+        let waiting = self.input.look(&mut block);
+        let pipe = self.input.pipe().map(|id| (id.dev, id.ino));
+        let all: Vec<(Intent, bool)> =
+            self.logs.iter().filter_map(Log::intent_found).cloned().collect();
+        let mut lines = Vec::with_capacity(self.logs.len());
+        for log in &mut self.logs {
+            let repair = log.intent_found().map(|(intent, _)| {
+                let (taken, current) = (was_taken(intent, &all), log.unfinished());
+                repair(intent, &Scene { taken, pipe, waiting, current })
+            });
+            let repair = repair.unwrap_or_default();
+            lines.push(repair.line);
+            log.recover(repair)?;
+            if pipe.is_none() {
+                log.forget_intent();
+            }
+        }
+        self.sieve.resume(lines.into_iter());
+        Ok(())
+    }
+
     fn run(mut self) -> anyhow::Result<ExitCode> {
         let read = self.read_all();
-        self.sieve.finish();
-        self.flush();
+        if !self.has_given_up() {
+            self.sieve.finish();
+            self.flush();
+            self.logs.iter_mut().for_each(Log::settle);
+        }
         let given_up = self.logs.into_iter().filter_map(Log::end);
         let given_up = given_up.chain(self.status.into_iter().filter_map(StatusFile::end));
         if let Some(first) = given_up.reduce(|first, other| {
@@ -109,67 +148,104 @@ impl Multilog<'_> {
     /// Reads and writes until the input ends or SIGTERM comes.
     fn read_all(&mut self) -> io::Result<()> {
         let mut block = vec![0; BLOCK];
-        loop {
+        while !self.has_given_up() {
             if self.signals.take_alarm() {
                 self.logs.iter_mut().for_each(Log::end_file);
             }
             if self.signals.term() {
-                return self.read_line_end();
+                return self.read_line_end(&mut block);
             }
-            if self.signals.wait_for_input(self.input.as_fd(), None)? {
-                match self.read(&mut block)? {
-                    Some(0) => return Ok(()),
-                    Some(len) => self.take(block.get(..len).unwrap_or_default()),
-                    None => {}
-                }
-            }
-        }
-    }
-
-    /// Reads on to the end of a line that has begun, byte by byte: what follows it is the next
-    /// multilog's.
-    fn read_line_end(&mut self) -> io::Result<()> {
-        let until = sys::clock::monotonic() + LINE_END_AFTER;
-        let mut byte = [0];
-        let mut count = 0;
-        while self.sieve.within_line() && count < LINE_END_MAX && !self.has_given_up() {
-            let wait = until.saturating_sub(sys::clock::monotonic());
-            if wait.is_zero() {
-                break;
-            }
-            if self.signals.wait_for_input(self.input.as_fd(), Some(wait))? {
-                match self.read(&mut byte)? {
-                    Some(0) => break,
-                    Some(_) => self.take(&byte),
-                    None => {}
-                }
-                count += 1;
+            match self.input.next(&mut block, self.signals)? {
+                Seen::End => return Ok(()),
+                Seen::Bytes(len) => self.take(block.get(..len).unwrap_or_default())?,
+                Seen::Nothing => {}
             }
         }
         Ok(())
     }
 
-    /// One read(2); `None` where somebody else was faster. The input may be shared, so it is not
-    /// made non-blocking.
-    fn read(&mut self, block: &mut [u8]) -> io::Result<Option<usize>> {
-        match self.input.read(block) {
-            Ok(len) => Ok(Some(len)),
-            Err(error)
-                if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) =>
-            {
-                Ok(None)
+    /// Reads on to the end of a line that has begun: what follows it is the next multilog's.
+    fn read_line_end(&mut self, block: &mut [u8]) -> io::Result<()> {
+        let until = sys::clock::monotonic() + LINE_END_AFTER;
+        let mut count = 0;
+        while self.within_line() && count < LINE_END_MAX && !self.has_given_up() {
+            let wait = until.saturating_sub(sys::clock::monotonic());
+            let within = self.sieve.within_line();
+            let late = wait.is_zero();
+            let seen = match self.input.line_end(block, within, wait, self.signals)? {
+                Seen::End => return Ok(()),
+                Seen::Nothing if late => self.input.look(block).len(),
+                Seen::Nothing => continue,
+                Seen::Bytes(len) => len,
+            };
+            let line = block.get(..seen).unwrap_or_default();
+            self.take(line)?;
+            count += seen;
+            if late || line.ends_with(b"\n") {
+                return Ok(());
             }
-            Err(error) => Err(error),
+        }
+        Ok(())
+    }
+
+    /// Whether a line has begun: some of it was taken, or waits in the pipe.
+    fn within_line(&self) -> bool {
+        self.sieve.within_line() || self.input.tail() > 0
+    }
+
+    /// Writes `block`; takes each part of it from the pipe once that is written.
+    fn take(&mut self, block: &[u8]) -> io::Result<()> {
+        let mut rest = block;
+        while !rest.is_empty() {
+            self.before.clear();
+            self.before.extend(self.sieve.lines());
+            self.sieve.give_rooms(self.logs.iter().map(Log::room));
+            let taken = self.sieve.feed(rest, now);
+            let (part, after) = rest.split_at(taken.min(rest.len()));
+            if self.input.pipe().is_some() && self.sieve.holds_start() {
+                // Nobody will write the end of this line: it waited in the pipe for that.
+                self.sieve.finish();
+            }
+            self.arm(part);
+            self.flush();
+            if self.has_given_up() && self.input.pipe().is_some() {
+                self.logs.iter_mut().for_each(Log::keep_in_pipe);
+                return Ok(());
+            }
+            self.take_from_pipe(part.len())?;
+            self.logs.iter_mut().for_each(Log::settle);
+            rest = after;
+        }
+        Ok(())
+    }
+
+    /// Says in each log directory what is about to be written. The keeper comes first; logs that
+    /// get nothing need not know, unless a line is taken in parts.
+    fn arm(&mut self, raw: &[u8]) {
+        let Some(pipe) = self.input.pipe() else { return };
+        self.blocks += 1;
+        let block = Block { session: self.session, number: self.blocks, pipe, raw };
+        let lines: Vec<Line> = self.sieve.lines().collect();
+        let whole = lines.iter().chain(&self.before).all(|line| *line == Line::None);
+        let outputs = self.sieve.outputs().logs.iter().map(Vec::len);
+        if whole && outputs.clone().all(|len| len == 0) {
+            return;
+        }
+        let states = self.before.iter().copied().zip(lines);
+        for (index, (log, (output, lines))) in
+            self.logs.iter_mut().zip(outputs.zip(states)).enumerate()
+        {
+            let keeper = index == 0;
+            if keeper || !whole || output > 0 {
+                log.arm(&block, keeper, lines, output);
+            }
         }
     }
 
-    fn take(&mut self, block: &[u8]) {
-        let mut rest = block;
-        while !rest.is_empty() {
-            let taken = self.sieve.feed(rest, now);
-            rest = rest.get(taken..).unwrap_or_default();
-            self.flush();
-        }
+    fn take_from_pipe(&mut self, len: usize) -> io::Result<()> {
+        let marked = self.input.take(len, self.logs.first().and_then(Log::mark))?;
+        self.logs.iter_mut().for_each(|log| log.taken(marked));
+        Ok(())
     }
 
     /// Writes all that waits; returns when it is written, or given up after SIGTERM.

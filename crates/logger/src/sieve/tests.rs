@@ -3,6 +3,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::{Fill, Piece};
 
 /// Writes all outputs away; what a run has written.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -249,4 +250,76 @@ proptest! {
             &text[cuts[2]..]];
         prop_assert_eq!(run(&words, &blocks), slowly(&words, &text));
     }
+}
+
+/// Writes lines into files of this size as the shell does; the files of each log.
+fn files(words: &[&str], text: &[u8], cut: usize) -> Vec<Vec<Vec<u8>>> {
+    let script = script(words);
+    let mut fills: Vec<Fill> = script.logs().map(|log| Fill::new(0, log.size)).collect();
+    let mut files: Vec<Vec<Vec<u8>>> = fills.iter().map(|_| vec![Vec::new()]).collect();
+    let mut sieve = Sieve::new(script);
+    for block in text.chunks(cut) {
+        let mut rest = block;
+        while !rest.is_empty() {
+            sieve.give_rooms(fills.iter().map(Fill::room));
+            let taken = sieve.feed(rest, || stamp(1));
+            assert!(taken > 0);
+            rest = &rest[taken..];
+            let logs = sieve.outputs().logs.iter_mut().zip(fills.iter_mut().zip(&mut files));
+            for (output, (fill, files)) in logs {
+                let lines = output.iter().filter(|byte| **byte == b'\n').count();
+                let mut cuts = 0;
+                while !output.is_empty() {
+                    let mut ended = true;
+                    if let Piece::Write { len, last } = fill.next(output) {
+                        files.last_mut().unwrap().extend(output.drain(..len));
+                        fill.add(len);
+                        ended = last;
+                    }
+                    if ended {
+                        files.push(Vec::new());
+                        fill.clear();
+                        cuts += usize::from(!output.is_empty());
+                    }
+                }
+                // Files end between blocks, but for a line that is cut: it comes alone.
+                assert!(cuts == 0 || lines <= 1, "{cuts} {lines}");
+            }
+        }
+    }
+    files
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn a_file_never_ends_within_a_block_of_lines(
+        lens in proptest::collection::vec(prop_oneof![9 => 0usize..200, 1 => 0usize..9000], 0..80),
+        cut in prop_oneof![Just(65_536usize), 1usize..5000], stamped: bool,
+    ) {
+        let text: Vec<u8> =
+            lens.iter().flat_map(|len| [vec![b'x'; *len], vec![b'\n']].concat()).collect();
+        let first = if stamped { "t" } else { "s1" };
+        let files = files(&[first, "s4096", "./a", "s6000", "./b", "s99999", "./c"], &text, cut);
+        for log in &files {
+            let all = log.concat();
+            prop_assert_eq!(all.len(), text.len() + if stamped { 26 * lens.len() } else { 0 });
+            prop_assert!(stamped || all == text);
+        }
+    }
+}
+
+#[test]
+fn a_line_in_parts_is_resumed_by_another_sieve() {
+    let words = ["-no*", "./a", "+no*", "./b"];
+    let mut first = Sieve::new(script(&words));
+    let half = [b"no ".as_slice(), &[b'x'; 1500]].concat();
+    assert_eq!(first.feed(&half, || stamp(1)), half.len());
+    let lines: Vec<Line> = first.lines().collect();
+    assert_eq!(lines, [Line::Deselected, Line::Selected]);
+    let mut second = Sieve::new(script(&words));
+    assert!(second.lines().all(|line| line == Line::None));
+    second.resume(lines.into_iter());
+    second.feed(b" rest\nnew\n", || stamp(1));
+    assert_eq!(second.outputs().logs, [b"new\n".to_vec(), b" rest\nnew\n".to_vec()]);
 }

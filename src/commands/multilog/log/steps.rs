@@ -92,7 +92,7 @@ impl Log<'_> {
         let current = self.dir.append(CURRENT.as_ref()).map_err(self.unable("create", CURRENT))?;
         let mode = current.set_permissions(Permissions::from_mode(MODE_OPEN));
         mode.map_err(self.unable("set mode of", CURRENT))?;
-        let size = current.metadata().map_err(self.unable("stat", CURRENT))?.len();
+        let size = self.note_current(&current).map_err(self.unable("stat", CURRENT))?;
         self.fill = Fill::new(size, self.spec.size);
         self.current = Some(current);
         Ok(())
