@@ -208,7 +208,7 @@ pub(crate) fn whole_log(dir: &Path) -> String {
 /// As [`listing`], but for the intent of a multilog of ours that is at work or was killed.
 pub(crate) fn listing_at_work(dir: &Path) -> Vec<String> {
     let mut files = listing(dir);
-    files.retain(|file| file != "0600 intent 512");
+    files.retain(|file| !file.starts_with("0600 intent "));
     files
 }
 

@@ -10,24 +10,34 @@
 //!
 //! Killed before 4, the lines are in the pipe: what stands in `current` from the intent's offset
 //! on is cut off, and they are written again. Killed after 4, they are whole in `current`. The byte
-//! tells which. Several directories of one script have a number in common; one of them, the
+//! tells which. The start of a line whose end has not come is taken as well, for nobody is woken
+//! where a pipe that is not empty grows; it stands in the keeper's intent. Several directories of one script have a number in common; one of them, the
 //! keeper, has the byte.
 //!
 //! An intent is stale where `current` is another file by now, or the pipe another pipe (a
 //! daemontools multilog wrote meanwhile, the machine was booted): then nothing is cut off.
 
+use crate::MATCHED_MAX;
+
 /// The file of the intent in a log directory.
 pub const INTENT: &str = "intent";
 
-/// Length of a packed intent, without the mark. With it: a sector, so that it is written at once.
-const PACKED: usize = 511;
 /// Where the mark stands.
-pub const MARK_AT: usize = PACKED;
-/// Length of an intent file.
-pub const INTENT_LEN: usize = PACKED + 1;
+pub const MARK_AT: usize = 8;
+/// Where the last byte of the lines stands: what the mark will be.
+const LAST_AT: usize = 9;
+/// Where the numbers begin.
+const NUMBERS_AT: usize = 10;
+/// How many they are.
+const NUMBERS: usize = 13;
+/// Where the texts begin.
+const TEXTS_AT: usize = NUMBERS_AT + 8 * NUMBERS;
 
 /// So much of the lines stands in the intent, to know them in the pipe.
-const HEAD_MAX: usize = 256;
+const HEAD_MAX: usize = 128;
+
+/// The most bytes of an intent file: less than a page, so that no kill comes between them.
+pub const INTENT_MAX: usize = TEXTS_AT + HEAD_MAX + 2 * MATCHED_MAX;
 
 /// Says that it is an intent, of this layout.
 const MAGIC: u64 = u64::from_be_bytes(*b"keepup\x01\n");
@@ -72,6 +82,8 @@ pub struct Intent {
     pub last: u8,
     /// The first of them.
     pub head: Vec<u8>,
+    /// The start of a line that was taken before them, and the one that is once they are taken.
+    pub held: (Vec<u8>, Vec<u8>),
 }
 
 impl Intent {
@@ -83,11 +95,10 @@ impl Intent {
         self.head.extend_from_slice(raw.get(..HEAD_MAX).unwrap_or(raw));
     }
 
-    /// The content of the file, with a mark that says: not taken.
-    #[must_use]
-    pub fn pack(&self) -> [u8; INTENT_LEN] {
-        let numbers = [
-            MAGIC,
+    /// Writes the content of the file to `packed`, with a mark that says: not taken.
+    pub fn pack(&self, packed: &mut Vec<u8>) {
+        let len = |text: &[u8]| u64::try_from(text.len()).unwrap_or(0);
+        let numbers: [u64; NUMBERS] = [
             self.session,
             self.number,
             u64::from(self.keeper) | code(self.lines.0) << 8 | code(self.lines.1) << 16,
@@ -98,50 +109,56 @@ impl Intent {
             self.output,
             self.skip,
             self.raw,
-            u64::try_from(self.head.len()).unwrap_or(0),
+            len(&self.head),
+            len(&self.held.0),
+            len(&self.held.1),
         ];
-        let mut packed = [0; INTENT_LEN];
-        let bytes = numbers.into_iter().flat_map(u64::to_be_bytes);
-        let bytes = bytes.chain([self.last]).chain(self.head.iter().copied().take(HEAD_MAX));
-        for (place, byte) in packed.iter_mut().zip(bytes) {
-            *place = byte;
+        packed.clear();
+        packed.extend_from_slice(&MAGIC.to_be_bytes());
+        packed.extend_from_slice(&[!self.last, self.last]);
+        numbers.iter().for_each(|number| packed.extend_from_slice(&number.to_be_bytes()));
+        for text in [&self.head, &self.held.0, &self.held.1] {
+            packed.extend_from_slice(text);
         }
-        if let Some(mark) = packed.last_mut() {
-            *mark = !self.last;
-        }
-        packed
     }
 
     /// Reads a file; also whether the mark says that the lines were taken. `None` where it is no
-    /// intent.
+    /// intent. What follows is of an earlier, longer one.
     #[must_use]
     pub fn unpack(packed: &[u8]) -> Option<(Self, bool)> {
-        let packed: &[u8; INTENT_LEN] = packed.try_into().ok()?;
-        let (numbers, rest) = packed.as_chunks::<8>();
-        debug_assert!(rest.is_empty());
-        let number = |at: usize| numbers.get(at).map(|bytes| u64::from_be_bytes(*bytes));
-        if number(0)? != MAGIC {
+        if packed.get(..MARK_AT)? != MAGIC.to_be_bytes() {
             return None;
         }
-        let codes = number(3)?;
-        let head_at = 12 * 8 + 1;
-        let head_len = usize::try_from(number(11)?).ok().filter(|len| *len <= HEAD_MAX)?;
-        let last = *packed.get(head_at - 1)?;
+        let (mark, last) = (*packed.get(MARK_AT)?, *packed.get(LAST_AT)?);
+        let (numbers, rest) = packed.get(NUMBERS_AT..)?.split_first_chunk::<{ 8 * NUMBERS }>()?;
+        let mut numbers = numbers.as_chunks::<8>().0.iter().map(|bytes| u64::from_be_bytes(*bytes));
+        let (session, number, codes) = (numbers.next()?, numbers.next()?, numbers.next()?);
+        let pipe = (numbers.next()?, numbers.next()?);
+        let (file, offset, output) = (numbers.next()?, numbers.next()?, numbers.next()?);
+        let (skip, raw) = (numbers.next()?, numbers.next()?);
+        let mut rest = rest;
+        let mut text = || {
+            let len = usize::try_from(numbers.next()?).ok()?;
+            let (text, after) = rest.split_at_checked(len)?;
+            rest = after;
+            Some(text.to_vec())
+        };
         let intent = Self {
-            session: number(1)?,
-            number: number(2)?,
+            session,
+            number,
             keeper: codes & 1 == 1,
             lines: (line(codes >> 8)?, line(codes >> 16)?),
-            pipe: (number(4)?, number(5)?),
-            file: number(6)?,
-            offset: number(7)?,
-            output: number(8)?,
-            skip: number(9)?,
-            raw: number(10)?,
+            pipe,
+            file,
+            offset,
+            output,
+            skip,
+            raw,
             last,
-            head: packed.get(head_at..head_at + head_len)?.to_vec(),
+            head: text()?,
+            held: (text()?, text()?),
         };
-        Some((intent, packed.last() == Some(&last)))
+        Some((intent, mark == last))
     }
 }
 
@@ -186,7 +203,7 @@ pub struct Scene<'a> {
 }
 
 /// What the next logger does first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Repair {
     /// Cut `current` to this length.
     pub cut: Option<u64>,
@@ -196,6 +213,10 @@ pub struct Repair {
     pub skip: u64,
     /// How the log stands to the first line.
     pub line: Line,
+    /// The start of the first line; of the last line of a pipe that is gone where `held_ends`.
+    pub held: Vec<u8>,
+    /// That line will not go on.
+    pub held_ends: bool,
 }
 
 /// What is to be done, in this log directory, with what an earlier logger has left.
@@ -213,11 +234,16 @@ pub fn repair(intent: &Intent, scene: &Scene<'_>) -> Repair {
             end_line: false,
             skip: intent.skip,
             line: intent.lines.0,
+            held: intent.held.0.clone(),
+            held_ends: false,
         },
-        Some(true) if same_pipe => Repair { line: intent.lines.1, ..Repair::default() },
+        Some(true) if same_pipe => {
+            Repair { line: intent.lines.1, held: intent.held.1.clone(), ..Repair::default() }
+        }
         Some(_) | None => {
             let torn = ours.is_some_and(|(_, len)| len > intent.offset && len < full);
-            Repair { end_line: torn, ..Repair::default() }
+            let held = if scene.taken == Some(true) { &intent.held.1 } else { &intent.held.0 };
+            Repair { end_line: torn, held: held.clone(), held_ends: true, ..Repair::default() }
         }
     }
 }

@@ -20,7 +20,7 @@ pub use directory::{
     recovery, rotation,
 };
 pub use fill::{Fill, Piece, Room};
-pub use intent::{INTENT, INTENT_LEN, Intent, Line, MARK_AT, Repair, Scene, repair, was_taken};
+pub use intent::{INTENT, INTENT_MAX, Intent, Line, MARK_AT, Repair, Scene, repair, was_taken};
 pub use local::{Civil, Localizer};
 pub use prefix::Prefixer;
 pub use script::{Action, LogSpec, Script};
@@ -32,10 +32,4 @@ pub use stamp::{Labels, PREFIX_LEN, Prefix};
 #[must_use]
 pub fn line_end(bytes: &[u8]) -> Option<usize> {
     memchr::memchr(b'\n', bytes).map(|at| at + 1)
-}
-
-/// How many bytes there are up to the last line end, with it.
-#[must_use]
-pub fn last_line_end(bytes: &[u8]) -> Option<usize> {
-    memchr::memrchr(b'\n', bytes).map(|at| at + 1)
 }

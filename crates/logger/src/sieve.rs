@@ -145,10 +145,20 @@ impl Sieve {
         self.place != Place::Start
     }
 
-    /// Whether a line has begun of which nothing was passed on.
+    /// The start of the line that has begun, where nothing was passed on of it yet.
     #[must_use]
-    pub fn holds_start(&self) -> bool {
-        self.place == Place::Head
+    pub fn held(&self) -> &[u8] {
+        let stamp = if self.script.stamped { PREFIX_LEN } else { 0 };
+        match self.place {
+            Place::Head => self.head.get(stamp..).unwrap_or_default(),
+            Place::Start | Place::Tail => &[],
+        }
+    }
+
+    /// What waits to be written, to be looked at.
+    #[must_use]
+    pub const fn waiting(&self) -> &Outputs {
+        &self.outputs
     }
 
     /// What waits to be written.
@@ -166,7 +176,12 @@ impl Sieve {
 
     /// Whether a line of this length fits into every file, or is the first and must be cut.
     fn has_room_for(&self, len: usize) -> bool {
-        let len = len.saturating_add(if self.script.stamped { PREFIX_LEN } else { 0 });
+        let start = match self.place {
+            Place::Start if self.script.stamped => PREFIX_LEN,
+            Place::Start | Place::Tail => 0,
+            Place::Head => self.head.len(),
+        };
+        let len = len.saturating_add(start);
         let logs = self.outputs.logs.iter().zip(&self.rooms);
         logs.clone().all(|(log, room)| log.len().saturating_add(len) <= room.len)
             || logs.clone().all(|(log, _)| log.is_empty())

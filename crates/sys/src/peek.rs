@@ -9,13 +9,9 @@
 
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd};
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::ptr::NonNull;
-use std::time::Duration;
-
-use nix::errno::Errno;
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 
 /// What is read away goes here and is forgotten: small enough to stay in the first cache.
 const SCRATCH: usize = 16 * 1024;
@@ -173,61 +169,6 @@ impl Drop for Mark {
     }
 }
 
-/// Waits for more to come where something waits already: poll(2) would return at once.
-#[derive(Debug)]
-pub struct More {
-    epoll: Epoll,
-}
-
-/// What a [`More::wait`] has ended with.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Came {
-    /// Something was written, or the last writer has left.
-    pub more: bool,
-    /// The last writer has left.
-    pub hang_up: bool,
-    /// The other descriptor can be read.
-    pub woken: bool,
-}
-
-impl More {
-    /// Watches `pipe` for each write, and `wake` for being readable.
-    pub fn new(pipe: BorrowedFd<'_>, wake: BorrowedFd<'_>) -> io::Result<Self> {
-        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        epoll.add(pipe, EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, 0))?;
-        epoll.add(wake, EpollEvent::new(EpollFlags::EPOLLIN, 1))?;
-        Ok(Self { epoll })
-    }
-
-    /// Waits at most so long. Kernels before 5.14 do not tell of every write, so nobody waits for
-    /// ever here.
-    pub fn wait(&self, limit: Duration) -> io::Result<Came> {
-        let mut events = [EpollEvent::empty(); 2];
-        let millis = u16::try_from(limit.as_micros().div_ceil(1000)).unwrap_or(u16::MAX);
-        let count = match self.epoll.wait(&mut events, millis) {
-            Ok(count) => count,
-            Err(Errno::EINTR) => 0,
-            Err(errno) => return Err(errno.into()),
-        };
-        let mut came = Came::default();
-        for event in events.iter().take(count) {
-            if event.data() == 1 {
-                came.woken = true;
-            } else {
-                came.more = true;
-                came.hang_up |= event.events().contains(EpollFlags::EPOLLHUP);
-            }
-        }
-        Ok(came)
-    }
-}
-
-/// How many bytes `pipe` holds at most.
-pub fn capacity(pipe: &File) -> io::Result<usize> {
-    let size = nix::fcntl::fcntl(pipe.as_fd(), nix::fcntl::FcntlArg::F_GETPIPE_SZ)?;
-    Ok(usize::try_from(size).unwrap_or(0))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -289,22 +230,5 @@ mod tests {
     #[test]
     fn a_file_is_no_pipe() {
         assert!(Peek::new(&tempfile::tempfile().unwrap()).unwrap().is_none());
-    }
-
-    #[test]
-    fn more_is_told_though_something_waits_already() {
-        let (input, mut writer) = pipe();
-        let (wake, mut waker) = io::pipe().unwrap();
-        writer.write_all(b"half").unwrap();
-        let more = More::new(input.as_fd(), wake.as_fd()).unwrap();
-        let long = Duration::from_secs(20);
-        assert!(more.wait(long).unwrap().more, "what is there already is told once");
-        assert_eq!(more.wait(Duration::ZERO).unwrap(), Came::default());
-        writer.write_all(b" a line").unwrap();
-        assert!(more.wait(long).unwrap().more);
-        waker.write_all(b"x").unwrap();
-        assert!(more.wait(long).unwrap().woken);
-        drop(writer);
-        assert!(more.wait(long).unwrap().hang_up);
     }
 }

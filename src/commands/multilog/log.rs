@@ -141,7 +141,7 @@ impl<'a> Log<'a> {
     }
 
     /// Recovers what an outage has left.
-    pub(super) fn recover(&mut self, repair: Repair) -> anyhow::Result<()> {
+    pub(super) fn recover(&mut self, repair: &Repair) -> anyhow::Result<()> {
         self.repair(repair)?;
         let Self { dir, labels, name, .. } = &mut *self;
         dir.each_name(|name| labels.note(name)).unable(format_args!("read {name}"))?;

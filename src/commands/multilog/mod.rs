@@ -74,7 +74,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let logs = logs.collect::<Result<_, _>>()?;
     let stdin = io::stdin().as_fd().try_clone_to_owned().unable("open standard input")?;
     let mut multilog = Multilog {
-        input: Input::new(stdin.into(), &signals),
+        input: Input::new(stdin.into()),
         sieve: Sieve::new(script),
         status,
         logs,
@@ -82,6 +82,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         session: sys::random::nonce().map_or(0, NonZeroU64::get),
         blocks: 0,
         before: Vec::new(),
+        held: Vec::new(),
     };
     multilog.recover()?;
     multilog.run()
@@ -99,30 +100,40 @@ struct Multilog<'a> {
     blocks: u64,
     /// How the logs stood to the line that had begun before the block.
     before: Vec<Line>,
+    /// The start of a line that was held before the block.
+    held: Vec<u8>,
 }
 
 impl Multilog<'_> {
     /// Goes on where an earlier multilog has ended.
     fn recover(&mut self) -> anyhow::Result<()> {
         let mut block = vec![0; BLOCK];
-        let waiting = self.input.look(&mut block);
+        let waiting = self.input.waiting(&mut block);
         let pipe = self.input.pipe().map(|id| (id.dev, id.ino));
         let all: Vec<(Intent, bool)> =
             self.logs.iter().filter_map(Log::intent_found).cloned().collect();
-        let mut lines = Vec::with_capacity(self.logs.len());
+        let (mut lines, mut held, mut held_ends) = (Vec::new(), Vec::new(), false);
         for log in &mut self.logs {
             let repair = log.intent_found().map(|(intent, _)| {
                 let (taken, current) = (was_taken(intent, &all), log.unfinished());
                 repair(intent, &Scene { taken, pipe, waiting, current })
             });
             let repair = repair.unwrap_or_default();
+            log.recover(&repair)?;
             lines.push(repair.line);
-            log.recover(repair)?;
-            if pipe.is_none() {
-                log.forget_intent();
+            if !repair.held.is_empty() {
+                (held, held_ends) = (repair.held, repair.held_ends);
             }
         }
         self.sieve.resume(lines.into_iter());
+        self.sieve.feed(&held, now);
+        if held_ends {
+            self.sieve.finish();
+            self.flush();
+        }
+        if held_ends || pipe.is_none() {
+            self.logs.iter_mut().for_each(Log::forget_intent);
+        }
         Ok(())
     }
 
@@ -155,7 +166,7 @@ impl Multilog<'_> {
             if self.signals.term() {
                 return self.read_line_end(&mut block);
             }
-            match self.input.next(&mut block, self.signals)? {
+            match self.input.next(&mut block, None, self.signals)? {
                 Seen::End => return Ok(()),
                 Seen::Bytes(len) => self.take(block.get(..len).unwrap_or_default())?,
                 Seen::Nothing => {}
@@ -167,30 +178,27 @@ impl Multilog<'_> {
     /// Reads on to the end of a line that has begun: what follows it is the next multilog's.
     fn read_line_end(&mut self, block: &mut [u8]) -> io::Result<()> {
         let until = sys::clock::monotonic() + LINE_END_AFTER;
+        // Where what follows would be taken as well, one byte after the other.
+        let at_once = if self.input.pipe().is_some() { block.len() } else { 1 };
         let mut count = 0;
-        while self.within_line() && count < LINE_END_MAX && !self.has_given_up() {
+        while self.sieve.within_line() && count < LINE_END_MAX && !self.has_given_up() {
             let wait = until.saturating_sub(sys::clock::monotonic());
-            let within = self.sieve.within_line();
-            let late = wait.is_zero();
-            let seen = match self.input.line_end(block, within, wait, self.signals)? {
-                Seen::End => return Ok(()),
-                Seen::Nothing if late => self.input.look(block).len(),
-                Seen::Nothing => continue,
-                Seen::Bytes(len) => len,
-            };
-            let line = block.get(..seen).unwrap_or_default();
-            self.take(line)?;
-            count += seen;
-            if late || line.ends_with(b"\n") {
-                return Ok(());
+            if wait.is_zero() {
+                break;
+            }
+            let room = block.get_mut(..at_once).unwrap_or_default();
+            match self.input.next(room, Some(wait), self.signals)? {
+                Seen::End => break,
+                Seen::Nothing => {}
+                Seen::Bytes(len) => {
+                    let seen = block.get(..len).unwrap_or_default();
+                    let line = logger::line_end(seen).unwrap_or(len);
+                    self.take(seen.get(..line).unwrap_or_default())?;
+                    count += line;
+                }
             }
         }
         Ok(())
-    }
-
-    /// Whether a line has begun: some of it was taken, or waits in the pipe.
-    fn within_line(&self) -> bool {
-        self.sieve.within_line() || self.input.tail() > 0
     }
 
     /// Writes `block`; takes each part of it from the pipe once that is written.
@@ -199,13 +207,11 @@ impl Multilog<'_> {
         while !rest.is_empty() {
             self.before.clear();
             self.before.extend(self.sieve.lines());
+            self.held.clear();
+            self.held.extend_from_slice(self.sieve.held());
             self.sieve.give_rooms(self.logs.iter().map(Log::room));
             let taken = self.sieve.feed(rest, now);
             let (part, after) = rest.split_at(taken.min(rest.len()));
-            if self.input.pipe().is_some() && self.sieve.holds_start() {
-                // Nobody will write the end of this line: it waited in the pipe for that.
-                self.sieve.finish();
-            }
             self.arm(part);
             self.flush();
             if self.has_given_up() && self.input.pipe().is_some() {
@@ -224,11 +230,12 @@ impl Multilog<'_> {
     fn arm(&mut self, raw: &[u8]) {
         let Some(pipe) = self.input.pipe() else { return };
         self.blocks += 1;
-        let block = Block { session: self.session, number: self.blocks, pipe, raw };
+        let held = (self.held.as_slice(), self.sieve.held());
+        let block = Block { session: self.session, number: self.blocks, pipe, raw, held };
         let lines: Vec<Line> = self.sieve.lines().collect();
         let whole = lines.iter().chain(&self.before).all(|line| *line == Line::None);
-        let outputs = self.sieve.outputs().logs.iter().map(Vec::len);
-        if whole && outputs.clone().all(|len| len == 0) {
+        let outputs = self.sieve.waiting().logs.iter().map(Vec::len);
+        if whole && held == (&[], &[]) && outputs.clone().all(|len| len == 0) {
             return;
         }
         let states = self.before.iter().copied().zip(lines);

@@ -67,13 +67,7 @@ impl Signals {
         Ok(())
     }
 
-    /// Can be read once a signal has come, until [`Self::drain`].
-    pub(super) fn wake(&self) -> BorrowedFd<'_> {
-        self.wake.as_fd()
-    }
-
-    /// Forgets that a signal has come; the flags stay raised.
-    pub(super) fn drain(&self) {
+    fn drain(&self) {
         let mut bytes = [0; 64];
         while (&self.wake).read(&mut bytes).is_ok_and(|len| len == bytes.len()) {}
     }

@@ -25,28 +25,41 @@ fn scene(taken: Option<bool>, len: u64) -> Scene<'static> {
     Scene { taken, pipe: Some((1, 2)), waiting: RAW, current: Some((7, len)) }
 }
 
-const NOTHING: Repair = Repair { cut: None, end_line: false, skip: 0, line: Line::None };
+fn nothing() -> Repair {
+    Repair::default()
+}
+
+/// What is done where the pipe is another one, or says something else.
+fn gone() -> Repair {
+    Repair { held_ends: true, ..Repair::default() }
+}
+
+fn packed(intent: &Intent) -> Vec<u8> {
+    let mut packed = Vec::new();
+    intent.pack(&mut packed);
+    packed
+}
 
 #[test]
 fn lines_that_still_wait_are_cut_off_wherever_the_write_has_ended() {
     for len in 100..=108 {
         let repair = repair(&intent(), &scene(Some(false), len));
-        assert_eq!(repair, Repair { cut: Some(100), ..NOTHING }, "{len}");
+        assert_eq!(repair, Repair { cut: Some(100), ..nothing() }, "{len}");
     }
 }
 
 #[test]
 fn lines_that_were_taken_stay() {
-    assert_eq!(repair(&intent(), &scene(Some(true), 108)), NOTHING);
+    assert_eq!(repair(&intent(), &scene(Some(true), 108)), nothing());
 }
 
 #[test]
 fn nothing_is_cut_off_another_file_or_one_that_somebody_else_has_written() {
     let other = Scene { current: Some((8, 104)), ..scene(Some(false), 0) };
     for scene in [other, scene(Some(false), 99), scene(Some(false), 109)] {
-        assert_eq!(repair(&intent(), &scene), NOTHING);
+        assert_eq!(repair(&intent(), &scene), nothing());
     }
-    assert_eq!(repair(&intent(), &Scene { current: None, ..other }), NOTHING);
+    assert_eq!(repair(&intent(), &Scene { current: None, ..other }), nothing());
 }
 
 #[test]
@@ -55,18 +68,18 @@ fn nothing_is_cut_off_where_the_lines_are_not_in_the_pipe() {
     let strange: &[u8] = b"one\nTWO\n";
     for waiting in [short, strange, b""] {
         let scene = Scene { waiting, ..scene(Some(false), 108) };
-        assert_eq!(repair(&intent(), &scene), NOTHING);
+        assert_eq!(repair(&intent(), &scene), gone());
     }
     for pipe in [None, Some((1, 3)), Some((2, 2))] {
         let scene = Scene { pipe, ..scene(Some(false), 108) };
-        assert_eq!(repair(&intent(), &scene), NOTHING);
+        assert_eq!(repair(&intent(), &scene), gone());
     }
 }
 
 #[test]
 fn a_torn_line_whose_rest_is_gone_is_ended() {
-    let ended = Repair { end_line: true, ..NOTHING };
-    for (len, expected) in [(100, NOTHING), (101, ended), (107, ended), (108, NOTHING)] {
+    for (len, end_line) in [(100, false), (101, true), (107, true), (108, false)] {
+        let expected = Repair { end_line, ..gone() };
         let scene = Scene { pipe: Some((1, 3)), ..scene(Some(false), len) };
         assert_eq!(repair(&intent(), &scene), expected, "{len}");
         assert_eq!(repair(&intent(), &Scene { taken: None, ..scene }), expected, "{len}");
@@ -81,6 +94,28 @@ fn a_line_in_parts_goes_on_where_it_was() {
     assert_eq!(repair(&intent, &scene(Some(true), 108)).line, Line::Deselected);
     let other_pipe = Scene { pipe: Some((9, 9)), ..scene(Some(true), 108) };
     assert_eq!(repair(&intent, &other_pipe).line, Line::None);
+}
+
+#[test]
+fn the_start_of_a_line_goes_on_or_is_ended() {
+    let mut intent = intent();
+    intent.held = (b"before".to_vec(), b"after".to_vec());
+    for (taken, held) in [(Some(false), b"before".to_vec()), (Some(true), b"after".to_vec())] {
+        let here = repair(&intent, &scene(taken, 100));
+        assert_eq!((&here.held, here.held_ends), (&held, false));
+        let elsewhere = Scene { pipe: Some((9, 9)), ..scene(taken, 100) };
+        let there = repair(&intent, &elsewhere);
+        assert_eq!((&there.held, there.held_ends), (&held, true));
+    }
+}
+
+#[test]
+fn the_longest_intent_is_less_than_a_page() {
+    let mut intent = intent();
+    intent.note(&[b'x'; 5000]);
+    intent.held = (vec![b'x'; MATCHED_MAX], vec![b'x'; MATCHED_MAX]);
+    assert_eq!(packed(&intent).len(), INTENT_MAX);
+    const { assert!(INTENT_MAX < 4096) };
 }
 
 #[test]
@@ -112,7 +147,7 @@ fn the_mark_is_told_from_every_byte_that_can_come() {
     for last in 0..=255 {
         let mut intent = intent();
         intent.note(&[b'x', last]);
-        let mut packed = intent.pack();
+        let mut packed = packed(&intent);
         assert_eq!(Intent::unpack(&packed), Some((intent.clone(), false)));
         packed[MARK_AT] = last;
         assert_eq!(Intent::unpack(&packed), Some((intent, true)));
@@ -127,23 +162,25 @@ proptest! {
     #[test]
     fn what_is_packed_is_unpacked(
         numbers: [u64; 8], keeper: bool, before in a_line(), after in a_line(),
-        raw in proptest::collection::vec(any::<u8>(), 0..600),
+        raw in proptest::collection::vec(any::<u8>(), 0..600), held: (Vec<u8>, Vec<u8>),
+        noise: Vec<u8>,
     ) {
         let [session, number, dev, ino, file, offset, output, skip] = numbers;
         let mut intent = Intent {
             session, number, keeper, lines: (before, after), pipe: (dev, ino), file, offset,
-            output, skip, ..Intent::default()
+            output, skip, held, ..Intent::default()
         };
         intent.note(&raw);
-        prop_assert_eq!(Intent::unpack(&intent.pack()), Some((intent, false)));
+        let packed = [packed(&intent), noise].concat();
+        prop_assert_eq!(Intent::unpack(&packed), Some((intent, false)));
     }
 
     #[test]
     fn no_file_is_too_odd(
-        at in 0usize..INTENT_LEN, byte: u8, noise in proptest::collection::vec(any::<u8>(), 0..600),
+        at in 0usize..120, byte: u8, noise in proptest::collection::vec(any::<u8>(), 0..600),
         taken: Option<bool>, current: Option<(u64, u64)>,
     ) {
-        let mut packed = intent().pack();
+        let mut packed = packed(&intent());
         packed[at] = byte;
         for bytes in [&noise[..], &packed[..], &packed[..at]] {
             if let Some((intent, _)) = Intent::unpack(bytes) {

@@ -310,6 +310,17 @@ proptest! {
 }
 
 #[test]
+fn the_start_of_a_line_is_held_without_its_stamp() {
+    let mut sieve = Sieve::new(script(&["t", "./a"]));
+    sieve.feed(b"one\n", || stamp(1));
+    assert_eq!(sieve.held(), b"");
+    sieve.feed(b"half", || stamp(1));
+    assert_eq!(sieve.held(), b"half");
+    sieve.feed(&[b'x'; 1000], || stamp(1));
+    assert_eq!(sieve.held(), b"", "it is passed on by now");
+}
+
+#[test]
 fn a_line_in_parts_is_resumed_by_another_sieve() {
     let words = ["-no*", "./a", "+no*", "./b"];
     let mut first = Sieve::new(script(&words));

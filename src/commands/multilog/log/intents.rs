@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 
-use logger::{CURRENT, INTENT, INTENT_LEN, Intent, Line, MARK_AT, Repair};
+use logger::{CURRENT, INTENT, INTENT_MAX, Intent, Line, MARK_AT, Repair};
 use sys::peek::{Mark, PipeId};
 
 use super::super::trouble::Trouble;
@@ -18,6 +18,8 @@ pub(in super::super) struct Block<'a> {
     pub(in super::super) number: u64,
     pub(in super::super) pipe: PipeId,
     pub(in super::super) raw: &'a [u8],
+    /// The start of a line that is held before it, and the one after it.
+    pub(in super::super) held: (&'a [u8], &'a [u8]),
 }
 
 /// What is known of a directory's intent.
@@ -29,6 +31,7 @@ pub(super) struct Intents {
     mark: Option<Mark>,
     /// Of the block that is being written.
     now: Intent,
+    packed: Vec<u8>,
     /// Whether `now` stands in the file.
     armed: bool,
     /// So many bytes of the next block stand in earlier files.
@@ -38,8 +41,8 @@ pub(super) struct Intents {
 impl Log<'_> {
     /// Reads what an earlier logger has left. What cannot be read says nothing.
     pub(super) fn find_intent(&mut self) {
-        let mut packed = Vec::with_capacity(INTENT_LEN + 1);
-        let limit = u64::try_from(INTENT_LEN + 1).unwrap_or(u64::MAX);
+        let mut packed = Vec::with_capacity(INTENT_MAX);
+        let limit = u64::try_from(INTENT_MAX).unwrap_or(u64::MAX);
         let read = self.dir.read(INTENT.as_ref());
         if read.is_ok_and(|file| file.take(limit).read_to_end(&mut packed).is_ok()) {
             self.intents.found = Intent::unpack(&packed);
@@ -58,7 +61,7 @@ impl Log<'_> {
     }
 
     /// Cuts off what still waits in the pipe, or ends a line whose rest is gone.
-    pub(super) fn repair(&mut self, repair: Repair) -> Result<(), Trouble> {
+    pub(super) fn repair(&mut self, repair: &Repair) -> Result<(), Trouble> {
         self.intents.skip = repair.skip;
         if let Some(len) = repair.cut {
             let current = self.dir.write(CURRENT.as_ref());
@@ -89,6 +92,11 @@ impl Log<'_> {
         intent.number = block.number;
         intent.pipe = (block.pipe.dev, block.pipe.ino);
         intent.keeper = keeper;
+        for (held, now) in [(&mut intent.held.0, block.held.0), (&mut intent.held.1, block.held.1)]
+        {
+            held.clear();
+            held.extend_from_slice(if keeper { now } else { &[] });
+        }
         intent.lines = lines;
         intent.output = u64::try_from(output).unwrap_or(u64::MAX);
         intent.skip = self.intents.skip;
@@ -109,11 +117,12 @@ impl Log<'_> {
     }
 
     fn write_intent(&mut self) {
-        let Intents { file, mark, now, armed, .. } = &mut self.intents;
+        let Intents { file, mark, now, packed, armed, .. } = &mut self.intents;
+        now.pack(packed);
         if file.is_none() {
             *file = self.dir.read_write(INTENT.as_ref()).ok();
         }
-        let written = file.as_ref().is_some_and(|file| file.write_all_at(&now.pack(), 0).is_ok());
+        let written = file.as_ref().is_some_and(|file| file.write_all_at(packed, 0).is_ok());
         *armed = written;
         if now.keeper && mark.is_none() {
             *mark = file.as_ref().filter(|_| written).and_then(|f| Mark::new(f, MARK_AT).ok());
@@ -155,7 +164,7 @@ impl Log<'_> {
     /// After a clean end there is nothing to be said to the next logger; nor is there where the
     /// input is no pipe.
     pub(in super::super) fn forget_intent(&mut self) {
-        self.intents.file = None;
+        (self.intents.file, self.intents.mark) = (None, None);
         let _ = self.dir.remove(INTENT.as_ref());
     }
 
