@@ -9,9 +9,11 @@
 
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::os::fd::AsRawFd as _;
+use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::ptr::NonNull;
+
+use nix::fcntl::FcntlArg;
 
 /// What is read away goes here and is forgotten: small enough to stay in the first cache.
 const SCRATCH: usize = 16 * 1024;
@@ -22,6 +24,10 @@ const PIECES_MAX: usize = 1024;
 /// Length of the mapping that holds a [`Mark`]: no page of Linux is larger, and what lies beyond
 /// the file's last page is never touched.
 const MAPPED: usize = 4096;
+
+/// How much a pipe is to hold that we look into: while a block of it is being written, its writer
+/// fills the rest. Four blocks of the 64 KiB that a pipe holds by itself.
+const ROOMY: libc::c_int = 256 * 1024;
 
 /// The most that one [`Peek::take`] takes.
 pub const TAKE_MAX: usize = SCRATCH * (PIECES_MAX - 1);
@@ -56,7 +62,7 @@ pub struct Peek {
 }
 
 impl Peek {
-    /// `None` where `input` is no pipe.
+    /// `None` where `input` is no pipe. A pipe is made to hold more where that is allowed.
     pub fn new(input: &File) -> io::Result<Option<Self>> {
         let found = input.metadata()?;
         if !found.file_type().is_fifo() {
@@ -64,6 +70,11 @@ impl Peek {
         }
         let id = PipeId { dev: found.dev(), ino: found.ino() };
         let (reader, writer) = io::pipe()?;
+        let size = nix::fcntl::fcntl(input.as_fd(), FcntlArg::F_GETPIPE_SZ);
+        if size.is_ok_and(|size| size < ROOMY) {
+            // A user may have so much memory in pipes and no more; a small pipe will do.
+            let _ = nix::fcntl::fcntl(input.as_fd(), FcntlArg::F_SETPIPE_SZ(ROOMY));
+        }
         Ok(Some(Self { id, reader, writer, scratch: Box::new([0; SCRATCH]) }))
     }
 
