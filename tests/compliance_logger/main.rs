@@ -30,6 +30,7 @@ mod killed;
 mod ours_only;
 mod recovery;
 mod rotation;
+mod settings;
 mod signals;
 mod suite;
 mod trouble;

@@ -147,8 +147,6 @@ fn too_many_old_files_are_pruned_at_a_recovery(suite: &Suite) {
     for number in 0..150 {
         make(logs.join(format!("@400000003b4a39c2{number:08x}.s")), 0o744, "old");
     }
-    suite.log(dir.path(), &["n5", "./m"], "a clean log is not looked at\n");
-    assert_eq!(old_files(&logs).len(), 150);
     make(logs.join("current"), 0o644, "unfinished");
     suite.log(dir.path(), &["n5", "./m"], "");
     assert_eq!(old_files(&logs).len(), 4);

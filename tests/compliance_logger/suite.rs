@@ -109,6 +109,12 @@ impl Running {
         self.input.as_mut().unwrap().write_all(bytes.as_ref()).unwrap();
     }
 
+    /// How many bytes wait to be read.
+    pub(crate) fn unread_len(&self) -> usize {
+        let pipe = std::os::fd::OwnedFd::from(self.unread.try_clone().unwrap());
+        sys::fifo::waiting(&fs::File::from(pipe)).unwrap()
+    }
+
     /// Sends a signal and waits until it has been taken, or has ended the process.
     pub(crate) fn signal(&self, name: &str) {
         let pid = self.pid().to_string();

@@ -81,6 +81,8 @@ pub enum Step {
     Process,
     /// Remove this file where it is there.
     Remove(&'static str),
+    /// Write the names in the directory to disk.
+    SyncNames,
 }
 
 /// How an earlier run has left a log directory.
@@ -136,6 +138,7 @@ pub const fn rotation(processor: bool) -> &'static [Step] {
             Step::Remove(PREVIOUS),
             Step::Rename(NEWSTATE, STATE),
             Step::Label(PROCESSED, Code::Safe),
+            Step::SyncNames,
         ]
     } else {
         &[
@@ -145,6 +148,7 @@ pub const fn rotation(processor: bool) -> &'static [Step] {
             Step::Begin,
             Step::Whole(PREVIOUS),
             Step::Label(PREVIOUS, Code::Safe),
+            Step::SyncNames,
         ]
     }
 }
@@ -154,24 +158,41 @@ pub const fn rotation(processor: bool) -> &'static [Step] {
 #[derive(Debug)]
 pub struct Oldest {
     keep: u64,
+    total: u64,
     count: u64,
-    names: BinaryHeap<Vec<u8>>,
+    bytes: u64,
+    names: BinaryHeap<(Vec<u8>, u64)>,
 }
 
 impl Oldest {
-    /// `keep` log files may stay, `current` among them.
+    /// `keep` log files may stay, `current` among them, and `total` bytes of them.
     #[must_use]
-    pub const fn new(keep: u64) -> Self {
-        Self { keep, count: 0, names: BinaryHeap::new() }
+    pub const fn new(keep: u64, total: Option<u64>) -> Self {
+        let total = match total {
+            Some(total) => total,
+            None => u64::MAX,
+        };
+        Self { keep, total, count: 0, bytes: 0, names: BinaryHeap::new() }
     }
 
-    /// Shows one name. An old file is known by `@` and a name as long as a label, whatever follows.
-    pub fn show(&mut self, name: &[u8]) {
-        if name.len() < LABEL_LEN || name.first() != Some(&b'@') {
+    /// Whether this is the name of an old file: `@` and as long as a label, whatever follows.
+    #[must_use]
+    pub fn is_old(name: &[u8]) -> bool {
+        name.len() >= LABEL_LEN && name.first() == Some(&b'@')
+    }
+
+    /// Shows one name and the size of the file, which only counts where there is a limit of all
+    /// sizes.
+    pub fn show(&mut self, name: &[u8], size: u64) {
+        if name == CURRENT.as_bytes() {
+            self.bytes = self.bytes.saturating_add(size);
+        }
+        if !Self::is_old(name) {
             return;
         }
         self.count += 1;
-        self.names.push(name.to_vec());
+        self.bytes = self.bytes.saturating_add(size);
+        self.names.push((name.to_vec(), size));
         if self.names.len() > NAMED_MAX {
             self.names.pop();
         }
@@ -180,10 +201,14 @@ impl Oldest {
     /// The names to remove, oldest first.
     #[must_use]
     pub fn names(self) -> Vec<Vec<u8>> {
-        let excess = self.count.saturating_sub(self.keep.saturating_sub(1));
-        let mut names = self.names.into_sorted_vec();
-        names.truncate(usize::try_from(excess).unwrap_or(usize::MAX));
-        names
+        let (mut count, mut bytes) = (self.count, self.bytes);
+        let too_much = |(name, size): (Vec<u8>, u64)| {
+            let excess = count > self.keep.saturating_sub(1) || bytes > self.total;
+            count -= 1;
+            bytes = bytes.saturating_sub(size);
+            excess.then_some(name)
+        };
+        self.names.into_sorted_vec().into_iter().map_while(too_much).collect()
     }
 }
 
@@ -232,7 +257,7 @@ mod tests {
 
         fn step(&mut self, step: Step) {
             match step {
-                Step::Sync | Step::Flush(_) => {}
+                Step::Sync | Step::Flush(_) | Step::SyncNames => {}
                 Step::Rename(from, to) => {
                     let whole = self.has(from).expect("what is renamed is there");
                     assert!(to == STATE || self.has(to).is_none(), "{to} would be replaced");
@@ -300,9 +325,9 @@ mod tests {
     }
 
     fn oldest(keep: u64, names: &[&str]) -> Vec<String> {
-        let mut oldest = Oldest::new(keep);
+        let mut oldest = Oldest::new(keep, None);
         for name in names {
-            oldest.show(name.as_bytes());
+            oldest.show(name.as_bytes(), 1);
         }
         oldest.names().into_iter().map(|name| String::from_utf8(name).unwrap()).collect()
     }
@@ -320,6 +345,18 @@ mod tests {
         assert_eq!(oldest(4, &names), [""; 0]);
         assert_eq!(oldest(3, &names), [names[2]]);
         assert_eq!(oldest(2, &names), [names[2], names[3]]);
+    }
+
+    #[test]
+    fn the_oldest_go_until_all_files_together_are_small_enough() {
+        let names = ["@400000000000000a00000000.s", "@400000000000000b00000000.s", "current"];
+        for (total, gone) in [(60, 0), (59, 1), (50, 1), (49, 2), (0, 2)] {
+            let mut oldest = Oldest::new(10, Some(total));
+            for (name, size) in names.iter().zip([10, 20, 30]) {
+                oldest.show(name.as_bytes(), size);
+            }
+            assert_eq!(oldest.names().len(), gone, "{total}");
+        }
     }
 
     #[test]

@@ -86,6 +86,11 @@ impl Fill {
         self.bytes = self.bytes.saturating_add(u64::try_from(len).unwrap_or(u64::MAX));
     }
 
+    /// The file was cut to this length.
+    pub const fn cut(&mut self, bytes: u64) {
+        self.bytes = bytes;
+    }
+
     /// A new file was begun.
     pub fn clear(&mut self) {
         self.bytes = 0;

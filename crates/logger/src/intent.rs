@@ -11,8 +11,8 @@
 //! Killed before 4, the lines are in the pipe: what stands in `current` from the intent's offset
 //! on is cut off, and they are written again. Killed after 4, they are whole in `current`. The byte
 //! tells which. The start of a line whose end has not come is taken as well, for nobody is woken
-//! where a pipe that is not empty grows; it stands in the keeper's intent. Several directories of one script have a number in common; one of them, the
-//! keeper, has the byte.
+//! where a pipe that is not empty grows; it stands in the keeper's intent. Several directories of
+//! one script have a number in common; one of them, the keeper, has the byte.
 //!
 //! An intent is stale where `current` is another file by now, or the pipe another pipe (a
 //! daemontools multilog wrote meanwhile, the machine was booted): then nothing is cut off.
@@ -116,7 +116,7 @@ impl Intent {
         packed.clear();
         packed.extend_from_slice(&MAGIC.to_be_bytes());
         packed.extend_from_slice(&[!self.last, self.last]);
-        numbers.iter().for_each(|number| packed.extend_from_slice(&number.to_be_bytes()));
+        packed.extend(numbers.into_iter().flat_map(u64::to_be_bytes));
         for text in [&self.head, &self.held.0, &self.held.1] {
             packed.extend_from_slice(text);
         }

@@ -12,6 +12,7 @@ mod local;
 mod prefix;
 mod script;
 mod select;
+mod settings;
 mod sieve;
 mod stamp;
 
@@ -25,6 +26,7 @@ pub use local::{Civil, Localizer};
 pub use prefix::Prefixer;
 pub use script::{Action, LogSpec, Script};
 pub use select::{MATCHED_MAX, Pattern};
+pub use settings::{Full, ReadTime, Settings};
 pub use sieve::{Outputs, STATUS_LEN, Sieve};
 pub use stamp::{Labels, PREFIX_LEN, Prefix};
 

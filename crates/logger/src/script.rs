@@ -1,6 +1,6 @@
 //! What multilog's command line means: actions, carried out in order for each line (`multilog.c`).
 
-use crate::Pattern;
+use crate::{Pattern, ReadTime, Settings};
 
 /// The least and the most a log file may hold, in bytes: what daemontools' files are clamped to.
 const SIZE_RANGE: std::ops::RangeInclusive<u64> = 4096..=16_777_215;
@@ -46,15 +46,34 @@ pub struct LogSpec {
     pub keep: u64,
     /// The shell command that turns a full log file into what is kept of it.
     pub processor: Option<Vec<u8>>,
+    /// What words with `%` have asked for.
+    pub settings: Settings,
+}
+
+impl Default for LogSpec {
+    fn default() -> Self {
+        Self {
+            dir: Vec::new(),
+            size: SIZE_DEFAULT,
+            keep: KEEP_DEFAULT,
+            processor: None,
+            settings: Settings::default(),
+        }
+    }
 }
 
 impl Script {
     /// Reads the words of a command line. An action is known by its first letter, and one that is
-    /// not known is left out; no word is an error.
-    pub fn parse<'a>(words: impl IntoIterator<Item = &'a [u8]>) -> Self {
+    /// not known is left out.
+    ///
+    /// # Errors
+    /// A sentence, where a word with `%` is no setting.
+    pub fn parse<'a>(
+        words: impl IntoIterator<Item = &'a [u8]>,
+        time: ReadTime,
+    ) -> Result<Self, String> {
         let mut script = Self::default();
-        let mut next =
-            LogSpec { dir: Vec::new(), size: SIZE_DEFAULT, keep: KEEP_DEFAULT, processor: None };
+        let mut next = LogSpec::default();
         for (index, word) in words.into_iter().enumerate() {
             let Some((letter, rest)) = word.split_first() else { continue };
             match letter {
@@ -71,10 +90,11 @@ impl Script {
                 b'+' => script.actions.push(Action::Select(Pattern::new(rest))),
                 b'e' => script.actions.push(Action::Alert),
                 b'=' => script.actions.push(Action::Status(rest.to_vec())),
+                b'%' => next.settings.set(rest, time)?,
                 _ => {}
             }
         }
-        script
+        Ok(script)
     }
 
     /// The log directories, in order.
@@ -104,9 +124,18 @@ fn number(text: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Full;
 
     fn parse(words: &[&str]) -> Script {
-        Script::parse(words.iter().map(|word| word.as_bytes()))
+        Script::parse(words.iter().map(|word| word.as_bytes()), |_| None).unwrap()
+    }
+
+    #[test]
+    fn settings_hold_for_the_directories_after_them_too() {
+        let script = parse(&["./a", "%full=drop", "./b", "%full=oldest", "./c"]);
+        let full: Vec<_> = script.logs().map(|log| log.settings.full).collect();
+        assert_eq!(full, [Full::Block, Full::Drop, Full::Oldest]);
+        assert!(Script::parse([b"%x".as_slice()], |_| None).is_err());
     }
 
     fn only_log(words: &[&str]) -> LogSpec {

@@ -12,8 +12,8 @@ use std::process::Command;
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat, renameat};
-use nix::sys::stat::{FchmodatFlags, FileStat, Mode, fchmodat, fstatat, umask};
-use nix::unistd::{UnlinkatFlags, fchdir, linkat, unlinkat};
+use nix::sys::stat::{FchmodatFlags, FileStat, Mode, fchmodat, fstat, fstatat, umask};
+use nix::unistd::{UnlinkatFlags, fchdir, fsync, linkat, unlinkat};
 
 /// An open directory. Names are relative to it; an absolute path is taken as it is.
 #[derive(Debug)]
@@ -37,6 +37,19 @@ impl Dir {
     pub fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         Ok(Self(nix::fcntl::open(path, flags, Mode::empty())?))
+    }
+
+    /// Whether the directory still has a name: a removed one can be held open.
+    pub fn is_there(&self) -> io::Result<bool> {
+        Ok(fstat(&self.0)?.st_nlink > 0)
+    }
+
+    /// Writes the names in it to disk; where the file system cannot, it need not.
+    pub fn sync(&self) -> io::Result<()> {
+        match fsync(&self.0) {
+            Ok(()) | Err(Errno::EINVAL | Errno::EOPNOTSUPP) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
     }
 
     /// Opens for appending, made with mode 0600 where it is missing (djb's `open_append`).

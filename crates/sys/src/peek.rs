@@ -3,9 +3,9 @@
 //!
 //! [`Peek::look`] copies references of what waits into a private pipe (tee(2)) and reads them from
 //! there. [`Peek::take`] then reads the bytes away. The last of them goes into a page of a file
-//! ([`Mark`]): a read(2) of bytes that are there is not interrupted by any signal, so the page tells
-//! the next process exactly whether it came about. Only the kernel ever writes or reads that page
-//! by its address: where the disk fails that is an error and not a SIGBUS.
+//! ([`Mark`]): a read(2) of bytes that are there is not interrupted by any signal, so the page
+//! tells the next process exactly whether it came about. Only the kernel ever writes or reads that
+//! page by its address: where the disk fails that is an error and not a SIGBUS.
 
 use std::fs::File;
 use std::io::{self, Read as _};

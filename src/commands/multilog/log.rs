@@ -7,18 +7,23 @@ use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
+use std::time::Duration;
 
 use cli::UnableExt as _;
-use logger::{CURRENT, Fill, LOCK, Labels, LogSpec, PROCESSED, Piece, Progress, Repair, Room};
+use logger::{
+    CURRENT, Fill, Full, LOCK, Labels, LogSpec, PROCESSED, Piece, Progress, Repair, Room,
+};
 use logger::{Step, WHOLE, recovery, rotation};
 use sys::dir::Dir;
 
 use super::signals::Signals;
 use super::trouble::{Trouble, insist};
 
+mod care;
 mod intents;
 mod steps;
 
+use care::Care;
 pub(super) use intents::Block;
 use intents::Intents;
 
@@ -30,7 +35,7 @@ pub(super) struct Log<'a> {
     name: String,
     dir: Dir,
     /// Held as long as the log.
-    _lock: File,
+    lock: File,
     /// `None` before the first [`Step::Begin`].
     current: Option<File>,
     current_ino: u64,
@@ -38,6 +43,14 @@ pub(super) struct Log<'a> {
     /// `current` is full, and ends once its last lines are taken from the pipe.
     full: bool,
     intents: Intents,
+    care: Care,
+    /// How old `current` was when we found it.
+    begun_before: Duration,
+    /// The length of `current` before what is being written.
+    start: u64,
+    /// The step of a rotation that is to be done next, where one has failed.
+    rotation_at: usize,
+    stamped: bool,
     labels: Labels,
     signals: &'a Signals,
     /// What old files could not be pruned for, where it has been said.
@@ -51,7 +64,11 @@ pub(super) struct Log<'a> {
 
 impl<'a> Log<'a> {
     /// Opens the directory, makes it where it is missing, and locks it.
-    pub(super) fn open(spec: &LogSpec, signals: &'a Signals) -> anyhow::Result<Self> {
+    pub(super) fn open(
+        spec: &LogSpec,
+        stamped: bool,
+        signals: &'a Signals,
+    ) -> anyhow::Result<Self> {
         let path = Path::new(OsStr::from_bytes(&spec.dir));
         let name = path.display().to_string();
         // Where this fails, opening it will tell.
@@ -61,13 +78,18 @@ impl<'a> Log<'a> {
         let mut log = Self {
             spec: spec.clone(),
             dir,
-            _lock: lock.unable(format_args!("lock directory {name}"))?,
+            lock: lock.unable(format_args!("lock directory {name}"))?,
             name,
             current: None,
             current_ino: 0,
             fill: Fill::new(0, spec.size),
             full: false,
             intents: Intents::default(),
+            care: Care::default(),
+            begun_before: Duration::ZERO,
+            start: 0,
+            rotation_at: 0,
+            stamped,
             labels: Labels::default(),
             signals,
             prune_trouble: None,
@@ -88,6 +110,14 @@ impl<'a> Log<'a> {
     pub(super) fn write(&mut self, lines: &[u8]) {
         let skip = self.skip(lines.len());
         let mut rest = lines.get(skip..).unwrap_or_default();
+        if rest.is_empty() {
+            return;
+        }
+        self.care.dirty = true;
+        if self.spec.settings.full != Full::Block {
+            self.write_or_drop(rest);
+            return;
+        }
         if self.given_up.is_none() {
             self.given_up = self.write_all(&mut rest).err();
         }
@@ -97,7 +127,7 @@ impl<'a> Log<'a> {
     /// Does what was left until the lines were taken: ends a file that is full.
     pub(super) fn settle(&mut self) {
         if self.full && self.given_up.is_none() {
-            self.given_up = self.rotate().err();
+            self.try_rotate();
         }
     }
 
@@ -110,7 +140,7 @@ impl<'a> Log<'a> {
     /// Ends the current file now, unless it is empty.
     pub(super) fn end_file(&mut self) {
         if self.given_up.is_none() && !self.fill.is_empty() {
-            self.given_up = self.rotate().err();
+            self.try_rotate();
         }
     }
 
@@ -124,7 +154,10 @@ impl<'a> Log<'a> {
     pub(super) fn end(mut self) -> Option<String> {
         let trouble = match self.given_up.take() {
             Some(trouble) => trouble,
-            None => self.close().err()?,
+            None => match (self.still_dropping(), self.close()) {
+                (Some(sentence), _) => return Some(sentence),
+                (None, closed) => closed.err()?,
+            },
         };
         Some(match self.lost {
             _ if self.stays => format!("{trouble}; its lines stay in the pipe"),
@@ -158,6 +191,8 @@ impl<'a> Log<'a> {
                 self.perform(*step)?;
             }
         }
+        // The settings may have shrunk.
+        self.prune();
         Ok(())
     }
 
@@ -169,12 +204,20 @@ impl<'a> Log<'a> {
     /// Writes from the start of `rest` and takes away what is written.
     fn write_all(&mut self, rest: &mut &[u8]) -> Result<(), Trouble> {
         let all = rest.len();
+        if self.rotation_at > 0 {
+            self.rotate()?;
+            self.start = self.fill.bytes();
+        }
         while !rest.is_empty() {
             match self.fill.next(rest) {
                 Piece::Rotate => self.rotate_within(all - rest.len())?,
                 Piece::Write { len, last } => {
                     let (piece, after) = rest.split_at(len);
-                    let written = insist(self.signals, &self.name, || self.write_once(piece))?;
+                    let written = if self.spec.settings.full == Full::Block {
+                        insist(self.signals, &self.name, || self.write_once(piece))?
+                    } else {
+                        self.write_once(piece)?
+                    };
                     self.fill.add(written);
                     *rest = rest.get(written..).unwrap_or(after);
                     if last && written == len {
@@ -213,15 +256,54 @@ impl<'a> Log<'a> {
         Ok(())
     }
 
+    /// Where the policy is not to wait, what fails is done before the next lines.
+    fn try_rotate(&mut self) {
+        if let Err(trouble) = self.rotate() {
+            if self.spec.settings.full == Full::Block {
+                self.given_up = Some(trouble);
+            } else {
+                self.full = true;
+            }
+        }
+    }
+
     fn rotate(&mut self) -> Result<(), Trouble> {
-        self.full = false;
         let steps = rotation(self.spec.processor.is_some());
-        steps.iter().try_for_each(|step| self.insist_on(*step))
+        for (index, step) in steps.iter().enumerate().skip(self.rotation_at) {
+            self.rotation_at = index;
+            if self.spec.settings.full == Full::Block {
+                self.insist_on(*step)?;
+            } else {
+                self.perform(*step)?;
+            }
+        }
+        self.rotation_at = 0;
+        self.full = false;
+        Ok(())
     }
 
     fn insist_on(&mut self, step: Step) -> Result<(), Trouble> {
         let (signals, name) = (self.signals, self.name.clone());
         insist(signals, &name, || self.perform(step))
+    }
+
+    /// Where somebody has removed the directory, it is made again.
+    fn open_directory_again(&mut self) -> Result<(), Trouble> {
+        if self.dir.is_there().map_err(self.unable("stat", "."))? {
+            return Ok(());
+        }
+        let path = Path::new(OsStr::from_bytes(&self.spec.dir));
+        let _ = DirBuilder::new().mode(0o700).create(path);
+        let unable = |verb: &str| {
+            let what = format!("{verb} directory {}", self.name);
+            move |error| Trouble::unable(&what, error)
+        };
+        let dir = Dir::open(path).map_err(unable("open"))?;
+        let lock = sys::lock::acquire_now(&path.join(LOCK)).map_err(unable("lock"))?;
+        self.dir = dir;
+        drop(std::mem::replace(&mut self.lock, lock));
+        self.intents = Intents::default();
+        Ok(())
     }
 
     /// `unable to VERB DIR/FILE`, for what the kernel says.

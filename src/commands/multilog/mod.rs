@@ -1,11 +1,11 @@
 //! multilog: write a log into rotated files (daemontools, `multilog.c`).
 //!
 //! One loop: wait for lines or a signal, look at a block of them, let the [`Sieve`] say what goes
-//! where, write all of it, and only then take it from the pipe. An intent in each log directory lets
-//! the next multilog go on exactly there, however this one ends (`logger::Intent`).
+//! where, write all of it, and only then take it from the pipe. An intent in each log directory
+//! lets the next multilog go on exactly there, however this one ends (`logger::Intent`).
 //!
-//! What is no pipe (a file, a socket, a terminal) is read as it comes: what was read and not written
-//! yet is lost with us.
+//! What is no pipe (a file, a socket, a terminal) is read as it comes: what was read and not
+//! written yet is lost with us.
 
 use std::io::{self, Write as _};
 use std::num::NonZeroU64;
@@ -14,7 +14,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use cli::{Args, Command, UnableExt as _};
+use cli::{Args, Command, UnableExt as _, Usage};
 use logger::{Intent, Line, Scene, Script, Sieve, repair, was_taken};
 use tai::Stamp;
 
@@ -46,9 +46,15 @@ The script is any number of actions, carried out in order for each line of stand
   nNUM      the number of log files from here on (default 10)
   !COMMAND  from here on, full log files go through this shell command
   ./DIR     write selected lines to DIR/current (DIR starts with a dot or a slash)
+Settings of log directories from here on:
+  %full=block|drop|oldest  while lines cannot be written: wait, drop and count them, or remove the
+                           oldest files
+  %age=TIME                end a file so long after its first line
+  %total=SIZE              the most bytes of all log files together
+  %sync=TIME               have what was written on the disk so soon
 Signals: TERM ends multilog at the next line end, ALRM ends each log file now.
-Exit codes: 0 the input has ended, 111 it could not begin, or could not write when
-it was stopped.",
+Exit codes: 0 the input has ended, 100 a setting is wrong, 111 it could not begin, or could not
+write when it was stopped.",
 };
 
 /// How many bytes of an unfinished line are read after SIGTERM: longer ones are cut there.
@@ -66,11 +72,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     sys::entry::ignore_sigpipe();
     sys::dir::set_umask(UMASK);
     let signals = Signals::catch().unable("catch signals")?;
-    let script = Script::parse(args.operands.iter().map(|word| word.as_bytes()));
+    let words = args.operands.iter().map(|word| word.as_bytes());
+    let time = |text: &str| humantime::parse_duration(text).ok();
+    let script = Script::parse(words, time).map_err(Usage::because)?;
     let here = sys::dir::Dir::open(".".as_ref()).unable("open the current directory")?;
     let status = script.status_files().map(|name| StatusFile::open(&here, name));
     let status = status.collect::<Result<_, _>>()?;
-    let logs = script.logs().map(|spec| Log::open(spec, &signals));
+    let logs = script.logs().map(|spec| Log::open(spec, script.stamped, &signals));
     let logs = logs.collect::<Result<_, _>>()?;
     let stdin = io::stdin().as_fd().try_clone_to_owned().unable("open standard input")?;
     let mut multilog = Multilog {
@@ -166,7 +174,11 @@ impl Multilog<'_> {
             if self.signals.term() {
                 return self.read_line_end(&mut block);
             }
-            match self.input.next(&mut block, None, self.signals)? {
+            let now = sys::clock::monotonic();
+            self.logs.iter_mut().for_each(|log| log.look_after(now));
+            let deadline = self.logs.iter().filter_map(Log::deadline).min();
+            let wait = deadline.map(|deadline| deadline.saturating_sub(now));
+            match self.input.next(&mut block, wait, self.signals)? {
                 Seen::End => return Ok(()),
                 Seen::Bytes(len) => self.take(block.get(..len).unwrap_or_default())?,
                 Seen::Nothing => {}

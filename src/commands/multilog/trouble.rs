@@ -28,6 +28,18 @@ impl Trouble {
         Self { what: format!("unable to {what}"), reason: Some(reason) }
     }
 
+    /// Whether there is no room for more.
+    pub(super) fn is_full(&self) -> bool {
+        self.reason.as_ref().is_some_and(|reason| {
+            matches!(
+                reason.kind(),
+                io::ErrorKind::StorageFull
+                    | io::ErrorKind::QuotaExceeded
+                    | io::ErrorKind::FileTooLarge
+            )
+        })
+    }
+
     /// A sentence of its own.
     pub(super) fn because(what: impl Into<String>) -> Self {
         Self { what: what.into(), reason: None }

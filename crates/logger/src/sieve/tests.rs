@@ -30,7 +30,7 @@ impl Written {
 }
 
 fn script(words: &[&str]) -> Script {
-    Script::parse(words.iter().map(|word| word.as_bytes()))
+    Script::parse(words.iter().map(|word| word.as_bytes()), |_| None).unwrap()
 }
 
 fn stamp(second: u64) -> Stamp {
@@ -256,7 +256,7 @@ proptest! {
 fn files(words: &[&str], text: &[u8], cut: usize) -> Vec<Vec<Vec<u8>>> {
     let script = script(words);
     let mut fills: Vec<Fill> = script.logs().map(|log| Fill::new(0, log.size)).collect();
-    let mut files: Vec<Vec<Vec<u8>>> = fills.iter().map(|_| vec![Vec::new()]).collect();
+    let mut logs: Vec<Vec<Vec<u8>>> = fills.iter().map(|_| vec![Vec::new()]).collect();
     let mut sieve = Sieve::new(script);
     for block in text.chunks(cut) {
         let mut rest = block;
@@ -265,9 +265,9 @@ fn files(words: &[&str], text: &[u8], cut: usize) -> Vec<Vec<Vec<u8>>> {
             let taken = sieve.feed(rest, || stamp(1));
             assert!(taken > 0);
             rest = &rest[taken..];
-            let logs = sieve.outputs().logs.iter_mut().zip(fills.iter_mut().zip(&mut files));
-            for (output, (fill, files)) in logs {
-                let lines = output.iter().filter(|byte| **byte == b'\n').count();
+            let outputs = &mut sieve.outputs().logs;
+            for (output, (fill, files)) in outputs.iter_mut().zip(fills.iter_mut().zip(&mut logs)) {
+                let lines = memchr::memchr_iter(b'\n', output).count();
                 let mut cuts = 0;
                 while !output.is_empty() {
                     let mut ended = true;
@@ -287,7 +287,7 @@ fn files(words: &[&str], text: &[u8], cut: usize) -> Vec<Vec<Vec<u8>>> {
             }
         }
     }
-    files
+    logs
 }
 
 proptest! {

@@ -1,9 +1,9 @@
 //! The steps of a rotation and of a recovery, done in a real directory.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs::Permissions;
 use std::io::{self, ErrorKind};
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 
 use logger::{CURRENT, Code, Fill, Oldest, PREVIOUS, PROCESSED, STATE, Step, WHOLE};
@@ -46,6 +46,10 @@ impl Log<'_> {
             }
             Step::Label(name, code) => self.label(name, code),
             Step::Process => self.process(),
+            Step::SyncNames => {
+                let what = format!("write the names in {} to disk", self.name);
+                self.dir.sync().map_err(|error| Trouble::unable(what, error))
+            }
             Step::Remove(name) => {
                 let done = unless_missing(self.dir.remove(name.as_ref()));
                 done.map_err(self.unable("remove", name))
@@ -88,12 +92,17 @@ impl Log<'_> {
         Ok(())
     }
 
-    fn begin(&mut self) -> Result<(), Trouble> {
+    pub(super) fn begin(&mut self) -> Result<(), Trouble> {
         let current = self.dir.append(CURRENT.as_ref()).map_err(self.unable("create", CURRENT))?;
         let mode = current.set_permissions(Permissions::from_mode(MODE_OPEN));
         mode.map_err(self.unable("set mode of", CURRENT))?;
         let size = self.note_current(&current).map_err(self.unable("stat", CURRENT))?;
         self.fill = Fill::new(size, self.spec.size);
+        self.start = size;
+        if size > 0 && self.spec.settings.age.is_some() {
+            let found = current.metadata().and_then(|found| found.created());
+            self.begun_before = found.ok().and_then(|at| at.elapsed().ok()).unwrap_or_default();
+        }
         self.current = Some(current);
         Ok(())
     }
@@ -135,7 +144,7 @@ impl Log<'_> {
 
     /// Removes the old files that are too many. One that cannot be removed is no reason to stop the
     /// log: it is said, and tried again with the next file.
-    fn prune(&mut self) {
+    pub(super) fn prune(&mut self) {
         let trouble = self.try_prune().err().map(|trouble| trouble.to_string());
         if let Some(sentence) = trouble.as_ref().filter(|_| trouble != self.prune_trouble) {
             warn(sentence);
@@ -145,19 +154,32 @@ impl Log<'_> {
 
     fn try_prune(&self) -> Result<(), Trouble> {
         loop {
-            let mut oldest = Oldest::new(self.spec.keep);
-            let shown = self.dir.each_name(|name| oldest.show(name));
+            let total = self.spec.settings.total;
+            let mut oldest = Oldest::new(self.spec.keep, total);
+            let size = |name: &[u8]| {
+                let found = self.dir.find(OsStr::from_bytes(name)).ok().flatten();
+                found.map_or(0, |found| found.size)
+            };
+            let shown = self.dir.each_name(|name| {
+                let counts =
+                    total.is_some() && (name == CURRENT.as_bytes() || Oldest::is_old(name));
+                oldest.show(name, if counts { size(name) } else { 0 });
+            });
             shown.map_err(|error| Trouble::unable(format_args!("read {}", self.name), error))?;
             let names = oldest.names();
             if names.is_empty() {
                 return Ok(());
             }
-            for name in names.into_iter().map(OsString::from_vec) {
-                unless_missing(self.dir.remove(&name)).map_err(|error| {
-                    Trouble::unable(format_args!("remove {}/{}", self.name, name.display()), error)
-                })?;
-            }
+            names.iter().try_for_each(|name| self.remove_old(name))?;
         }
+    }
+
+    /// Removes an old file.
+    pub(super) fn remove_old(&self, name: &[u8]) -> Result<(), Trouble> {
+        let name = OsStr::from_bytes(name);
+        unless_missing(self.dir.remove(name)).map_err(|error| {
+            Trouble::unable(format_args!("remove {}/{}", self.name, name.display()), error)
+        })
     }
 
     /// Runs the processor over `previous`. The input waits meanwhile.
