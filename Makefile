@@ -2,7 +2,7 @@
 #
 #   make                    build everything
 #   make static             build what is installed: keepup linked statically, ntpd dynamically
-#   make install            install it (PREFIX=/usr/local, DESTDIR=)
+#   make install            install that (PREFIX=/usr/local, DESTDIR=), building it first if need be
 #   make uninstall          remove it
 #   make check              run the tests
 #   make demo               see it work, in a directory that is thrown away

@@ -10,7 +10,7 @@ _keepup() {
 	case $command in
 	keepup)
 		flags='--list --help --version'
-		operands=(name) names='svscan supervise svc svstat svok svcheck multilog tai64n tai64nlocal setuidgid envuidgid envdir softlimit setlock'
+		operands=(name) names='svscan supervise svc svscanctl svstat svok svcheck multilog tai64n tai64nlocal setuidgid envuidgid envdir softlimit setlock fghack pgrphack readproctitle svscanboot'
 		;;
 	svscan)
 		flags='--grace --no-cgroups --help --version'
@@ -28,6 +28,10 @@ _keepup() {
 		values[-T]=other
 		values[--timeout]=other
 		operands=(directory) rest=directory
+		;;
+	svscanctl)
+		flags='-u --upgrade -h --hup -t --term -q --quit --help --version'
+		operands=(directory) rest=
 		;;
 	svstat)
 		flags='-v --verbose --json --help --version'
@@ -107,6 +111,22 @@ _keepup() {
 		values[--timeout]=other
 		operands=(file program) rest=file
 		;;
+	fghack)
+		flags='--help --version'
+		operands=(program) rest=file
+		;;
+	pgrphack)
+		flags='--help --version'
+		operands=(program) rest=file
+		;;
+	readproctitle)
+		flags='--help --version'
+		operands=(other other) rest=
+		;;
+	svscanboot)
+		flags='--help --version'
+		operands=(directory) rest=
+		;;
 	ntpd)
 		flags='-g --panicgate -q --quit -x --slew -n -F --nofork -d --debug -c --configfile -f --driftfile -l --logfile -p --server --observe --serve --stratum --serve-offset --help --version'
 		values[-c]=file
@@ -151,4 +171,4 @@ _keepup() {
 	esac
 }
 
-complete -F _keepup keepup svscan supervise svc svstat svok svcheck multilog tai64n tai64nlocal setuidgid envuidgid envdir softlimit setlock ntpd
+complete -F _keepup keepup svscan supervise svc svscanctl svstat svok svcheck multilog tai64n tai64nlocal setuidgid envuidgid envdir softlimit setlock fghack pgrphack readproctitle svscanboot ntpd

@@ -30,6 +30,7 @@ end
 complete -c keepup -n '__fish_is_nth_token 1' -x -a svscan -d 'keep every service of a scan directory running'
 complete -c keepup -n '__fish_is_nth_token 1' -x -a supervise -d 'keep the service of one service directory running'
 complete -c keepup -n '__fish_is_nth_token 1' -x -a svc -d 'control services'
+complete -c keepup -n '__fish_is_nth_token 1' -x -a svscanctl -d 'control svscan'
 complete -c keepup -n '__fish_is_nth_token 1' -x -a svstat -d 'show the state of services'
 complete -c keepup -n '__fish_is_nth_token 1' -x -a svok -d 'say by exit code whether supervise runs in a service directory'
 complete -c keepup -n '__fish_is_nth_token 1' -x -a svcheck -d 'say what is wrong with services, and how to mend it'
@@ -41,6 +42,10 @@ complete -c keepup -n '__fish_is_nth_token 1' -x -a envuidgid -d 'run a program 
 complete -c keepup -n '__fish_is_nth_token 1' -x -a envdir -d 'run a program with variables from the files of a directory'
 complete -c keepup -n '__fish_is_nth_token 1' -x -a softlimit -d 'run a program with lower soft limits'
 complete -c keepup -n '__fish_is_nth_token 1' -x -a setlock -d 'run a program with a file locked'
+complete -c keepup -n '__fish_is_nth_token 1' -x -a fghack -d 'stay in the foreground for a program that does not'
+complete -c keepup -n '__fish_is_nth_token 1' -x -a pgrphack -d 'run a program in a session and process group of its own'
+complete -c keepup -n '__fish_is_nth_token 1' -x -a readproctitle -d 'show the end of standard input in the list of processes'
+complete -c keepup -n '__fish_is_nth_token 1' -x -a svscanboot -d 'run svscan for an init, its messages where ps shows them'
 complete -c keepup -n '__fish_is_nth_token 1' -l list -d 'print the names of the commands'
 complete -c keepup -n '__fish_is_nth_token 1' -l help -d 'print a summary and exit'
 complete -c keepup -n '__fish_is_nth_token 1' -l version -d 'print the version and exit'
@@ -101,6 +106,23 @@ complete -c svc -n '__keepup_runs svc' -l version -d 'print the version and exit
 complete -c keepup -n '__keepup_runs svc' -l version -d 'print the version and exit'
 complete -c svc -n '__keepup_operand svc 1+ -w --wait -T --timeout' -x -a '(__fish_complete_directories)'
 complete -c keepup -n '__keepup_operand svc 1+ -w --wait -T --timeout' -x -a '(__fish_complete_directories)'
+
+complete -c svscanctl -n '__keepup_runs svscanctl' -f
+complete -c keepup -n '__keepup_runs svscanctl' -f
+complete -c svscanctl -n '__keepup_runs svscanctl' -s u -l upgrade -d 'execute the program anew, in place'
+complete -c keepup -n '__keepup_runs svscanctl' -s u -l upgrade -d 'execute the program anew, in place'
+complete -c svscanctl -n '__keepup_runs svscanctl' -s h -l hup -d 'look at the scan directory again'
+complete -c keepup -n '__keepup_runs svscanctl' -s h -l hup -d 'look at the scan directory again'
+complete -c svscanctl -n '__keepup_runs svscanctl' -s t -l term -d 'stop all services and leave'
+complete -c keepup -n '__keepup_runs svscanctl' -s t -l term -d 'stop all services and leave'
+complete -c svscanctl -n '__keepup_runs svscanctl' -s q -l quit -d 'leave, and leave all services running'
+complete -c keepup -n '__keepup_runs svscanctl' -s q -l quit -d 'leave, and leave all services running'
+complete -c svscanctl -n '__keepup_runs svscanctl' -l help -d 'print a summary and exit'
+complete -c keepup -n '__keepup_runs svscanctl' -l help -d 'print a summary and exit'
+complete -c svscanctl -n '__keepup_runs svscanctl' -l version -d 'print the version and exit'
+complete -c keepup -n '__keepup_runs svscanctl' -l version -d 'print the version and exit'
+complete -c svscanctl -n '__keepup_operand svscanctl 1' -x -a '(__fish_complete_directories)'
+complete -c keepup -n '__keepup_operand svscanctl 1' -x -a '(__fish_complete_directories)'
 
 complete -c svstat -n '__keepup_runs svstat' -f
 complete -c keepup -n '__keepup_runs svstat' -f
@@ -264,6 +286,44 @@ complete -c setlock -n '__keepup_operand setlock 1 -t --timeout' -F
 complete -c keepup -n '__keepup_operand setlock 1 -t --timeout' -F
 complete -c setlock -n '__keepup_operand setlock 2+ -t --timeout' -x -a '(__fish_complete_subcommand)'
 complete -c keepup -n '__keepup_operand setlock 2+ -t --timeout' -x -a '(__fish_complete_subcommand)'
+
+complete -c fghack -n '__keepup_runs fghack' -f
+complete -c keepup -n '__keepup_runs fghack' -f
+complete -c fghack -n '__keepup_runs fghack' -l help -d 'print a summary and exit'
+complete -c keepup -n '__keepup_runs fghack' -l help -d 'print a summary and exit'
+complete -c fghack -n '__keepup_runs fghack' -l version -d 'print the version and exit'
+complete -c keepup -n '__keepup_runs fghack' -l version -d 'print the version and exit'
+complete -c fghack -n '__keepup_operand fghack 1+' -x -a '(__fish_complete_subcommand)'
+complete -c keepup -n '__keepup_operand fghack 1+' -x -a '(__fish_complete_subcommand)'
+
+complete -c pgrphack -n '__keepup_runs pgrphack' -f
+complete -c keepup -n '__keepup_runs pgrphack' -f
+complete -c pgrphack -n '__keepup_runs pgrphack' -l help -d 'print a summary and exit'
+complete -c keepup -n '__keepup_runs pgrphack' -l help -d 'print a summary and exit'
+complete -c pgrphack -n '__keepup_runs pgrphack' -l version -d 'print the version and exit'
+complete -c keepup -n '__keepup_runs pgrphack' -l version -d 'print the version and exit'
+complete -c pgrphack -n '__keepup_operand pgrphack 1+' -x -a '(__fish_complete_subcommand)'
+complete -c keepup -n '__keepup_operand pgrphack 1+' -x -a '(__fish_complete_subcommand)'
+
+complete -c readproctitle -n '__keepup_runs readproctitle' -f
+complete -c keepup -n '__keepup_runs readproctitle' -f
+complete -c readproctitle -n '__keepup_runs readproctitle' -l help -d 'print a summary and exit'
+complete -c keepup -n '__keepup_runs readproctitle' -l help -d 'print a summary and exit'
+complete -c readproctitle -n '__keepup_runs readproctitle' -l version -d 'print the version and exit'
+complete -c keepup -n '__keepup_runs readproctitle' -l version -d 'print the version and exit'
+complete -c readproctitle -n '__keepup_operand readproctitle 1+' -x
+complete -c keepup -n '__keepup_operand readproctitle 1+' -x
+complete -c readproctitle -n '__keepup_operand readproctitle 2' -x
+complete -c keepup -n '__keepup_operand readproctitle 2' -x
+
+complete -c svscanboot -n '__keepup_runs svscanboot' -f
+complete -c keepup -n '__keepup_runs svscanboot' -f
+complete -c svscanboot -n '__keepup_runs svscanboot' -l help -d 'print a summary and exit'
+complete -c keepup -n '__keepup_runs svscanboot' -l help -d 'print a summary and exit'
+complete -c svscanboot -n '__keepup_runs svscanboot' -l version -d 'print the version and exit'
+complete -c keepup -n '__keepup_runs svscanboot' -l version -d 'print the version and exit'
+complete -c svscanboot -n '__keepup_operand svscanboot 1' -x -a '(__fish_complete_directories)'
+complete -c keepup -n '__keepup_operand svscanboot 1' -x -a '(__fish_complete_directories)'
 
 complete -c ntpd -n '__keepup_runs ntpd' -f
 complete -c ntpd -n '__keepup_runs ntpd' -s g -l panicgate -d 'set the first offset whatever its size'

@@ -3,8 +3,11 @@
 use std::collections::HashSet;
 use std::convert::Infallible;
 use std::ffi::{CString, OsStr, OsString};
+use std::io::{self, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::process::ExitCode;
 
-use cli::{Unable, UnableExt as _, Usage};
+use cli::{EXIT_TEMPORARY, Unable, UnableExt as _, Usage};
 use sys::exec::Program;
 
 /// The rest of a command line: a program and its arguments.
@@ -30,6 +33,18 @@ impl<'a> Next<'a> {
     /// What is said where it cannot be executed.
     pub(crate) fn unable(self, error: std::io::Error) -> Unable {
         Unable::new(format_args!("run {}", self.name.display()), error)
+    }
+
+    /// Becomes it, as it is called and in our environment. Comes back only where that failed, and
+    /// has said so: its name in the bytes it has.
+    pub(crate) fn run_or_say(self, prog: &str) -> ExitCode {
+        let program = Program::new(self.name, self.words, sys::exec::environment());
+        let error = program.map_or_else(|error| error, |mut program| program.execute());
+        let mut line = format!("{prog}: fatal: unable to run ").into_bytes();
+        line.extend_from_slice(self.name.as_bytes());
+        line.extend_from_slice(format!(": {}\n", cli::reason(&error)).as_bytes());
+        let _ = io::stderr().write_all(&line);
+        ExitCode::from(EXIT_TEMPORARY)
     }
 
     /// Becomes it.

@@ -505,6 +505,37 @@ a/log/run: its file system is mounted noexec; remount it, or put the directory e
     assert!(said.contains("a/log/main: its file system is read-only"), "{said}");
 }
 
+fn a_setting_that_is_refused_at_the_start_is_told_so(sandbox: &Sandbox) {
+    let service = sandbox.service("a");
+    run(&service, GOOD);
+    log(&service, "#!/bin/sh\nexec multilog t ./main\n");
+    service.write("timeout-kill", "5s");
+    assert_eq!(of_a(sandbox), (0, vec!["a: nothing is wrong".to_owned()]));
+    fs::create_dir(service.path("limits")).unwrap();
+    for (file, text) in [
+        ("survivors", "kill"),
+        ("notification-fd", "x"),
+        ("max-deaths", "3/1m"),
+        ("limits/open-files", "abc"),
+        ("limits/nosuch", "1"),
+        ("log/timeout-kill", "soon"),
+    ] {
+        service.write(file, text);
+    }
+    let said = [
+        "a/limits/nosuch: not one of processes, memory, cpu, open-files, core, data, stack, \
+         file-size, locked-memory, cpu-time: ignored",
+        "a/limits/open-files: neither a number nor unlimited: ignored",
+        "a/survivors: not one of adopt, end, leave: ignored",
+        "a/max-deaths: not a number and a time (5 in 1m): ignored",
+        "a/notification-fd: not a number from 3 to 255: ignored",
+        "a/log/timeout-kill: not milliseconds and not a time (90s, 2m 30s): ignored",
+    ];
+    assert_eq!(of_a(sandbox), (1, said.map(str::to_owned).to_vec()));
+    let of_all = svcheck(sandbox, &["-s", "scan"]);
+    assert_eq!((of_all.code, of_all.text()), (1, said.map(|it| format!("scan/{it}\n")).concat()));
+}
+
 /// Copies a service directory as `cp -r` does.
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
@@ -555,6 +586,7 @@ only_ours! {
     a_service_that_is_supervised_and_well_is_left_in_peace,
     what_belongs_to_somebody_else_is_told_so,
     a_file_system_that_does_not_serve_is_told_so,
+    a_setting_that_is_refused_at_the_start_is_told_so,
     every_service_example_is_right_but_the_one_that_is_not,
 }
 

@@ -7,7 +7,10 @@ use cli::{Args, Command, Flag, Stop};
 
 mod envdir;
 mod envuidgid;
+mod fghack;
 mod multilog;
+mod pgrphack;
+mod readproctitle;
 mod setlock;
 mod setuidgid;
 mod softlimit;
@@ -16,6 +19,8 @@ mod svc;
 mod svcheck;
 mod svok;
 mod svscan;
+mod svscanboot;
+mod svscanctl;
 mod svstat;
 mod tai64n;
 mod tai64nlocal;
@@ -50,6 +55,7 @@ pub const ALL: &[Entry] = &[
     Entry { command: &svscan::COMMAND, run: svscan::run },
     Entry { command: &supervise::COMMAND, run: supervise::run },
     Entry { command: &svc::COMMAND, run: svc::run },
+    Entry { command: &svscanctl::COMMAND, run: svscanctl::run },
     Entry { command: &svstat::COMMAND, run: svstat::run },
     Entry { command: &svok::COMMAND, run: svok::run },
     Entry { command: &svcheck::COMMAND, run: svcheck::run },
@@ -61,6 +67,10 @@ pub const ALL: &[Entry] = &[
     Entry { command: &envdir::COMMAND, run: envdir::run },
     Entry { command: &softlimit::COMMAND, run: softlimit::run },
     Entry { command: &setlock::COMMAND, run: setlock::run },
+    Entry { command: &fghack::COMMAND, run: fghack::run },
+    Entry { command: &pgrphack::COMMAND, run: pgrphack::run },
+    Entry { command: &readproctitle::COMMAND, run: readproctitle::run },
+    Entry { command: &svscanboot::COMMAND, run: svscanboot::run },
 ];
 
 /// The command of that name.

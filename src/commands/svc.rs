@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::{self, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 use cli::{Args, Command, EXIT_TEMPORARY, Flag};
@@ -79,6 +80,11 @@ fn letters(args: &Args) -> Vec<u8> {
         }
     }
     letters
+}
+
+/// Sends letters to whoever supervises `dir`, and says nothing of it.
+pub(super) fn tell(dir: &Path, letters: &[u8]) {
+    let _ = send(ServiceDir::new(dir.as_os_str()), letters);
 }
 
 /// Why a directory did not get its letters.

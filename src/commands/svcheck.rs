@@ -1,13 +1,14 @@
 //! svcheck: what is wrong with service directories, before or after the fact, a sentence a finding.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
 use cli::{Args, Command, EXIT_TEMPORARY, Flag, UnableExt as _, Usage};
-use doctor::Weight;
-use examine::{Examiner, Report};
+use contract::layout;
+use doctor::{Finding, Weight};
+use examine::{Examiner, Found, Report};
 
 pub(crate) static COMMAND: Command = Command {
     name: "svcheck",
@@ -27,8 +28,8 @@ nothing and changes nothing, and prints a sentence for each thing it finds: the
 file, the line, what is wrong, what to write instead. A directory of which
 nothing is to be said gets a line as well. What it looks at: run, whether it can
 be executed and what its script does; the logger in log and its log directory;
-users, directories and programs that they name; who may change them; and of a
-service that is supervised, its state and its process.
+its settings and limits; users, directories and programs that they name; who may
+change them; and of a service that is supervised, its state and its process.
 
 A note is about what may be meant so. It does not change the exit code.
 
@@ -47,7 +48,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if args.operands.is_empty() {
         let why = format!("there is no {SERVICE}; name a service directory, or -s scandir");
         let scan = scan.ok_or_else(|| Usage::because(why))?;
-        for (name, report) in examiner.scan(scan)? {
+        for (name, mut report) in examiner.scan(scan)? {
+            let served = Path::new(&name).file_name().is_some_and(|name| !is_hidden(name));
+            if served {
+                check_settings(Path::new(&name), &mut report);
+            }
             outcome.take(&name, &report);
         }
     }
@@ -64,7 +69,26 @@ fn examine(examiner: &Examiner, dir: &OsString, scan: Option<&Path>) -> Report {
     if let Some(scan) = scan {
         examiner.note_unlinked(dir, scan, &mut report);
     }
+    check_settings(dir, &mut report);
     report
+}
+
+/// Adds what is wrong with the settings of the service in `dir`, and of its logger.
+fn check_settings(dir: &Path, report: &mut Report) {
+    let is_logger = dir.file_name().is_some_and(|name| name == layout::LOG);
+    let log = (!is_logger).then(|| dir.join(layout::LOG));
+    for dir in std::iter::once(dir).chain(log.as_deref()) {
+        for complaint in supervisor::check_settings(dir) {
+            let (file, text) = complaint.split_once(": ").unwrap_or(("", &complaint));
+            let place = dir.join(file).display().to_string();
+            report.found.push(Found { place, finding: Finding::wrong(text) });
+        }
+    }
+}
+
+/// svscan does not look at it.
+fn is_hidden(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(b".") && name != "." && name != ".."
 }
 
 /// What is to be printed, and the exit code.
@@ -91,9 +115,7 @@ impl Outcome {
             self.code = self.code.max(1);
         }
         let silent = weights().all(|weight| weight == Weight::Remark);
-        let hidden = Path::new(name).file_name().is_some_and(|name| {
-            name.as_encoded_bytes().starts_with(b".") && name != "." && name != ".."
-        });
+        let hidden = Path::new(name).file_name().is_some_and(is_hidden);
         if silent && report.unable.is_empty() && !(hidden && self.code == 0) {
             self.line(&format!("{name}: nothing is wrong"));
         }

@@ -54,7 +54,7 @@ pub(super) fn filter(
 }
 
 /// One read; the input may be shared with somebody who made it non-blocking.
-fn read(input: &mut File, block: &mut [u8]) -> io::Result<usize> {
+pub(super) fn read(input: &mut File, block: &mut [u8]) -> io::Result<usize> {
     loop {
         match input.read(block) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {

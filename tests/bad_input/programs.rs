@@ -28,12 +28,13 @@ const fn daemon(name: &'static str, works: &'static [&'static [&'static str]]) -
 
 /// Every program, also those that are not there yet. The operand of svscanboot is never missing,
 /// or it would take `/service`.
-const PROGRAMS: [Program; 20] = [
+const PROGRAMS: [Program; 21] = [
     tool("keepup", &[&[], &["@"], &["svstat", "@"]]),
     daemon("svscan", &[&["@"]]),
     daemon("supervise", &[&["@"]]),
     tool("svc", &[&["-u", "@"]]),
-    tool("svstat", &[&["@"]]),
+    tool("svscanctl", &[&["-h", "@"]]),
+    tool("svstat", &[&["@"], &["-v", "@"], &["--json", "@"]]),
     Program { mute: true, ..tool("svok", &[&["@"]]) },
     Program { finds: true, ..tool("svcheck", &[&["@"], &["-v", "-s", "@"]]) },
     daemon("multilog", &[&["@"], &["t", "s4096", "n2", "e", "=@"], &["@/log"]]),

@@ -50,7 +50,7 @@ fn dot_names_and_files_are_no_services_and_a_link_to_nowhere_is_warned_of(sandbo
     let daemon = sandbox.svscan();
     looked(sandbox);
     assert!(!hidden.has("supervise"));
-    let warning = "svscan: warning: unable to stat dangling: file does not exist\n";
+    let warning = "svscan: warning: unable to stat dangling: file does not exist";
     let said = sandbox.said(daemon);
     assert!(said.contains(warning), "{said}");
     assert!(!said.contains("hidden"), "{said}");

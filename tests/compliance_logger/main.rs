@@ -27,6 +27,7 @@ macro_rules! on_both {
 mod actions;
 mod filters;
 mod killed;
+mod mixed;
 mod ours_only;
 mod recovery;
 mod rotation;

@@ -91,14 +91,24 @@ pub(crate) struct Running {
 impl Running {
     pub(crate) fn start(command: &mut Command) -> Self {
         let (unread, input) = pipe().unwrap();
-        let mut child = command.stdin(unread.try_clone().unwrap()).spawn().unwrap();
+        let child = command.stdin(unread.try_clone().unwrap()).spawn().unwrap();
+        Self::new(child, Some(input), unread)
+    }
+
+    /// Starts one whose input the test has given it.
+    pub(crate) fn on(command: &mut Command) -> Self {
+        let (unread, _) = pipe().unwrap();
+        Self::new(command.spawn().unwrap(), None, unread)
+    }
+
+    fn new(mut child: Child, input: Option<PipeWriter>, unread: PipeReader) -> Self {
         let mut stderr = child.stderr.take().unwrap();
         let stderr = spawn(move || {
             let mut words = String::new();
             stderr.read_to_string(&mut words).unwrap();
             words
         });
-        Self { child, input: Some(input), unread, stderr: Some(stderr) }
+        Self { child, input, unread, stderr: Some(stderr) }
     }
 
     pub(crate) fn pid(&self) -> u32 {

@@ -71,7 +71,8 @@ fn finish_that_cannot_be_started_is_told_and_keeps_nobody() {
     service.write("finish", "#!/bin/sh\n");
     let supervise = sandbox.supervise(&service);
     sandbox.wait_until("it is started again", || service.lines("starts").len() >= 2);
-    let told = "supervise: warning: unable to start a/finish: access denied\n";
+    let told = "supervise: warning: unable to start a/finish: access denied: it is not \
+                executable; chmod +x a/finish\n";
     assert!(sandbox.said(supervise).starts_with(told), "{}", sandbox.said(supervise));
 }
 
@@ -112,7 +113,14 @@ fn what_a_setting_file_says_wrongly_is_told_once() {
     let told = "supervise: warning: a/max-deaths: not a number and a time (5 in 1m): ignored";
     let said = sandbox.said(supervise);
     assert!(said.starts_with(told), "{said}");
-    assert!(said.lines().count() <= 2 && !said.contains("repeated 3"), "{said}");
+    assert_eq!(said.matches("max-deaths").count(), 1, "{said}");
+    service.write("timeout-kill", "soon");
+    let told = "supervise: warning: a/timeout-kill: not milliseconds and not a time";
+    sandbox.wait_until("another is told too", || sandbox.said(supervise).contains(told));
+    let starts = service.lines("starts").len();
+    sandbox.wait_until("it has started again", || service.lines("starts").len() > starts + 1);
+    let said = sandbox.said(supervise);
+    assert_eq!((said.matches("max-deaths").count(), said.matches(told).count()), (1, 1), "{said}");
 }
 
 #[test]

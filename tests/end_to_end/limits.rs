@@ -81,6 +81,22 @@ fn a_limit_that_cannot_hold_is_told_of() {
 }
 
 #[test]
+fn a_limit_without_a_controller_is_told_of_with_the_reason() {
+    let sandbox = sandbox();
+    let service = sandbox.running("a", "exec sleep 1000000");
+    limit(&service, "memory", "64M");
+    limit(&service, "cpu", "1");
+    let supervise = sandbox.supervise_up(&service);
+    let said = sandbox.said(supervise);
+    if !said.contains("unable to limit") {
+        return skipped("there is a controller, or there are no control groups at all");
+    }
+    let why = "of a: that needs a control group controller of version 2, and there is none to be \
+               had on this machine\n";
+    assert!(said.ends_with(why), "{said}");
+}
+
+#[test]
 fn a_limit_that_is_none_is_told_and_ignored() {
     let sandbox = sandbox();
     let service = sandbox.running("a", "exec sleep 1000000");

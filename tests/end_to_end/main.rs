@@ -7,8 +7,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod adoption;
 mod fallback;
 mod finish;
+mod hostile;
 mod life;
 mod limits;
 mod process_one;
@@ -16,6 +18,7 @@ mod readiness;
 mod scan;
 mod start;
 mod stop;
+mod succession;
 mod survivors;
 mod trouble;
 

@@ -10,7 +10,12 @@ fn a_link_to_nothing_is_said_once_and_taken_when_there_is_something() {
     let sandbox = sandbox();
     let svscan = sandbox.svscan();
     std::os::unix::fs::symlink(sandbox.path("a"), sandbox.path("scan/a")).unwrap();
-    let expected = "svscan: warning: unable to stat a: file does not exist\n";
+    let target = sandbox.path("a");
+    let expected = format!(
+        "svscan: warning: unable to stat a: file does not exist: it is a link to {}, which is not \
+         there; mend or remove it\n",
+        target.display()
+    );
     sandbox.wait_until("it is said", || sandbox.said(svscan) == expected);
     let service = sandbox.running("a", REST);
     sandbox.wait_until("it is up", || service.pid() != 0);
@@ -99,14 +104,15 @@ fn a_logger_that_is_added_later_is_found_at_the_next_start() {
 fn another_supervise_in_the_same_directory_is_respected() {
     let sandbox = sandbox();
     let service = sandbox.resting("a");
-    sandbox.supervise_up(&service);
+    let supervise = sandbox.supervise_up(&service);
     let pid = service.pid();
     sandbox.link(&service, "a");
     let svscan = sandbox.svscan();
-    sandbox.wait_until("svscan says so", || {
-        sandbox.said(svscan)
-            == "svscan: warning: unable to acquire a/supervise/lock: temporary failure: another \
-                supervise runs there\n"
-    });
+    let said = format!(
+        "svscan: warning: unable to acquire a/supervise/lock: temporary failure: another supervise \
+         runs there (supervise, process {})\n",
+        supervise.pid
+    );
+    sandbox.wait_until("svscan says so", || sandbox.said(svscan) == said);
     assert_eq!(service.pid(), pid, "there is one life");
 }

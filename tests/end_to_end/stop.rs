@@ -96,6 +96,7 @@ fn a_service_that_ignores_term_is_killed_after_the_grace_and_no_sooner() {
     let service = sandbox.running("a", deaf);
     sandbox.link(&service, "a");
     let svscan = sandbox.daemon("svscan", &["--grace", "6s", "scan"]);
+    // The service may be quicker than its status.
     sandbox.wait_until("the trap is set", || service.has("up") && service.pid() != 0);
     let pid = service.pid();
     term(svscan.pid);

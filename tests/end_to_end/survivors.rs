@@ -198,8 +198,8 @@ fn what_ran_once_may_leave_a_daemon_until_down(groups: Groups) {
     sandbox.svc("-o", &service);
     sandbox.wait_until("it has run", || service.pid() == 0 && running(&sleep).len() == 1);
     sandbox.stays("what it left is left", || running(&sleep).len() == 1);
-    sandbox.svc("-o", &service);
     let first = running(&sleep);
+    sandbox.svc("-o", &service);
     sandbox.wait_until("the next life is alone", || {
         let now = running(&sleep);
         now.len() == 1 && now != first

@@ -251,7 +251,8 @@ fn a_standard_error_that_nobody_reads_keeps_nobody_waiting() {
         said,
         [
             "svscan: warning: 2 messages are missing here: nobody read them",
-            "svscan: warning: unable to stat d: file does not exist",
+            "svscan: warning: unable to stat d: file does not exist: it is a link to missing, \
+             which is not there; mend or remove it",
         ]
     );
 }
@@ -274,6 +275,7 @@ fn a_name_cannot_command_the_terminal() {
     fs::create_dir(sandbox.path("scan")).unwrap();
     symlink("missing", sandbox.path("scan/a\n\u{1b}[2J\u{7f}")).unwrap();
     let svscan = sandbox.svscan();
-    let said = "svscan: warning: unable to stat a??[2J?: file does not exist\n";
+    let said = "svscan: warning: unable to stat a??[2J?: file does not exist: it is a link to \
+                missing, which is not there; mend or remove it\n";
     sandbox.wait_until("it is told", || sandbox.said(svscan) == said);
 }

@@ -17,7 +17,7 @@ use sys::seccomp::Filter;
 use tempfile::TempDir;
 
 use super::service::{REST, Service};
-use super::suite::{PROGRAMS, Pair, Suite};
+use super::suite::{OURS_ONLY, PROGRAMS, Pair, Suite};
 use super::{DEADLINE, EXPECTED, WATCH, comes_true, proc};
 
 /// Held while a child is forked and while an executable file is written (see
@@ -92,9 +92,9 @@ impl Sandbox {
         let mark = format!("KEEPUP_TEST={unique}-{}", std::process::id());
         fs::create_dir(root.path().join(".out")).unwrap();
         fs::create_dir(root.path().join(".bin")).unwrap();
-        for name in PROGRAMS {
+        for name in PROGRAMS.into_iter().chain(OURS_ONLY) {
             let link = root.path().join(".bin").join(name);
-            std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_keepup"), link).unwrap();
+            std::os::unix::fs::symlink(program(), link).unwrap();
         }
         Self { root, mark, pair, daemons: RefCell::default(), count: Cell::new(0) }
     }
@@ -190,7 +190,7 @@ impl Sandbox {
     }
 
     /// Runs `command` to its end; what it writes goes to files, so that nothing makes it wait.
-    fn finish(&self, command: &mut Command) -> Ran {
+    pub(crate) fn finish(&self, command: &mut Command) -> Ran {
         let count = self.count.replace(self.count.get() + 1);
         let (out, err) =
             (self.output(&format!("{count}.out")), self.output(&format!("{count}.err")));
@@ -204,6 +204,18 @@ impl Sandbox {
         let program = self.pair.daemon.bin(self.root.path()).join(name);
         let mut command = self.command(self.pair.daemon, program.as_ref());
         self.start(command.args(args))
+    }
+
+    /// Starts a daemon of a certain suite, whatever this sandbox is for. A test that mixes them
+    /// ends what it has started itself.
+    pub(crate) fn daemon_of<A: AsRef<OsStr>>(
+        &self,
+        suite: Suite,
+        name: &str,
+        args: &[A],
+    ) -> Daemon {
+        let program = suite.bin(self.root.path()).join(name);
+        self.start(self.command(suite, program.as_ref()).args(args))
     }
 
     /// Starts a daemon in a world without some system calls.
@@ -235,7 +247,8 @@ impl Sandbox {
         self.start_telling(command.args(args), stderr.into())
     }
 
-    fn start(&self, command: &mut Command) -> Daemon {
+    /// Starts a daemon from a [`Sandbox::tool_command`].
+    pub(crate) fn start(&self, command: &mut Command) -> Daemon {
         let index = self.daemons.borrow().len();
         let stderr = File::create(self.output(&format!("daemon{index}.err"))).unwrap();
         self.start_telling(command, stderr.into())
@@ -364,6 +377,12 @@ impl Drop for Sandbox {
             assert!(left.is_empty(), "these were left and had to be killed: {left:?}");
         }
     }
+}
+
+/// What is tried: `$KEEPUP_PROGRAM`, say the one that is installed, or what was just built.
+fn program() -> PathBuf {
+    let other = std::env::var_os("KEEPUP_PROGRAM");
+    other.unwrap_or_else(|| env!("CARGO_BIN_EXE_keepup").into()).into()
 }
 
 fn spawn(command: &mut Command) -> Child {

@@ -6,7 +6,7 @@ use std::path::Path;
 const THEIR_BIN: &str = "/usr/bin";
 
 /// The programs of a suite that tests run.
-pub(crate) const PROGRAMS: [&str; 10] = [
+pub(crate) const PROGRAMS: [&str; 14] = [
     "svscan",
     "supervise",
     "svc",
@@ -17,7 +17,14 @@ pub(crate) const PROGRAMS: [&str; 10] = [
     "envdir",
     "softlimit",
     "setlock",
+    "fghack",
+    "pgrphack",
+    "readproctitle",
+    "svscanboot",
 ];
+
+/// What tests run of ours alone.
+pub(crate) const OURS_ONLY: [&str; 2] = ["multilog", "svscanctl"];
 
 /// One of the two implementations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -55,3 +55,12 @@ pub const READY: &str = "supervise/ready";
 pub const CGROUP: &str = "supervise/cgroup";
 /// The FIFO between a service and its logger, in the logger's directory: it outlives both ends.
 pub const LOG_PIPE: &str = "supervise/pipe";
+
+/// Held exclusively (flock) by the svscan of this scan directory.
+pub const SVSCAN_LOCK: &str = ".svscan/lock";
+/// The FIFO that takes svscan's letters.
+pub const SVSCAN_CONTROL: &str = ".svscan/control";
+/// What svscan remembers of its services ([`crate::state`]).
+pub const SVSCAN_STATE: &str = ".svscan/state";
+/// What a supervise remembers of its service ([`crate::state`]).
+pub const STATE: &str = "supervise/state";

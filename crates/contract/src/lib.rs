@@ -6,7 +6,9 @@
 pub mod control;
 pub mod layout;
 pub mod remarks;
+pub mod state;
 pub mod status;
+pub mod svscan;
 pub mod svstat;
 
 pub use control::Letter;

@@ -37,11 +37,15 @@
 //!   kept and obeyed as soon as the process is known.
 //! * `u` while the service is ending from `d`: the end is awaited, then it starts again. There are
 //!   never two lives.
+//! * `u` or `o` between two lives: the end of the last is awaited, the pause is not.
+//! * `d` or a stop while `./finish` runs: whoever is left is ended when it has ended.
+//! * A stop and a `u` after it: it leaves all the same, and nobody is taken for the service.
 //! * The end of a process that is not the service's (an orphan handed to us) changes nothing.
 //! * A kill that is due when the process has already ended: the state has forgotten it. A pid in
 //!   `Up` has not been reaped, so no signal can reach a stranger.
 
 pub mod aftermath;
+pub mod memory;
 
 use std::time::Duration;
 
@@ -188,7 +192,7 @@ impl Service {
     pub fn deadline(&self) -> Option<Monotonic> {
         match self.state {
             State::Down { not_before } => {
-                (self.want == Wish::Up && !self.leaving).then_some(not_before)
+                (self.is_to_start() && !self.leaving).then_some(not_before)
             }
             State::Starting => None,
             State::Up { .. } => {
@@ -227,7 +231,7 @@ impl Service {
             (State::Clearing(clearing), _) => Remark::Clearing(clearing.count()),
             (State::Finishing { .. }, _) => Remark::Finishing,
             (State::Down { .. }, _) if self.given_up => Remark::GivenUp,
-            (State::Down { .. }, _) if self.want != Wish::Up => Remark::None,
+            (State::Down { .. }, _) if !self.is_to_start() => Remark::None,
             (State::Down { .. }, _) if let Some(what) = self.delayed => Remark::Delayed(what),
             (State::Down { .. }, Some(fault)) => Remark::CannotStart(fault),
             (State::Down { not_before }, None) => self.backing_off(not_before),
@@ -416,12 +420,21 @@ impl Service {
         }
     }
 
+    /// Where it is down: whether it starts by itself. What was to run once and was delayed has not.
+    fn is_to_start(&self) -> bool {
+        match self.want {
+            Wish::Up => true,
+            Wish::Once => self.delayed.is_some(),
+            Wish::Down => false,
+        }
+    }
+
     /// Whoever the last life left is ended before the next, and where there is to be none.
     fn drive_down(&mut self, now: Monotonic, not_before: Monotonic, actions: &mut Actions) {
         if self.left {
             return;
         }
-        let due = self.at_once || (self.want == Wish::Up && now >= not_before);
+        let due = self.at_once || (self.is_to_start() && now >= not_before);
         let starts = due && self.want != Wish::Down && !self.leaving;
         let ends = self.want == Wish::Down || self.stop_by.is_some();
         let to_clear = self.left_behind && self.settings.policy != Policy::Leave;

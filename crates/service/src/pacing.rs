@@ -47,7 +47,13 @@ impl Pacing {
     /// `seed` makes the jitter: any number, a different one for each service.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { pace: Pace::default(), quick_deaths: 0, random: seed | 1 }
+        Self::after(0, seed)
+    }
+
+    /// So many quick deaths have come one after another already.
+    #[must_use]
+    pub fn after(quick_deaths: u32, seed: u64) -> Self {
+        Self { pace: Pace::default(), quick_deaths, random: seed | 1 }
     }
 
     /// Sets its limits.
@@ -70,8 +76,17 @@ impl Pacing {
     /// Notes that a run of length `ran` has ended, and gives the least time between its start and
     /// the next.
     pub fn ended(&mut self, ran: Duration, how: End) -> Duration {
-        let good = self.is_good(ran, how);
-        self.quick_deaths = if good { 0 } else { self.quick_deaths.saturating_add(1) };
+        if self.is_good(ran, how) {
+            self.quick_deaths = 0;
+        } else if how != End::Unknown {
+            // What nobody saw is neither a success nor a proven death: the count stays.
+            self.quick_deaths = self.quick_deaths.saturating_add(1);
+        }
+        self.pause()
+    }
+
+    /// The least time between the last start and the next, as the count stands.
+    pub fn pause(&mut self) -> Duration {
         let doublings = self.quick_deaths.saturating_sub(FREE_DEATHS);
         if doublings == 0 {
             return START_SPACING;
@@ -80,6 +95,12 @@ impl Pacing {
         let spacing =
             START_SPACING.saturating_mul(factor).min(self.pace.spacing_max).max(START_SPACING);
         spacing + self.jitter(spacing / JITTER_PARTS)
+    }
+
+    /// No pause is longer, its jitter included.
+    #[must_use]
+    pub fn longest_pause(&self) -> Duration {
+        self.pace.spacing_max.max(START_SPACING).saturating_mul(2)
     }
 
     /// Notes that a run was ended by the operator, who has taken the matter in hand: a fresh count,
@@ -152,6 +173,22 @@ mod tests {
         assert!(pacing.ended(AT_ONCE, End::Exited(0)) > START_SPACING);
         assert!(pacing.ended(START_SPACING, CRASH) > START_SPACING);
         assert_eq!(pacing.ended(START_SPACING, End::Exited(0)), START_SPACING);
+    }
+
+    #[test]
+    fn an_end_that_nobody_saw_counts_for_nothing_unless_the_run_was_stable() {
+        let (mut pacing, before) = after_deaths(7);
+        assert!(pacing.ended(START_SPACING, End::Unknown) >= before * 4 / 5);
+        assert_eq!(pacing.quick_deaths(), 7);
+        assert_eq!(pacing.ended(STABLE_RUN, End::Unknown), START_SPACING);
+        assert_eq!(Pacing::new(7).ended(AT_ONCE, End::Unknown), START_SPACING);
+    }
+
+    #[test]
+    fn a_count_that_is_taken_over_goes_on() {
+        let mut pacing = Pacing::after(FREE_DEATHS, 7);
+        assert_eq!(pacing.pause(), START_SPACING);
+        assert!(pacing.ended(AT_ONCE, CRASH) >= START_SPACING * 2);
     }
 
     #[test]

@@ -40,6 +40,8 @@ pub enum End {
     Signalled(u8),
     /// It never became `./run`: what was asked of it before failed.
     NotStarted(Fault),
+    /// Nobody saw how: it was adopted, and no child of ours.
+    Unknown,
 }
 
 /// Why a start failed: which step of it, and what the kernel said. The shell has the words.

@@ -1,25 +1,22 @@
 //! A service's life, in stories that a person can read. `every_story.rs` has all the others.
 
+mod story;
+
 use std::time::Duration;
 
-use contract::{Letter, status::Wish};
+use contract::status::Wish;
+use service::Monotonic;
 use service::guard::Scarcity;
-use service::life::{DRAIN_CHECK, Service};
+use service::life::DRAIN_CHECK;
 use service::pacing::SPACING_MAX;
 use service::words::{
-    Action, Cause, End, Event, Farewell, Fault, Pid, Remark, Report, Settings, Signal, Step,
-    Survivors,
+    Action, Cause, End, Event, Farewell, Fault, Remark, Report, Settings, Signal, Step,
 };
-use service::{Boottime, Monotonic, Now};
 
-const RUN: Pid = Pid(7);
-const NEXT: Pid = Pid(8);
-const CRASH: End = End::Exited(1);
+use story::{CRASH, Life, NEXT, RUN, SERVICE, at, letter, ms};
+
 const MISSING: Fault = Fault { step: Step::Exec, errno: 2 };
 const FORBIDDEN: Fault = Fault { step: Step::Exec, errno: 13 };
-
-const NOBODY: Event = Event::Survivors(Survivors { count: 0, oldest: None });
-const NO_FINISH: Event = Event::Finishing(Ok(None));
 
 const TERM: Action = Action::Send(RUN, Signal::Term);
 const CONT: Action = Action::Send(RUN, Signal::Cont);
@@ -31,86 +28,8 @@ fn cannot_start(fault: Fault) -> Action {
     Action::Report(Report::CannotStart(fault))
 }
 
-fn letter(byte: u8) -> Event {
-    Event::Letter(Letter::from_byte(byte).expect("a letter of svc"))
-}
-
-const fn ms(ms: u64) -> Duration {
-    Duration::from_millis(ms)
-}
-
-fn at(ms: u64) -> Now {
-    let time = Duration::from_millis(ms);
-    Now { monotonic: Monotonic(time), boottime: Boottime(time) }
-}
-
 fn killed_after(timeout: Duration) -> Settings {
     Settings { timeout_kill: Some(timeout), ..Settings::default() }
-}
-
-/// A service whose story is told in milliseconds since it was taken in.
-struct Life(Service);
-
-impl Life {
-    fn new(want: Wish) -> Self {
-        Self(Service::new(at(0), want, 1))
-    }
-
-    /// Wanted up, and asked for at 0.
-    fn starting() -> Self {
-        let mut life = Self::new(Wish::Up);
-        assert_eq!(life.at(0, Event::Tick), [Action::Start]);
-        life
-    }
-
-    /// Wanted up, and up since 0.
-    fn up() -> Self {
-        let mut life = Self::starting();
-        assert_eq!(life.at(0, Event::Started(Ok(RUN))), []);
-        life
-    }
-
-    /// What is to be done, where nobody outlives the main process and there is no `./finish`.
-    fn at(&mut self, ms: u64, event: Event) -> Vec<Action> {
-        let mut actions = Vec::new();
-        let mut next = Some(event);
-        while let Some(event) = next.take() {
-            for action in self.whole(ms, event) {
-                match action {
-                    Action::CountSurvivors => next = Some(NOBODY),
-                    Action::Finish(..) => next = Some(NO_FINISH),
-                    other => actions.push(other),
-                }
-            }
-        }
-        actions
-    }
-
-    /// What is to be done, all of it.
-    fn whole(&mut self, ms: u64, event: Event) -> Vec<Action> {
-        self.0.step(at(ms), event).into_iter().collect()
-    }
-
-    /// Asserts that nothing is due before the given time, and gives what is due then.
-    fn next(&mut self, ms: u64) -> Vec<Action> {
-        assert_eq!(self.0.deadline(), Some(at(ms).monotonic));
-        assert_eq!(self.at(ms - 1, Event::Tick), []);
-        self.at(ms, Event::Tick)
-    }
-
-    /// It is started when that is due, and dies at once.
-    fn crashes(&mut self) -> Vec<Action> {
-        let due = self.0.deadline().expect("a start to come").0;
-        let now = Now { monotonic: Monotonic(due), boottime: Boottime(due) };
-        let start: Vec<_> = self.0.step(now, Event::Tick).into_iter().collect();
-        assert_eq!(start, [Action::Start]);
-        let mut told: Vec<_> = self.0.step(now, Event::Started(Ok(RUN))).into_iter().collect();
-        for event in [Event::Ended(RUN, CRASH), NOBODY, NO_FINISH] {
-            told.extend(self.0.step(now, event));
-        }
-        told.retain(|action| !matches!(action, Action::CountSurvivors | Action::Finish(..)));
-        told
-    }
 }
 
 #[test]
@@ -329,6 +248,17 @@ fn only_a_timeout_kills_what_ignores_down_and_saying_it_again_is_no_reprieve() {
 }
 
 #[test]
+fn a_deadline_is_for_the_life_that_it_was_set_for() {
+    let mut life = Life::up();
+    life.0.set_settings(killed_after(ms(3000)));
+    assert_eq!(life.at(1000, letter(b'd')), [TERM, CONT]);
+    assert_eq!(life.at(1001, Event::Ended(RUN, End::Signalled(15))), []);
+    assert_eq!(life.at(1002, letter(b'u')), [Action::Start]);
+    assert_eq!(life.at(1002, Event::Started(Ok(RUN))), []);
+    assert_eq!(life.0.deadline(), None);
+}
+
+#[test]
 fn up_while_it_ends_from_down_waits_for_the_end_and_starts_it_again() {
     let mut life = Life::up();
     assert_eq!(life.at(5000, letter(b'd')), [TERM, CONT]);
@@ -352,7 +282,6 @@ fn a_wish_that_comes_while_it_starts_is_obeyed_when_the_process_is_known() {
 }
 
 const LOGGER: Farewell = Farewell { linger: ms(1000), grace: ms(200) };
-const SERVICE: Farewell = Farewell { linger: Duration::ZERO, grace: ms(5000) };
 
 #[test]
 fn a_logger_is_asked_until_its_pipe_is_empty() {
@@ -460,6 +389,19 @@ fn a_start_that_is_delayed_is_told_once_and_holds_nothing_against_the_service() 
     assert_eq!(life.at(5000, delayed(6000)), [told]);
     assert_eq!(life.at(5500, letter(b'u')), [Action::Start]);
     assert_eq!(life.0.cause(), Cause::Asked);
+}
+
+#[test]
+fn what_is_to_run_once_and_is_delayed_runs_later() {
+    let mut life = Life::new(Wish::Down);
+    assert_eq!(life.at(0, letter(b'o')), [Action::Start]);
+    let told = Action::Report(Report::Delayed(Scarcity::Pids));
+    assert_eq!(life.at(0, Event::Delayed(Scarcity::Pids, at(2000).monotonic)), [told]);
+    assert_eq!(life.0.remark(), Remark::Delayed(Scarcity::Pids));
+    assert_eq!(life.next(2000), [Action::Start]);
+    assert_eq!(life.at(2000, Event::Started(Ok(RUN))), []);
+    assert_eq!(life.at(4000, Event::Ended(RUN, CRASH)), []);
+    assert_eq!(life.0.deadline(), None);
 }
 
 #[test]

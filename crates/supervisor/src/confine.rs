@@ -72,7 +72,10 @@ fn is_of(remark: &Remark, what: &str) -> bool {
 fn join(groups: &mut Groups, task: &mut Task) -> Result<bool, String> {
     let is_there =
         task.membership.as_ref().is_some_and(|it| groups.serves(it, &task.settings.limits));
-    if !is_there {
+    // Groups that do not serve are made anew, unless somebody is still in them.
+    let gone = |it: &Membership| it.leave(&task.dir) || !it.is_killed();
+    let joins = !is_there && task.membership.as_ref().is_none_or(gone);
+    if joins {
         task.membership = None;
         let joined = groups.join(task).map_err(|error| {
             format!(
@@ -84,12 +87,24 @@ fn join(groups: &mut Groups, task: &mut Task) -> Result<bool, String> {
         });
         task.membership = Some(joined?);
     }
+    if let Some(it) = &task.membership {
+        // Frozen by somebody, it would keep us waiting for a child that does not run.
+        let _ = it.group.thaw();
+    }
     let limited = task.membership.as_mut().map(|it| groups.limit(it, &task.settings.limits));
     match limited {
         // The built-in limit is an offer; what a file asks for is missed.
         Some(Err(what)) if task.settings.limits.ask_for_groups() => {
-            Err(format!("unable to limit the {what} of {}", task.name))
+            Err(no_controller(&task.name, &what))
         }
-        Some(Ok(()) | Err(_)) | None => Ok(!is_there),
+        Some(Ok(()) | Err(_)) | None => Ok(joins),
     }
+}
+
+/// A limit that a file asks for does not hold; `what` is one or several of them.
+fn no_controller(name: &str, what: &str) -> String {
+    format!(
+        "unable to limit the {what} of {name}: that needs a control group controller of version 2, \
+         and there is none to be had on this machine"
+    )
 }

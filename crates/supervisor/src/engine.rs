@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::CString;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use cli::{Unable, UnableExt as _};
@@ -20,19 +21,23 @@ use sys::clock_steps::ClockSteps;
 use sys::inotify::{Change, Watch, Watcher};
 use sys::limits::{self, OpenFiles};
 use sys::oom;
+use sys::reexec::Inherited;
 use sys::signals::{self, Signals};
 use sys::spawn::{self, Spawner};
 use sys::{clock, entry};
 
 use crate::Options;
 use crate::farewell::Farewell;
-use crate::groups::Groups;
+use crate::groups::{Groups, Membership};
+use crate::home::Home;
 use crate::launch;
+use crate::ledger::Ledger;
 use crate::limits::Machine;
 use crate::pair::Pair;
 use crate::scanner::Scanner;
 use crate::settings::Settings;
 use crate::shortage::Shortage;
+use crate::succession::Check;
 use crate::survivors::{Orphans, Own};
 use crate::task::{Part, Task, TaskId, Wanted};
 use crate::voice::Voice;
@@ -51,8 +56,12 @@ pub(crate) enum Token {
     Watcher,
     /// The wall clock was set.
     ClockSteps,
+    /// Letters for svscan itself.
+    Home,
     /// Letters for this service.
     Control(TaskId),
+    /// The end of this service, which is no child of ours.
+    Adopted(TaskId),
     /// This service says that it is ready.
     Ready(TaskId),
 }
@@ -63,8 +72,10 @@ impl reactor::Token for Token {
             Self::Signals => 0,
             Self::Watcher => 1,
             Self::ClockSteps => 2,
+            Self::Home => 3,
             Self::Control(TaskId(id)) => FIRST_OF_TASKS + KINDS_OF_TASKS * u64::from(id),
             Self::Ready(TaskId(id)) => FIRST_OF_TASKS + KINDS_OF_TASKS * u64::from(id) + 1,
+            Self::Adopted(TaskId(id)) => FIRST_OF_TASKS + KINDS_OF_TASKS * u64::from(id) + 2,
         }
     }
 
@@ -73,24 +84,34 @@ impl reactor::Token for Token {
             0 => Some(Self::Signals),
             1 => Some(Self::Watcher),
             2 => Some(Self::ClockSteps),
+            3 => Some(Self::Home),
             _ => {
                 let number = number.checked_sub(FIRST_OF_TASKS)?;
                 let id = TaskId(u32::try_from(number / KINDS_OF_TASKS).ok()?);
-                let is_control = number.is_multiple_of(KINDS_OF_TASKS);
-                Some(if is_control { Self::Control(id) } else { Self::Ready(id) })
+                match number % KINDS_OF_TASKS {
+                    0 => Some(Self::Control(id)),
+                    1 => Some(Self::Ready(id)),
+                    _ => Some(Self::Adopted(id)),
+                }
             }
         }
     }
 }
 
-const FIRST_OF_TASKS: u64 = 3;
-const KINDS_OF_TASKS: u64 = 2;
+const FIRST_OF_TASKS: u64 = 4;
+const KINDS_OF_TASKS: u64 = 3;
 
 /// All that a supervisor knows.
 #[derive(Debug)]
 pub(crate) struct Engine {
     pub(crate) reactor: Reactor<Token>,
-    signals: Signals,
+    /// What was handed over to us, until all is taken up.
+    pub(crate) inherited: Inherited,
+    /// The file we were executed from.
+    pub(crate) program: PathBuf,
+    /// Whether a successor can run is being tried.
+    pub(crate) check: Option<Check>,
+    pub(crate) signals: Signals,
     pub(crate) spawner: Spawner,
     clock_steps: Option<ClockSteps>,
     /// svscan's; supervise watches nothing.
@@ -108,11 +129,23 @@ pub(crate) struct Engine {
     pub(crate) pairs: HashMap<EntryId, Pair>,
     pub(crate) scanner: Option<Scanner>,
     pub(crate) farewell: Farewell,
+    /// svscan's own directory, where it could be had.
+    pub(crate) home: Option<Home>,
+    /// What the next supervisor is to know.
+    pub(crate) ledger: Ledger,
+    /// Everything is told to stop: that is no wish of the operator's to be remembered.
+    pub(crate) stopping: bool,
+    /// When adopted processes are looked at that no descriptor tells of.
+    pub(crate) look_at_adopted: Option<Monotonic>,
+    /// Services taken over that the operator was not told of.
+    pub(crate) taken_over: usize,
     /// Where services have their control groups, if they have any.
     pub(crate) groups: Option<Groups>,
     /// What holds for services without files of their own.
     pub(crate) defaults: Settings,
     pub(crate) orphans: Orphans,
+    /// Control groups of services that are gone, which could not be removed yet.
+    pub(crate) lingering: Vec<(PathBuf, Membership)>,
     pub(crate) shortage: Shortage,
     /// Our own terminal and login: people have others.
     pub(crate) own: Own,
@@ -123,15 +156,25 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// Signals are blocked from here on, and what we were given by accident stays with us.
-    pub(crate) fn new(voice: Voice, options: Options) -> Result<Self, Unable> {
+    ///
+    /// # Errors
+    /// No descriptors, no memory.
+    pub(crate) fn new(
+        voice: Voice,
+        options: Options,
+        inherited: Inherited,
+    ) -> Result<Self, Unable> {
         entry::ignore_sigpipe();
         spawn::keep_descriptors_to_ourselves();
         let open_files = limits::raise_open_files().unable("raise the limit of open files")?;
         let reactor = Reactor::new().unable("create an epoll descriptor")?;
-        let signals = Signals::listen().unable("listen to signals")?;
+        let signals = Signals::listen(inherited.mask()).unable("listen to signals")?;
         reactor.add(&signals, &Token::Signals).unable("watch for signals")?;
         let spawner = Spawner::new(signals.original_mask()).unable("make a stack for children")?;
         Ok(Self {
+            inherited,
+            program: std::env::current_exe().unwrap_or_default(),
+            check: None,
             clock_steps: watch_clock(&reactor),
             reactor,
             signals,
@@ -148,9 +191,15 @@ impl Engine {
             pairs: HashMap::new(),
             scanner: None,
             farewell: Farewell::default(),
+            home: None,
+            ledger: Ledger::default(),
+            stopping: false,
+            look_at_adopted: None,
+            taken_over: 0,
             groups: if options.cgroups { Groups::find() } else { None },
             defaults: Settings::built_in(Machine::look(open_files.soft)),
             orphans: Orphans::default(),
+            lingering: Vec::new(),
             shortage: Shortage::new(now().monotonic),
             own: Own::look(),
             more_to_reap: false,
@@ -175,7 +224,9 @@ impl Engine {
         let (name, dir) = (name.to_owned(), ".".into());
         let wanted = Wanted { entry, part: Part::Main, name, dir };
         self.pairs.insert(entry, Pair::default());
-        self.open_task(wanted)
+        self.open_task(wanted)?;
+        self.tell_taken_over();
+        Ok(())
     }
 
     /// The main loop.
@@ -188,6 +239,7 @@ impl Engine {
             let ready = self.reactor.wait(limit).unable("wait for events")?;
             self.turn(ready);
         }
+        self.leave_groups();
         Ok(())
     }
 
@@ -197,7 +249,9 @@ impl Engine {
                 Token::Signals => self.take_signals(),
                 Token::Watcher => self.take_changes(),
                 Token::ClockSteps => self.take_clock_step(),
+                Token::Home => self.take_orders(),
                 Token::Control(task) => self.take_letters(task),
+                Token::Adopted(task) => self.take_adopted(task),
                 Token::Ready(task) => self.take_readiness(task),
             }
         }
@@ -216,6 +270,11 @@ impl Engine {
         }
     }
 
+    /// Leaves, and leaves everything running for whoever comes after us.
+    pub(crate) fn quit(&mut self) {
+        self.farewell = Farewell::Over;
+    }
+
     /// How long there is nothing to do, if nothing happens.
     fn wait_limit(&self) -> Option<Duration> {
         if self.more_to_reap {
@@ -225,6 +284,8 @@ impl Engine {
             self.deadlines.first().map(|(at, _)| *at),
             self.scanner.as_ref().and_then(Scanner::deadline),
             self.farewell.deadline(),
+            self.look_at_adopted,
+            self.check.as_ref().map(|check| check.give_up_at),
         ];
         let at = due.into_iter().flatten().min()?;
         Some(at.since(now().monotonic))
@@ -239,13 +300,13 @@ impl Engine {
                 signals::CHLD => self.reap(),
                 signals::TERM | signals::INT => self.stop_all(),
                 signals::HUP | signals::ALRM => self.rescan(),
-                signals::QUIT => self.farewell = Farewell::Over,
+                signals::QUIT => self.quit(),
                 _ => {}
             }
         }
     }
 
-    fn reap(&mut self) {
+    pub(crate) fn reap(&mut self) {
         self.more_to_reap = true;
         for _ in 0..REAPS_PER_TURN {
             let Ok(Some((pid, how))) = child::reap() else {
@@ -271,14 +332,14 @@ impl Engine {
 
     /// A child was reaped. One that is nobody's is an orphan that came to us.
     fn take_end(&mut self, pid: u32, how: Ended) {
+        if self.check.as_ref().is_some_and(|check| check.pid == pid) {
+            return self.conclude(how);
+        }
         let Some(id) = self.pids.remove(&pid) else { return self.orphans.forget(pid) };
         let Some(task) = self.tasks.get_mut(&id) else { return };
-        let how = match (task.verdict.take().and_then(spawn::Verdict::read), how) {
-            (Some(failed), _) => End::NotStarted(launch::fault(failed)),
-            (None, Ended::Exited(code)) => End::Exited(u8::try_from(code & 255).unwrap_or(u8::MAX)),
-            (None, Ended::Signalled(number)) => {
-                End::Signalled(u8::try_from(number).unwrap_or(u8::MAX))
-            }
+        let how = match task.verdict.take().and_then(spawn::Verdict::read) {
+            Some(failed) => End::NotStarted(launch::fault(failed)),
+            None => end(how),
         };
         self.feed(id, Event::Ended(Pid(pid), how));
     }
@@ -346,6 +407,8 @@ impl Engine {
                 Some(_) | None => break,
             }
         }
+        self.tick_adopted(due);
+        self.tick_check(due);
         self.tick_scanner(due);
         self.tick_farewell(due);
     }
@@ -355,6 +418,14 @@ impl Engine {
         let id = TaskId(self.next_task);
         self.next_task = self.next_task.wrapping_add(1);
         id
+    }
+}
+
+/// How a process ended, as the machines know it.
+pub(crate) fn end(ended: Ended) -> End {
+    match ended {
+        Ended::Exited(code) => End::Exited(u8::try_from(code & 255).unwrap_or(u8::MAX)),
+        Ended::Signalled(number) => End::Signalled(u8::try_from(number).unwrap_or(u8::MAX)),
     }
 }
 
@@ -377,9 +448,11 @@ mod tests {
 
     #[test]
     fn every_token_is_read_back_from_its_number() {
-        let one = [Token::Signals, Token::Watcher, Token::ClockSteps];
+        let one = [Token::Signals, Token::Watcher, Token::ClockSteps, Token::Home];
         let of_tasks = [0, 1, u32::MAX].map(TaskId);
-        let of_tasks = of_tasks.into_iter().flat_map(|id| [Token::Control(id), Token::Ready(id)]);
+        let of_tasks = of_tasks
+            .into_iter()
+            .flat_map(|id| [Token::Control(id), Token::Ready(id), Token::Adopted(id)]);
         for token in one.into_iter().chain(of_tasks) {
             assert_eq!(Token::from_number(token.number()), Some(token));
         }

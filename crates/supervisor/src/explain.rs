@@ -8,12 +8,14 @@ use std::time::Duration;
 use cli::Unable;
 use contract::layout;
 use contract::remarks::Remark;
+use doctor::program::Unfit;
 use doctor::scan;
 use service::Pid;
 use service::guard::Scarcity;
 use service::life::aftermath::FINISHED_FOR_GOOD;
 use service::scan::Refusal;
 use service::words::{self, DeathLimit, End, Fault, Report, Step};
+use sys::proc::Facts;
 
 /// What a report says of the service `name` in `dir`.
 pub(crate) fn report(name: &str, dir: &Path, report: Report) -> String {
@@ -45,8 +47,9 @@ pub(crate) fn report(name: &str, dir: &Path, report: Report) -> String {
             processes(count)
         ),
         Report::TooManyDeaths(DeathLimit { deaths, within }) => format!(
-            "{name}: died {deaths} times within {}, as often as {name}/{} allows: given up; svc -u \
-             {name} starts it again",
+            "{name}: died {} within {}, as often as {name}/{} allows: given up; svc -u {name} \
+             starts it again",
+            if deaths == 1 { "once".into() } else { format!("{deaths} times") },
             humantime::format_duration(within),
             layout::MAX_DEATHS,
         ),
@@ -56,7 +59,11 @@ pub(crate) fn report(name: &str, dir: &Path, report: Report) -> String {
         ),
         Report::CannotFinish(fault) => {
             let reason = self::reason(fault.errno);
-            format!("unable to start {name}/{}: {reason}", layout::FINISH)
+            let cure = match fault.step {
+                Step::Exec => cure(name, dir, layout::FINISH, fault.errno),
+                Step::Fork | Step::Directory | Step::LogPipe | Step::Setup => String::new(),
+            };
+            format!("unable to start {name}/{}: {reason}{cure}", layout::FINISH)
         }
         Report::FinishKilled(Pid(pid)) => format!(
             "{name}: {name}/{}, process {pid}, has not ended in its time and is killed",
@@ -71,7 +78,11 @@ fn background(name: &str, dir: &Path, pid: u32, ran: Duration) -> String {
         .map_or_else(String::new, |it| String::from_utf8_lossy(&it.comm).into_owned());
     let cure = match doctor::cure_for(&program, script(dir).as_deref()) {
         Some(cure) => format!("To run it in the foreground: {cure}"),
-        None => "Most programs have a flag that keeps them in the foreground".into(),
+        None => format!(
+            "Most programs have a flag that keeps them in the foreground; svcheck {name} may say \
+             which line of {} does it",
+            layout::RUN
+        ),
     };
     let (run, ran) = (layout::RUN, round_short(ran));
     let program = if program.is_empty() { program } else { format!(" ({program})") };
@@ -131,11 +142,20 @@ pub(crate) fn remark(name: &str, dir: &Path, remark: words::Remark) -> Option<Re
     Some(remark)
 }
 
-/// Why a name of the scan directory is not served.
+/// Why a name of the scan directory, which is the current one, is not served.
 pub(crate) fn refusal(name: &OsStr, refusal: &Refusal) -> String {
+    let link = Path::new(name);
     let name = name.display();
     match refusal {
-        Refusal::CannotStat(errno) => format!("unable to stat {name}: {}", reason(*errno)),
+        Refusal::CannotStat(errno) => {
+            let is_missing = io::Error::from_raw_os_error(*errno).kind() == io::ErrorKind::NotFound;
+            let target = std::fs::read_link(link).ok().filter(|_| is_missing);
+            let cure = target.map(|target| {
+                let target = target.display();
+                format!(": it is a link to {target}, which is not there; mend or remove it")
+            });
+            format!("unable to stat {name}: {}{}", reason(*errno), cure.unwrap_or_default())
+        }
         Refusal::NotADirectory => {
             format!("{name} is no service: {}", scan::NOT_A_DIRECTORY)
         }
@@ -149,15 +169,23 @@ pub(crate) fn refusal(name: &OsStr, refusal: &Refusal) -> String {
     }
 }
 
-/// Why a service could not be taken under supervision.
-pub(crate) fn untaken(error: &Unable) -> String {
+/// Why a service could not be taken under supervision; `lock` is the file of its lock.
+pub(crate) fn untaken(error: &Unable, lock: &Path) -> String {
     if error.error().kind() == io::ErrorKind::WouldBlock {
-        return format!("{error}: another supervise runs there");
+        let who = sys::lock::holder(lock).map(who).unwrap_or_default();
+        return format!("{error}: another supervise runs there{who}");
     }
     if error.error().raw_os_error() == Some(sys::EMFILE) {
         return format!("{error}: raise the limit (ulimit -n) and start svscan again");
     }
     error.to_string()
+}
+
+/// Who holds a lock: ` (supervise, process 123)`.
+pub(crate) fn who(pid: u32) -> String {
+    let name = |it: Facts| format!("{}, ", String::from_utf8_lossy(&it.comm));
+    let name = sys::proc::facts(pid).map(name).unwrap_or_default();
+    format!(" ({name}process {pid})")
 }
 
 /// What daemontools says of a failed start, and what can be done about it.
@@ -173,10 +201,20 @@ fn cannot_start(name: &str, dir: &Path, fault: Fault) -> String {
         Step::LogPipe => format!("unable to open the pipe of {name}: {reason}"),
         Step::Setup => format!("unable to prepare the start of {name}: {reason}"),
         Step::Exec => {
-            let unfit = examine::program::refused(&dir.join(layout::RUN), fault.errno);
-            let cure = unfit.map(|unfit| format!(": {}", unfit.words(name, layout::RUN)));
-            format!("unable to start {name}/{}: {reason}{}", layout::RUN, cure.unwrap_or_default())
+            let cure = cure(name, dir, layout::RUN, fault.errno);
+            format!("unable to start {name}/{}: {reason}{cure}", layout::RUN)
         }
+    }
+}
+
+/// What can be done about a program of the service in `dir` that could not be executed, with the
+/// colon before it; empty where that is not known.
+fn cure(name: &str, dir: &Path, program: &str, errno: i32) -> String {
+    match examine::program::refused(&dir.join(program), errno) {
+        // Nobody has to write another program than run.
+        Some(Unfit::Missing) if program != layout::RUN => String::new(),
+        Some(unfit) => format!(": {}", unfit.words(name, program)),
+        None => String::new(),
     }
 }
 
@@ -186,7 +224,7 @@ fn advice(name: &str, last: End) -> String {
         End::Exited(0) => "if it puts itself in the background, have it stay in the foreground \
                            (ntpd -n, nginx -g 'daemon off;', sshd -D)"
             .into(),
-        End::Exited(_) | End::Signalled(_) | End::NotStarted(_) => {
+        End::Exited(_) | End::Signalled(_) | End::NotStarted(_) | End::Unknown => {
             format!("svc -u {name} starts it at once")
         }
     }
@@ -197,6 +235,7 @@ fn end(end: End) -> String {
         End::Exited(code) => format!("exit {code}"),
         End::Signalled(number) => format!("signal {number}"),
         End::NotStarted(_) => "a failed start".into(),
+        End::Unknown => "an end that nobody saw".into(),
     }
 }
 

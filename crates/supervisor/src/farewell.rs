@@ -65,6 +65,7 @@ impl Farewell {
 impl Engine {
     /// TERM or INT: svscan stops everything, supervise its service.
     pub(crate) fn stop_all(&mut self) {
+        self.stopping = true;
         if self.scanner.is_none() {
             return self.stop_alone();
         }

@@ -5,24 +5,34 @@
 //! `ok` can be opened only when `status` and `control` are there.
 
 use std::fs::{self, DirBuilder, File};
-use std::io;
-use std::os::fd::AsRawFd as _;
+use std::io::{self, Read as _};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use cli::{Unable, UnableExt as _};
-use contract::{Status, layout};
+use contract::{Status, layout, remarks};
 use sys::{fifo, lock};
 
 /// The open files of a service: two descriptors, or three where hard links are not to be had.
 #[derive(Debug)]
 pub(crate) struct Files {
     /// Held for as long as the service is supervised.
-    _lock: File,
+    lock: File,
     /// Both ends, so that it never ends.
     pub(crate) control: File,
     /// Where `ok` could not be the same FIFO as `control`.
-    _ok: Option<File>,
+    ok: Option<File>,
+}
+
+impl Files {
+    /// All of them, to be handed over.
+    pub(crate) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        [Some(&self.lock), Some(&self.control), self.ok.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(AsFd::as_fd)
+    }
 }
 
 /// The lock is ours; nothing else is open yet.
@@ -42,6 +52,11 @@ impl Locked {
         Ok(Self(lock))
     }
 
+    /// A lock that our predecessor has handed over.
+    pub(crate) fn inherited(lock: File) -> Self {
+        Self(lock)
+    }
+
     /// The number of its descriptor.
     pub(crate) fn descriptor(&self) -> u64 {
         u64::try_from(self.0.as_raw_fd()).unwrap_or(0)
@@ -56,7 +71,7 @@ impl Locked {
         let control = fifo::make(&path).and_then(|()| fifo::open_both(&path));
         let control = control.unable(format_args!("open {name}/{}", layout::CONTROL))?;
         let ok = open_ok(dir, &control).unable(format_args!("open {name}/{}", layout::OK))?;
-        Ok(Files { _lock: self.0, control, _ok: ok })
+        Ok(Files { lock: self.0, control, ok })
     }
 }
 
@@ -68,6 +83,14 @@ pub(crate) fn write_status(dir: &Path, status: &Status) -> io::Result<()> {
     let new = dir.join(layout::STATUS_NEW);
     io::Write::write_all(&mut create_new(&new)?, &status.encode())?;
     fs::rename(&new, dir.join(layout::STATUS))
+}
+
+/// The remark that an earlier supervisor left; `None` where there is none.
+pub(crate) fn read_remarks(dir: &Path) -> Option<String> {
+    let mut text = String::new();
+    let file = fifo::open_plain(&dir.join(layout::REMARKS)).ok()?;
+    file.take(remarks::LEN_MAX as u64).read_to_string(&mut text).ok()?;
+    Some(text.trim_end_matches('\n').to_owned())
 }
 
 /// Writes the remark of svstat, or removes it where there is none.
@@ -100,8 +123,21 @@ pub(crate) fn is_down(dir: &Path) -> bool {
     fs::metadata(dir.join(layout::DOWN)).is_ok()
 }
 
-/// As daemontools makes it, and as Debian's: a dangling link is a wish for its target.
+/// Whether `path` is a link that somebody made to a directory which is not his: one's own logger is
+/// not to be fed, or read from, by others.
+pub(crate) fn is_link_into_anothers(path: &Path) -> bool {
+    let Ok(link) = fs::symlink_metadata(path) else { return false };
+    let is_his = || fs::metadata(path).is_ok_and(|target| target.uid() == link.uid());
+    link.is_symlink() && !sys::place::is_trusted_owner(link.uid()) && !is_his()
+}
+
+/// As daemontools makes it, and as Debian's: a dangling link is a wish for its target. Only a link
+/// of ours or of root's: another's could lead us to write where he may not.
 pub(crate) fn make_supervise(path: &Path) -> io::Result<()> {
+    let link = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_symlink);
+    if link.is_some_and(|link| !sys::place::is_trusted_owner(link.uid())) {
+        return Err(io::Error::other("it is a link of somebody else's"));
+    }
     let mut builder = DirBuilder::new();
     builder.mode(0o700);
     match builder.create(path) {

@@ -39,6 +39,8 @@ pub(crate) struct Membership {
     limited: [u64; 3],
     /// How often the first two of them were hit, as was last seen.
     hits_seen: [u64; 2],
+    /// Whether all in it were killed at once: then nobody can be born in it any more.
+    killed: bool,
 }
 
 /// A limit that was hit.
@@ -69,21 +71,26 @@ impl Groups {
     pub(crate) fn join(&self, task: &Task) -> io::Result<Membership> {
         let name = name(&task.name, task.identity);
         let group = self.tree.group(&name)?;
-        // Frozen by somebody, it would keep us waiting for a child that does not run.
-        let _ = group.thaw();
         link(&task.dir, group.path())?;
         // A group of version 1 is one more to make, to enter and to keep: only for who asks for it.
         let pids = self.pids.as_ref().filter(|_| task.settings.limits.asks_for_processes);
         let pids = pids.and_then(|pids| pids.group(&name).ok());
         let mut entrances = vec![group.entrance()?];
         entrances.extend(pids.as_ref().and_then(|pids| pids.entrance().ok()));
-        Ok(Membership { group, pids, entrances, limited: [UNLIMITED; 3], hits_seen: [0; 2] })
+        Ok(Membership {
+            group,
+            pids,
+            entrances,
+            limited: [UNLIMITED; 3],
+            hits_seen: [0; 2],
+            killed: false,
+        })
     }
 
     /// Whether nobody has removed the groups, and they can limit what is asked for.
     pub(crate) fn serves(&self, it: &Membership, limits: &Limits) -> bool {
         let lacks_pids = limits.asks_for_processes && self.pids.is_some() && it.pids.is_none();
-        it.group.path().exists() && !lacks_pids
+        it.group.path().exists() && !lacks_pids && !it.killed
     }
 
     /// Sets what has changed of the limits.
@@ -134,6 +141,17 @@ const LIMITED: [(&str, Controller, &str); 3] = [
 ];
 
 impl Membership {
+    pub(crate) fn is_killed(&self) -> bool {
+        self.killed
+    }
+
+    /// Kills all in it at once, whatever they fork meanwhile.
+    pub(crate) fn kill(&mut self) {
+        // Who cannot be killed is counted again, and told of in the end.
+        let _ = self.group.kill();
+        self.killed = true;
+    }
+
     /// The limits that were hit since this was last asked.
     pub(crate) fn hits(&mut self) -> Vec<Hit> {
         let forks = match &self.pids {
@@ -160,14 +178,15 @@ impl Membership {
         [pids.join("pids.events"), self.group.path().join("memory.events")]
     }
 
-    /// Removes the groups, if nobody is in them.
-    pub(crate) fn leave(&self, dir: &Path) {
-        if let Some(pids) = &self.pids {
-            let _ = pids.remove();
-        }
-        if self.group.remove().is_ok() {
+    /// Removes the groups, if nobody is in them, and says whether they are gone. One that has ended
+    /// and was not reaped is still in them.
+    pub(crate) fn leave(&self, dir: &Path) -> bool {
+        let pids_gone = self.pids.as_ref().is_none_or(|pids| pids.remove().is_ok());
+        let gone = self.group.remove().is_ok();
+        if gone {
             let _ = fs::remove_file(dir.join(layout::CGROUP));
         }
+        gone && pids_gone
     }
 }
 

@@ -8,9 +8,11 @@ use contract::layout;
 use service::Pid;
 use service::words::{self, End, Event, Fault};
 use sys::limits::{Limit, OpenFiles};
+use sys::mapped::Birth;
 use sys::spawn::{Failed, Identity, PipeEnd, Place, Plan, Spawner, Started, Step, Verdict, Way};
 
 use crate::engine::{Engine, now};
+use crate::pair::LogPipe;
 use crate::task::{Part, TaskId};
 
 /// What is executed, and its only argument (daemontools, `supervise.c`).
@@ -39,7 +41,7 @@ pub(crate) struct Launch<'a> {
     pub(crate) dir: &'a Path,
     pub(crate) identity: Identity,
     /// Its end of the pipe between a service and its logger.
-    pub(crate) pipe: Option<(Identity, PipeEnd)>,
+    pub(crate) pipe: Option<(&'a LogPipe, PipeEnd)>,
     /// The pipe on which it says that it is ready, and as which descriptor.
     pub(crate) notification: Option<(Identity, i32)>,
     /// The limits of open files that we were given ourselves.
@@ -49,6 +51,8 @@ pub(crate) struct Launch<'a> {
     /// The limits that its directory asks for.
     pub(crate) limits: &'a [(Limit, u64)],
     pub(crate) way: Way,
+    /// Where the kernel notes the process.
+    pub(crate) birth: Option<Birth<'a>>,
 }
 
 impl Launch<'_> {
@@ -62,8 +66,13 @@ impl Launch<'_> {
         let mut steps = Vec::with_capacity(STEPS);
         steps.extend(self.groups.iter().map(|entrance| Step::Group(entrance)));
         steps.push(Step::Enter(&dir, self.identity));
-        if let Some((pipe, end)) = self.pipe {
-            steps.push(Step::Pipe(pipe_path(end), pipe, end));
+        let held = self.pipe.and_then(|(pipe, _)| pipe.path_without_name());
+        match (self.pipe, &held) {
+            (Some((pipe, end)), Some(path)) => steps.push(Step::Reopen(path, pipe.identity, end)),
+            (Some((pipe, end)), None) => {
+                steps.push(Step::Pipe(pipe_path(end), pipe.identity, end));
+            }
+            (None, _) => {}
         }
         if let Some((pipe, number)) = self.notification {
             let end = PipeEnd::Notification(number);
@@ -77,7 +86,7 @@ impl Launch<'_> {
         steps.extend(self.limits.iter().map(|limit| limit_step(*limit, hard)));
         steps.extend(self.oom_score.map(Step::OomScore));
         steps.push(Step::Signals);
-        let plan = Plan { steps: &steps, argv: self.argv, marker: self.marker };
+        let plan = Plan { steps: &steps, argv: self.argv, marker: self.marker, birth: self.birth };
         spawner.start(&plan, self.way).map_err(fault)
     }
 }
@@ -98,6 +107,7 @@ impl Engine {
         let notification = self.listen_for_readiness(id);
         let started = self.launch(id, &[RUN], notification);
         let Some(task) = self.tasks.get_mut(&id) else { return Event::Tick };
+        task.has_strange_kin = false;
         let (pid, event) = match started {
             Ok((pid, None)) => (pid, Event::Started(Ok(Pid(pid)))),
             Ok((pid, verdict)) => {
@@ -128,6 +138,7 @@ impl Engine {
         let (code, signal) = match how {
             End::Exited(code) => (u32::from(code), 0),
             End::Signalled(number) => (KILLED, number),
+            End::Unknown => (KILLED, 0),
             End::NotStarted(_) => return Ok(None),
         };
         let words = [code.to_string(), signal.to_string(), task.name.clone(), ended.to_string()];
@@ -161,12 +172,14 @@ impl Engine {
             session: task.settings.session,
             dir: &task.dir,
             identity: task.identity,
-            pipe: pipe.map(|pipe| (pipe.identity, end)),
+            pipe: pipe.map(|pipe| (pipe, end)),
             notification,
             open_files: self.open_files,
             oom_score: self.oom_score.as_deref(),
             limits: &task.settings.limits.of_each,
             way: task.way,
+            // What is written down says that `./run` starts.
+            birth: if argv == [RUN] { self.ledger.birth(task.identity) } else { None },
         };
         let started = match launch.start(&mut self.spawner)? {
             Started::Runs(pid) => (pid, None),
@@ -177,7 +190,8 @@ impl Engine {
     }
 }
 
-/// What `finish` is told for an exit code where a signal ended it (s6).
+/// What `finish` is told for an exit code where a signal ended it (s6); where nobody saw how it
+/// ended, with no signal.
 const KILLED: u32 = 256;
 
 /// As many steps as a start mostly has.

@@ -11,13 +11,16 @@
 //! Where to start reading: `Engine::run` in `engine` is the main loop; `Engine::feed` in `obey` is
 //! where a machine's wishes become system calls. [`svscan`] and [`supervise`] are the two ways in.
 
+mod adoption;
 mod confine;
 mod engine;
 mod explain;
 mod farewell;
 mod files;
 mod groups;
+mod home;
 mod launch;
+mod ledger;
 mod limits;
 mod marker;
 mod obey;
@@ -27,6 +30,7 @@ mod repeats;
 mod scanner;
 mod settings;
 mod shortage;
+mod succession;
 mod survivors;
 mod task;
 mod voice;
@@ -38,11 +42,18 @@ use cli::{Unable, UnableExt as _};
 
 use engine::Engine;
 use scanner::Scanner;
+use sys::reexec::Inherited;
 use voice::Voice;
 
 /// How long a service may take to end when everything is stopped, unless told otherwise: as long
 /// as systemd gives, for a database that writes out its memory.
 pub const STOP_GRACE: Duration = Duration::from_secs(90);
+
+const SVSCAN: &str = "svscan";
+
+/// What process 1 of a machine says at its end.
+const PROCESS_ONE_ENDS: &str = "process 1 ends, as it was told to: the kernel panics now; to have \
+     the machine go off instead, let process 1 be a script that runs svscan and then poweroff -f";
 
 /// What svscan can be told.
 #[derive(Debug, Clone, Copy)]
@@ -58,12 +69,23 @@ pub struct Options {
 /// # Errors
 /// What makes it impossible to begin: no such directory, no descriptors.
 pub fn svscan(dir: &Path, options: Options) -> Result<(), Unable> {
-    std::env::set_current_dir(dir).unable(format_args!("chdir to {}", dir.display()))?;
-    let mut engine = Engine::new(Voice::new("svscan"), options)?;
+    let inherited = Inherited::take();
+    if inherited.is_none() {
+        // Else we are there already, whatever the directory is called by now.
+        std::env::set_current_dir(dir).unable(format_args!("chdir to {}", dir.display()))?;
+    }
+    let inherited = inherited.unwrap_or_default();
+    let mut engine = Engine::new(Voice::new(SVSCAN), options, inherited)?;
+    engine.take_home()?;
     engine.become_reaper();
     let scanner = Scanner::new(&mut engine);
     engine.scan(scanner);
-    engine.run()
+    let ran = engine.run();
+    if sys::machine::ends_with_us() {
+        sys::machine::sync();
+        Voice::new(SVSCAN).warn(PROCESS_ONE_ENDS);
+    }
+    ran
 }
 
 /// Keeps the service of the directory `dir` running, until it is told to leave.
@@ -72,8 +94,15 @@ pub fn svscan(dir: &Path, options: Options) -> Result<(), Unable> {
 /// What makes it impossible to begin: no such directory, another supervise has the lock.
 pub fn supervise(dir: &Path, options: Options) -> Result<(), Unable> {
     std::env::set_current_dir(dir).unable(format_args!("chdir to {}", dir.display()))?;
-    let mut engine = Engine::new(Voice::new("supervise"), options)?;
+    let mut engine = Engine::new(Voice::new("supervise"), options, Inherited::default())?;
     engine.become_reaper();
     engine.supervise_alone(&dir.display().to_string())?;
     engine.run()
+}
+
+/// What is wrong with the settings of the service directory `dir`: `FILE: SENTENCE`, in the words
+/// that are said when the service is started. Of a directory that cannot be looked into, nothing.
+#[must_use]
+pub fn check_settings(dir: &Path) -> Vec<String> {
+    settings::check(dir)
 }

@@ -11,6 +11,7 @@
 //!
 //! A number may end in k, M or G (1024 each); `unlimited` is none.
 
+use std::fs;
 use std::path::Path;
 
 use contract::layout;
@@ -24,6 +25,13 @@ const SHARE_PERCENT: u64 = 15;
 /// The period over which the time on the processors is counted, in microseconds (the kernel's own
 /// default, `cpu.max`).
 const CPU_PERIOD: u64 = 100_000;
+
+/// So many names of a directory `limits` are looked at: some more than there are limits, for a
+/// directory of a stranger may have any number.
+const NAMES_MAX: usize = 64;
+
+/// The files that are limits of the service as a whole.
+const OF_ALL: [&str; 3] = ["processes", "memory", "cpu"];
 
 /// The files that are limits of each process.
 const OF_EACH: [(&str, Limit); 7] = [
@@ -104,6 +112,7 @@ impl Limits {
         if !dir.is_dir() {
             return limits;
         }
+        strangers(&dir, complain);
         let mut take = |file: &str, parse: fn(&str) -> Option<u64>| {
             let text = read_small(&dir.join(file))?;
             let limit = text.ok().and_then(|text| limit(text.trim(), parse));
@@ -130,6 +139,26 @@ impl Limits {
     /// Whether files ask for what needs control groups.
     pub(crate) fn ask_for_groups(&self) -> bool {
         self.asks_for_processes || self.memory != UNLIMITED || self.cpu != UNLIMITED
+    }
+}
+
+/// Complains of each file in the directory `limits` whose name is none of ours: a misspelt limit
+/// does not hold. What an editor or git hides behind a dot is nobody's mistake.
+fn strangers(limits: &Path, complain: &mut dyn FnMut(String)) {
+    let Ok(entries) = fs::read_dir(limits) else { return };
+    let names = entries.take(NAMES_MAX).flatten().map(|entry| entry.file_name());
+    let is_ours = |name: &str| {
+        name.starts_with('.')
+            || OF_ALL.contains(&name)
+            || OF_EACH.iter().any(|(file, _)| *file == name)
+    };
+    let mut names: Vec<_> = names.map(|name| name.to_string_lossy().into_owned()).collect();
+    names.retain(|name| !is_ours(name));
+    names.sort();
+    for name in names {
+        let (dir, all) = (layout::LIMITS, OF_ALL.join(", "));
+        let each = OF_EACH.map(|(file, _)| file).join(", ");
+        complain(format!("{dir}/{name}: not one of {all}, {each}: ignored"));
     }
 }
 
@@ -239,6 +268,27 @@ mod tests {
         for text in ["0", "0%", "-50%", ".", "%", "1e3", "1.5.5"] {
             assert_eq!(cpu(text), None, "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_file_that_is_no_limit_of_ours_is_told() {
+        let (limits, complaints) =
+            read(&[("nosuch", "1"), ("memory", "1M"), (".keep", ""), ("a-typo", "")]);
+        assert_eq!(limits.memory, 1 << 20);
+        let told = "not one of processes, memory, cpu, open-files, core, data, stack, file-size, \
+                    locked-memory, cpu-time: ignored";
+        let told = ["a-typo", "nosuch"].map(|name| format!("limits/{name}: {told}"));
+        assert_eq!(complaints, told);
+        let ours: Vec<(&str, &str)> =
+            OF_EACH.iter().map(|(file, _)| *file).chain(OF_ALL).map(|file| (file, "1")).collect();
+        assert_eq!(read(&ours).1, Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_directory_full_of_names_is_not_told_of_to_its_end() {
+        let names: Vec<String> = (0..2 * NAMES_MAX).map(|number| format!("x{number}")).collect();
+        let files: Vec<_> = names.iter().map(|name| (name.as_str(), "1")).collect();
+        assert_eq!(read(&files).1.len(), NAMES_MAX);
     }
 
     #[test]

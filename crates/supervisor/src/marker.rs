@@ -16,6 +16,15 @@ impl Marker {
         Self(sys::random::nonce().map_or(seed, NonZeroU64::get))
     }
 
+    /// One that processes carry already.
+    pub(crate) const fn kept(number: u64) -> Self {
+        Self(number)
+    }
+
+    pub(crate) const fn number(self) -> u64 {
+        self.0
+    }
+
     /// The entry of the environment.
     pub(crate) fn entry(self) -> CString {
         CString::new(format!("{MARKER}={:016x}", self.0)).unwrap_or_default()

@@ -10,7 +10,7 @@ use sys::child;
 
 use crate::engine::{Engine, Token, now};
 use crate::explain;
-use crate::files::Locked;
+use crate::files::{self, Locked};
 use crate::pair::{self, LogPipe};
 use crate::task::{self, Part, Task, TaskId, Wanted};
 use crate::voice::Voice;
@@ -18,6 +18,8 @@ use crate::voice::Voice;
 /// An end leads to a count, the count to `./finish`, that to a start, the start to its answer, and
 /// the answer to nothing that is asked again; survivors of an earlier life are counted in between.
 const ROUNDS_MAX: usize = 8;
+/// So many groups that cannot be removed are remembered: each holds a process that does not end.
+const LINGERING_MAX: usize = 255;
 /// Descriptors kept free for control, for looking around and for the way out.
 const DESCRIPTOR_RESERVE: u64 = 32;
 
@@ -28,7 +30,10 @@ impl Engine {
         let mut leaves = false;
         for _ in 0..ROUNDS_MAX {
             let (Some(event), Some(task)) = (next.take(), self.tasks.get_mut(&id)) else { break };
-            for action in task.service.step(now(), event) {
+            let actions = task.service.step(now(), event);
+            // What is not written down before it is done, the next supervisor may do again.
+            self.remember(id);
+            for action in actions {
                 match action {
                     Action::Start => next = Some(self.start(id)),
                     Action::Send(pid, signal) => self.send(id, pid, signal),
@@ -85,13 +90,15 @@ impl Engine {
         let id = self.new_task_id();
         let (entry, part) = (wanted.entry, wanted.part);
         let seed = u64::from(id.0) << 32 | u64::from(sys::clock::monotonic().subsec_nanos());
-        let (task, lock) = Task::new(now(), wanted, seed)?;
+        let (mut task, lock) = Task::new(now(), wanted, seed, &mut self.inherited)?;
         let (dir, name) = (task.dir.clone(), task.name.clone());
         self.check_room(&lock, &name)?;
+        self.take_up(&mut task, id, seed);
         self.tasks.insert(id, task);
         if let Some(pair) = self.pairs.get_mut(&entry) {
             *pair.part_mut(part) = Some(id);
         }
+        self.follow_living(id);
         // Its first status is there before anybody can ask for it, and its FIFOs before its process
         // can: a ./run may well call svc.
         self.publish(id);
@@ -105,11 +112,16 @@ impl Engine {
                     task.files = Some(files);
                 }
                 self.feed(id, Event::Tick);
+                self.discard_left(&dir);
                 Ok(())
             }
             Err(error) => {
-                // Nobody could control it: it is not started.
-                self.feed(id, Event::Stop(self.farewell_of(Part::Main)));
+                // Nobody could control it: it is not started. What runs already is left alone.
+                if self.tasks.get(&id).is_some_and(|task| task.service.pid().is_some()) {
+                    self.abandon(id);
+                } else {
+                    self.feed(id, Event::Stop(self.farewell_of(Part::Main)));
+                }
                 Err(error)
             }
         }
@@ -126,18 +138,22 @@ impl Engine {
 
     /// A survivor has become the main process: its end is the service's.
     fn adopt(&mut self, id: TaskId) {
-        if let Some(Pid(pid)) = self.tasks.get(&id).and_then(|task| task.service.pid()) {
+        let own = self.tasks.get(&id).filter(|task| task.adopted.is_none());
+        if let Some(Pid(pid)) = own.and_then(|task| task.service.pid()) {
             self.pids.insert(pid, id);
         }
     }
 
     fn send(&mut self, id: TaskId, Pid(pid): Pid, signal: Signal) {
-        // A pid is known only until its end is reaped, so it cannot have become a stranger's.
-        if self.pids.get(&pid) != Some(&id) {
-            return;
-        }
-        if let Err(error) = child::signal(pid, task::number(signal)) {
-            let Some(task) = self.tasks.get(&id) else { return };
+        let Some(task) = self.tasks.get(&id) else { return };
+        let number = task::number(signal);
+        let sent = match &task.adopted {
+            Some(adopted) => adopted.process.signal(number),
+            // A pid is known only until its end is reaped, so it cannot have become a stranger's.
+            None if self.pids.get(&pid) == Some(&id) => child::signal(pid, number),
+            None => return,
+        };
+        if let Err(error) = sent {
             let (name, reason) = (&task.name, cli::reason(&error));
             self.voice.warn(format_args!("unable to signal process {pid} of {name}: {reason}"));
         }
@@ -194,7 +210,7 @@ impl Engine {
     /// Brings the queue of deadlines and the watches up to what the machine says.
     fn queue(&mut self, id: TaskId) {
         let Some(task) = self.tasks.get_mut(&id) else { return };
-        let deadline: Option<Monotonic> = task.service.deadline();
+        let deadline: Option<Monotonic> = task.deadline();
         if task.queued != deadline {
             if let Some(at) = task.queued {
                 self.deadlines.remove(&(at, id));
@@ -225,7 +241,12 @@ impl Engine {
 
     /// Ends the supervision of a service that is down. Its lock is free when this returns.
     fn leave(&mut self, id: TaskId) {
-        let Some(task) = self.tasks.remove(&id) else { return };
+        if self.tasks.get(&id).is_some_and(Task::has_group_of_another) {
+            // To remove what an earlier supervisor made.
+            self.confine(id);
+        }
+        let Some(mut task) = self.tasks.remove(&id) else { return };
+        self.ledger.forget(task.identity);
         if let Some(at) = task.queued {
             self.deadlines.remove(&(at, id));
         }
@@ -237,13 +258,22 @@ impl Engine {
             // It goes with its file.
             self.watches.remove(watch);
         }
-        if let Some(membership) = &task.membership {
-            membership.leave(&task.dir);
+        if let Some(membership) = task.membership.take()
+            && !membership.leave(&task.dir)
+        {
+            self.leave_groups();
+            self.lingering.truncate(LINGERING_MAX);
+            self.lingering.push((task.dir.clone(), membership));
         }
         if let Some(pair) = self.pairs.get_mut(&task.entry) {
             *pair.part_mut(task.part) = None;
         }
         self.part_left(task.entry, task.part);
+    }
+
+    /// Removes the control groups that could not be removed when their services left.
+    pub(crate) fn leave_groups(&mut self) {
+        self.lingering.retain(|(dir, membership)| !membership.leave(dir));
     }
 
     /// Looks again for a `log` directory: one may have been made since, or made anew.
@@ -271,6 +301,10 @@ impl Engine {
             self.drop_lost_pipe(entry);
             return Ok(());
         }
+        if files::is_link_into_anothers(&dir) {
+            let error = std::io::Error::other("it is a link to a directory of somebody else");
+            return Err(error).unable(format_args!("open {name}"));
+        }
         let wanted = Wanted { entry, part: Part::Log, name, dir };
         self.open_pipe(&wanted)?;
         if missing {
@@ -293,9 +327,19 @@ impl Engine {
     }
 
     fn open_pipe(&mut self, wanted: &Wanted) -> Result<(), Unable> {
-        let Some(pair) = self.pairs.get_mut(&wanted.entry) else { return Ok(()) };
-        if pair.pipe.as_ref().is_none_or(|pipe| !pipe.is_at(&wanted.dir)) {
-            pair.pipe = Some(LogPipe::open(&wanted.dir, &wanted.name)?);
+        let Some(pair) = self.pairs.get(&wanted.entry) else { return Ok(()) };
+        if pair.pipe.as_ref().is_some_and(|pipe| pipe.is_at(&wanted.dir)) {
+            return Ok(());
+        }
+        // Only what nobody supervises yet can have a pipe that we do not know.
+        let (writer, reader) = (pair.main.is_none(), pair.log.is_none());
+        let (main, log) = (pair.dir.clone(), &wanted.dir);
+        let writer = if writer { self.living_in(&main) } else { None };
+        let reader = if reader { self.living_in(log) } else { None };
+        let named = LogPipe::open(&wanted.dir, &wanted.name)?;
+        let pipe = named.or_that_of(writer, reader);
+        if let Some(pair) = self.pairs.get_mut(&wanted.entry) {
+            pair.pipe = Some(pipe);
         }
         Ok(())
     }

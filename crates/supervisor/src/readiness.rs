@@ -67,7 +67,8 @@ impl Engine {
             Ok(_) | Err(_) => &[],
         };
         let ready = said.contains(&b'\n');
-        if ready || said.is_empty() {
+        // Who says so much and no newline has something else to say.
+        if ready || said.is_empty() || said.len() == CHUNK {
             task.readiness = None;
         }
         if ready {

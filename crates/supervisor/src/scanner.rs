@@ -12,6 +12,7 @@ use contract::layout;
 use service::Monotonic;
 use service::scan::{Action, EntryId, Event, Identity, Set, Sighting};
 use sys::inotify::{Watch, Watcher};
+use sys::reexec::Inherited;
 
 use crate::engine::{Engine, Token, now};
 use crate::explain;
@@ -81,6 +82,10 @@ impl Engine {
         if let Some(scanner) = &mut self.scanner {
             scanner.set.settle();
         }
+        self.tell_taken_over();
+        self.inherited = Inherited::default();
+        // Ends that came between two lives of ours were announced to the one before.
+        self.reap();
     }
 
     /// Looks at every name there is, and at every name there was.
@@ -200,7 +205,11 @@ impl Engine {
     /// and has the set try again later.
     pub(crate) fn tell_once(&mut self, entry: EntryId, part: Part, opened: Result<(), Unable>) {
         let Some(pair) = self.pairs.get_mut(&entry) else { return };
-        let sentence = opened.err().map(|error| explain::untaken(&error));
+        let lock = match part {
+            Part::Main => pair.dir.join(layout::LOCK),
+            Part::Log => pair.dir.join(layout::LOG).join(layout::LOCK),
+        };
+        let sentence = opened.err().map(|error| explain::untaken(&error, &lock));
         let told = pair.told_mut(part);
         let news = sentence.as_ref().filter(|_| *told != sentence).cloned();
         *told = sentence;

@@ -71,6 +71,17 @@ impl Settings {
     }
 }
 
+/// What [`Settings::read`] complains of in the service directory `dir`.
+pub(crate) fn check(dir: &Path) -> Vec<String> {
+    let mut complaints = Vec::new();
+    // Of a directory that cannot be looked into nothing is known.
+    if dir.join(".").is_dir() {
+        let defaults = Settings::built_in(Machine::default());
+        Settings::read(dir, &defaults, |complaint| complaints.push(complaint));
+    }
+    complaints
+}
+
 /// What a file is to say.
 fn wanted(file: &str) -> &'static str {
     match file {
@@ -119,6 +130,10 @@ fn set_deaths(text: &str, limit: &mut Option<DeathLimit>) -> Option<()> {
 /// The text of a setting; `None` where there is no such file.
 pub(crate) fn read_small(path: &Path) -> Option<io::Result<String>> {
     let read = || -> io::Result<String> {
+        // Before it is opened: a device or a FIFO may notice that.
+        if !std::fs::metadata(path)?.is_file() {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
         let file = sys::fifo::open_whatever(path)?;
         if !file.metadata()?.is_file() {
             return Err(io::ErrorKind::InvalidInput.into());
@@ -207,6 +222,22 @@ mod tests {
             assert_eq!(settings, words::Settings::default());
             assert!(complaints.len() == 1 && complaints[0].starts_with(told), "{complaints:?}");
         }
+    }
+
+    #[test]
+    fn only_a_directory_is_checked_and_with_its_limits() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(check(dir.path()), Vec::<String>::new());
+        fs::write(dir.path().join(layout::SURVIVORS), "kill").unwrap();
+        fs::create_dir(dir.path().join(layout::LIMITS)).unwrap();
+        fs::write(dir.path().join(layout::LIMITS).join("core"), "abc").unwrap();
+        let told = [
+            "limits/core: neither a number nor unlimited: ignored",
+            "survivors: not one of adopt, end, leave: ignored",
+        ];
+        assert_eq!(check(dir.path()), told);
+        assert_eq!(check(&dir.path().join(layout::SURVIVORS)), Vec::<String>::new());
+        assert_eq!(check(&dir.path().join("nowhere")), Vec::<String>::new());
     }
 
     #[test]

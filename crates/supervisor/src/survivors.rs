@@ -78,13 +78,17 @@ impl Orphans {
             return Some(*owner);
         }
         wait_for_exec(pid);
-        let marked = proc::environment_value(pid, sys::spawn::MARKER.as_bytes())
-            .and_then(|value| Marker::parse(&value))
-            .map(Owner::Marked);
-        let owner = marked.or_else(|| proc::facts(pid).map(|it| Owner::InSession(it.session)))?;
+        let owner = owner(pid)?;
         self.owners.insert(pid, owner);
         Some(owner)
     }
+}
+
+fn owner(pid: u32) -> Option<Owner> {
+    let marked = proc::environment_value(pid, sys::spawn::MARKER.as_bytes())
+        .and_then(|value| Marker::parse(&value))
+        .map(Owner::Marked);
+    marked.or_else(|| proc::facts(pid).map(|it| Owner::InSession(it.session)))
 }
 
 /// In the middle of `execve` a process has no environment to be seen, as it has no command line.
@@ -108,28 +112,60 @@ impl Engine {
     pub(crate) fn count_survivors(&mut self, id: TaskId) -> Survivors {
         self.tell_of_limits(id);
         let left = self.survivors(id);
-        let count = u32::try_from(left.len()).unwrap_or(u32::MAX);
-        Survivors { count, oldest: oldest(&left).map(Pid) }
+        let mut count = u32::try_from(left.processes.len()).unwrap_or(u32::MAX);
+        if count == 0 && left.spared == 0 && left.populated {
+            // Somebody is there who cannot be seen.
+            count = 1;
+        }
+        if left.spared > 0 {
+            self.tell_of_people(id, left.spared);
+        }
+        Survivors { count, oldest: oldest(&left.processes).map(Pid) }
     }
 
     /// Signals who is left of a service.
     pub(crate) fn sweep(&mut self, id: TaskId, signal: Signal) {
-        for left in self.survivors(id) {
-            send(&left, task::number(signal));
+        let left = self.survivors(id);
+        let membership = self.tasks.get_mut(&id).and_then(|task| task.membership.as_mut());
+        if let (Signal::Kill, 0, Some(it)) = (signal, left.spared, membership) {
+            // Who is not in it is signalled below.
+            it.kill();
+        }
+        for process in left.processes {
+            send(&process, task::number(signal));
         }
     }
 
-    fn survivors(&mut self, id: TaskId) -> Vec<Facts> {
-        let Some(task) = self.tasks.get(&id) else { return Vec::new() };
-        let pids = match &task.membership {
-            Some(it) => it.group.members(SURVIVORS_MAX).unwrap_or_default(),
-            None => self.orphans_of(id),
-        };
-        let mut left: Vec<Facts> = pids.into_iter().filter_map(proc::facts).collect();
-        left.retain(|it| !it.has_ended() && !self.pids.contains_key(&it.pid));
-        let spared = spared(&left, |it| self.own.is_person(it));
-        left.retain(|it| !spared.contains(&it.pid));
-        left
+    fn tell_of_people(&mut self, id: TaskId, spared: usize) {
+        let Some(task) = self.tasks.get(&id) else { return };
+        self.warn_of(
+            id,
+            format!(
+                "{}: {spared} of its processes are at a terminal or have logged in: they are left",
+                task.name
+            ),
+        );
+    }
+
+    fn survivors(&mut self, id: TaskId) -> Left {
+        // A life that was adopted has its group from another supervisor.
+        self.confine(id);
+        // Who has left the group may still come to us as an orphan.
+        let mut pids = self.orphans_of(id);
+        let Some(task) = self.tasks.get(&id) else { return Left::default() };
+        let mut populated = false;
+        if let Some(it) = &task.membership {
+            let room = SURVIVORS_MAX.saturating_sub(pids.len());
+            pids.extend(it.group.members(room).unwrap_or_default());
+            populated = it.group.is_populated().unwrap_or(false);
+        }
+        pids.sort_unstable();
+        pids.dedup();
+        let mut processes: Vec<Facts> = pids.into_iter().filter_map(proc::facts).collect();
+        processes.retain(|it| !it.has_ended() && !self.pids.contains_key(&it.pid));
+        let spared = spared(&processes, |it| self.own.is_person(it));
+        processes.retain(|it| !spared.contains(&it.pid));
+        Left { processes, spared: spared.len(), populated }
     }
 
     /// The orphans of a service, and all that they have forked.
@@ -138,6 +174,13 @@ impl Engine {
         let mut pids = child::list().unwrap_or_default();
         pids.retain(|pid| !self.pids.contains_key(pid));
         pids.retain(|pid| self.orphans.owner(*pid).is_some_and(|owner| is_of(task, owner)));
+        if task.has_strange_kin {
+            let us = std::process::id();
+            let mut all = proc::everybody();
+            all.retain(|pid| *pid != us && !self.pids.contains_key(pid));
+            all.retain(|pid| owner(*pid).is_some_and(|owner| is_of(task, owner)));
+            pids.extend(all);
+        }
         let roots = pids.clone();
         for root in roots {
             let room = SURVIVORS_MAX.saturating_sub(pids.len());
@@ -145,6 +188,17 @@ impl Engine {
         }
         pids
     }
+}
+
+/// Who is left of a service.
+#[derive(Debug, Default)]
+struct Left {
+    /// Those to be ended.
+    processes: Vec<Facts>,
+    /// How many are spared.
+    spared: usize,
+    /// Whether the kernel says that somebody is in its group.
+    populated: bool,
 }
 
 /// Those that people are at, with the processes between them and the service: whoever lets a person
@@ -192,8 +246,8 @@ mod tests {
     use super::*;
 
     fn facts(pid: u32, parent: u32, started: u64) -> Facts {
-        let (comm, state) = (b"x".to_vec(), b'S');
-        Facts { pid, parent, group: pid, session: pid, started, tty: 0, comm, state }
+        let (comm, state, threads) = (b"x".to_vec(), b'S', 1);
+        Facts { pid, parent, group: pid, session: pid, started, tty: 0, comm, state, threads }
     }
 
     #[test]

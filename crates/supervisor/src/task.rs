@@ -5,17 +5,20 @@ use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use cli::{Unable, UnableExt as _};
 use contract::remarks::Remark;
 use contract::{Letter, Status, layout, status::Wish};
 use service::scan::EntryId;
-use service::words::View;
+use service::words::{self, View};
 use service::{Boottime, Monotonic, Now, Service, Signal};
 use sys::inotify::Watch;
+use sys::reexec::Inherited;
 use sys::spawn::{Identity, Verdict, Way};
 use tai::Stamp;
 
+use crate::adoption::{Adopted, Living, Past};
 use crate::explain;
 use crate::files::{self, Files, Locked};
 use crate::groups::Membership;
@@ -27,6 +30,10 @@ use crate::settings::Settings;
 /// So many letters are taken from a control FIFO in a turn: as many as svc ever writes at once. The
 /// others wait for the next, so that a flood for one service keeps no other waiting for long.
 pub(crate) const LETTERS_PER_TURN: usize = 16;
+
+/// A status that could not be written is tried again after this: soon enough for whoever has just
+/// made room on the disk and looks at it with svstat.
+const REWRITE_PAUSE: Duration = Duration::from_secs(5);
 
 /// A supervised service. Never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,13 +61,21 @@ pub(crate) struct Task {
     /// Whether its directory could keep us waiting.
     pub(crate) way: Way,
     pub(crate) service: Service,
+    /// Its process, where that is no child of ours.
+    pub(crate) adopted: Option<Adopted>,
+    /// When its process was last asked for, and whether that is not answered yet.
+    pub(crate) asked_for: Boottime,
+    pub(crate) starting: bool,
+    /// What the operator wants, and whether he has told it to leave: not what the end of everything
+    /// wants.
+    pub(crate) wish: (Wish, bool),
     pub(crate) files: Option<Files>,
     /// What `supervise/status` says.
     written: Option<View>,
     /// The stamp it says it with: the same as long as the pid is.
     stamp: Option<(Boottime, Stamp)>,
-    /// Whether it could not be written, and the operator knows.
-    unwritable: bool,
+    /// When to write it again, where that failed and the operator knows.
+    rewrite_at: Option<Monotonic>,
     /// The deadline the engine's queue knows of.
     pub(crate) queued: Option<Monotonic>,
     /// What a child that was forked will have told when it has ended.
@@ -81,8 +96,15 @@ pub(crate) struct Task {
     pub(crate) limit_remarks: Vec<Remark>,
     /// and the session of the last life, where it led one.
     pub(crate) session: Option<u32>,
+    /// Whether its life began under another supervisor, whose orphans do not come to us.
+    pub(crate) has_strange_kin: bool,
     /// What `supervise/remarks` says.
     remarked: Option<String>,
+    /// What the machine says of its life, and that in words. Kept as long as no start was tried:
+    /// a cure is for the file that failed, not for the one that has been mended since.
+    explained: Option<(words::Remark, Option<Remark>)>,
+    /// What was wrong with its settings when they were last read.
+    complaints: Vec<String>,
     /// What the operator was told, and how often.
     pub(crate) told: Repeats,
 }
@@ -101,14 +123,23 @@ impl Task {
     ///
     /// # Errors
     /// No such directory, or another supervise has it.
-    pub(crate) fn new(now: Now, wanted: Wanted, seed: u64) -> Result<(Self, Locked), Unable> {
+    pub(crate) fn new(
+        now: Now,
+        wanted: Wanted,
+        seed: u64,
+        inherited: &mut Inherited,
+    ) -> Result<(Self, Locked), Unable> {
         let Wanted { entry, part, name, dir } = wanted;
         let meta = std::fs::metadata(&dir).unable(format_args!("stat {name}"))?;
-        let lock = Locked::take(&dir, &name)?;
+        let lock = match inherited.find(&dir.join(layout::LOCK)) {
+            Some(lock) => Locked::inherited(lock),
+            None => Locked::take(&dir, &name)?,
+        };
         let identity = identity(&meta);
         let way = way(&dir, &meta);
         let want = if files::is_down(&dir) { Wish::Down } else { Wish::Up };
         let service = Service::new(now, want, seed);
+        let remarked = files::read_remarks(&dir);
         let task = Self {
             entry,
             part,
@@ -117,10 +148,14 @@ impl Task {
             identity,
             way,
             service,
+            adopted: None,
+            asked_for: now.boottime,
+            starting: false,
+            wish: (want, false),
             files: None,
             written: None,
             stamp: None,
-            unwritable: false,
+            rewrite_at: None,
             queued: None,
             verdict: None,
             watch: None,
@@ -131,10 +166,52 @@ impl Task {
             limit_watches: Vec::new(),
             limit_remarks: Vec::new(),
             session: None,
-            remarked: None,
+            has_strange_kin: false,
+            remarked,
+            explained: None,
+            complaints: Vec::new(),
             told: Repeats::default(),
         };
         Ok((task, lock))
+    }
+
+    /// Goes on where another supervisor left it; gives who lives.
+    pub(crate) fn resume(
+        &mut self,
+        now: Now,
+        past: Past,
+        defaults: &Settings,
+        seed: u64,
+    ) -> Option<Living> {
+        self.refresh(defaults);
+        // What is wrong with its files is told at its next start.
+        self.complaints.clear();
+        self.service = Service::resume(now, past.memory, past.found, self.settings.life, seed);
+        self.asked_for = past.asked_for;
+        if let Some((marker, session)) = past.ties {
+            (self.marker, self.session) = (marker, session);
+        }
+        self.trust(now, past.status);
+        past.living
+    }
+
+    /// Whether an earlier supervisor has left it a control group that we have not used.
+    pub(crate) fn has_group_of_another(&self) -> bool {
+        self.membership.is_none() && self.dir.join(layout::CGROUP).is_symlink()
+    }
+
+    /// Leaves a status that is right as it is: to write it is most of what adoption would cost.
+    fn trust(&mut self, now: Now, found: Option<Status>) {
+        let view = self.service.view();
+        let Some(found) = found else { return };
+        let right = status(stamp(now, view.since), view);
+        let apart = match (right.since.to_unix(), found.since.to_unix()) {
+            (Some(right), Some(found)) => right.abs_diff(found),
+            (_, _) => return,
+        };
+        if (Status { since: right.since, ..found }) == right && apart < STAMP_PRECISION {
+            (self.written, self.stamp) = (Some(view), Some((view.since, found.since)));
+        }
     }
 
     /// The letters that wait in the control FIFO, in order; bytes that are none are dropped.
@@ -150,7 +227,7 @@ impl Task {
     /// Brings `supervise/status` up to what the machine says. Gives an error once per failure.
     pub(crate) fn publish(&mut self, now: Now) -> Result<(), Unable> {
         let view = self.service.view();
-        if self.written == Some(view) && !self.unwritable {
+        if self.written == Some(view) && self.rewrite_at.is_none() {
             return Ok(());
         }
         let stamp = match self.stamp {
@@ -160,15 +237,20 @@ impl Task {
         self.stamp = Some((view.since, stamp));
         match self.write_status(&status(stamp, view)) {
             Ok(()) => {
-                (self.written, self.unwritable) = (Some(view), false);
+                (self.written, self.rewrite_at) = (Some(view), None);
                 Ok(())
             }
-            Err(_) if self.unwritable => Ok(()),
             Err(error) => {
-                self.unwritable = true;
-                Err(error).unable(format_args!("write {}/{}", self.name, layout::STATUS_NEW))
+                let told = self.rewrite_at.replace(now.monotonic + REWRITE_PAUSE).is_some();
+                let failed = if told { Ok(()) } else { Err(error) };
+                failed.unable(format_args!("write {}/{}", self.name, layout::STATUS_NEW))
             }
         }
+    }
+
+    /// When there is something to do for it, if nothing happens.
+    pub(crate) fn deadline(&self) -> Option<Monotonic> {
+        self.service.deadline().into_iter().chain(self.rewrite_at).min()
     }
 
     /// Writes it into our directory, not into one that has taken its place.
@@ -192,7 +274,7 @@ impl Task {
     /// Brings `supervise/remarks` up to what the machine says. It is a help, not a contract: where
     /// it cannot be written it is missing.
     pub(crate) fn remark(&mut self) {
-        let first = explain::remark(&self.name, &self.dir, self.service.remark());
+        let first = self.explained();
         let ready = self.service.ready().map(|since| Remark::Ready(since.0));
         let lines: Vec<String> =
             ready.iter().chain(&first).chain(&self.limit_remarks).map(Remark::encode).collect();
@@ -203,20 +285,38 @@ impl Task {
         }
     }
 
-    /// Reads what may have changed since the last start; gives a sentence for each file that
-    /// cannot be understood.
+    fn explained(&mut self) -> Option<Remark> {
+        let remark = self.service.remark();
+        match &self.explained {
+            Some((of, words)) if *of == remark => words.clone(),
+            Some(_) | None => {
+                let words = explain::remark(&self.name, &self.dir, remark);
+                self.explained = Some((remark, words.clone()));
+                words
+            }
+        }
+    }
+
+    /// Reads what may have changed since the last start, for the next; gives a sentence for each
+    /// file that cannot be understood, and could be, or said something else, the last time.
     pub(crate) fn refresh(&mut self, defaults: &Settings) -> Vec<String> {
         let mut complaints = Vec::new();
         self.settings = Settings::read(&self.dir, defaults, |complaint| {
             complaints.push(format!("{}/{complaint}", self.name));
         });
+        self.explained = None;
         self.service.set_settings(self.settings.life);
         if let Ok(meta) = std::fs::metadata(&self.dir) {
             self.way = way(&self.dir, &meta);
         }
+        let known = std::mem::replace(&mut self.complaints, complaints.clone());
+        complaints.retain(|complaint| !known.contains(complaint));
         complaints
     }
 }
+
+/// So far a stamp may be off before it is written anew: less than svstat shows.
+const STAMP_PRECISION: Duration = Duration::from_millis(500);
 
 fn identity(meta: &Metadata) -> Identity {
     Identity { dev: meta.dev(), ino: meta.ino() }
@@ -267,11 +367,13 @@ mod tests {
 
     use super::*;
 
+    const EACCES: i32 = 13;
+
     fn task(dir: &TempDir) -> Task {
         let dir = dir.path().join("a");
         fs::create_dir(&dir).unwrap();
         let wanted = Wanted { entry: EntryId(0), part: Part::Main, name: "a".into(), dir };
-        Task::new(now(), wanted, 0).unwrap().0
+        Task::new(now(), wanted, 0, &mut Inherited::default()).unwrap().0
     }
 
     fn now() -> Now {
@@ -309,6 +411,63 @@ mod tests {
         );
         assert_eq!(fs::read_dir(new.join(layout::SUPERVISE)).unwrap().count(), 0);
         assert!(task.publish(now()).is_ok(), "told once");
+    }
+
+    #[test]
+    fn a_status_that_could_not_be_written_is_due_until_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut task = task(&dir);
+        let at = |seconds| Now { monotonic: Monotonic(Duration::from_secs(seconds)), ..now() };
+        let due = |seconds| Some(Monotonic(Duration::from_secs(seconds) + REWRITE_PAUSE));
+        let supervise = dir.path().join("a").join(layout::SUPERVISE);
+        fs::remove_dir_all(&supervise).unwrap();
+        task.publish(at(1000)).unwrap_err();
+        assert_eq!(task.rewrite_at, due(1000));
+        task.publish(at(1010)).unwrap();
+        assert_eq!(task.rewrite_at, due(1010));
+        fs::create_dir(&supervise).unwrap();
+        task.publish(at(1020)).unwrap();
+        assert_eq!(task.rewrite_at, None);
+        assert!(supervise.join("status").exists());
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_setting_is_told_when_it_is_new() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut task = task(&dir);
+        let file = dir.path().join("a").join(layout::SURVIVORS);
+        let defaults = Settings::built_in(Machine::default());
+        let told = ["a/survivors: not one of adopt, end, leave: ignored"];
+        for _ in 0..2 {
+            fs::write(&file, "kill").unwrap();
+            assert_eq!(task.refresh(&defaults), told);
+            assert_eq!(task.refresh(&defaults), [""; 0]);
+            fs::write(&file, "end").unwrap();
+            assert_eq!(task.refresh(&defaults), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn the_cure_is_for_the_run_that_failed_until_another_start_is_tried() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut task = task(&dir);
+        let path = dir.path().join("a");
+        fs::write(path.join(layout::RUN), "#!/bin/sh\n").unwrap();
+        let fault = words::Fault { step: words::Step::Exec, errno: EACCES };
+        for event in [words::Event::Tick, words::Event::Started(Err(fault))] {
+            task.service.step(now(), event);
+        }
+        let said = |task: &mut Task| {
+            task.remark();
+            files::read_remarks(&path).unwrap_or_default()
+        };
+        let cure = said(&mut task);
+        assert!(cure.contains("it is not executable; chmod +x a/run"), "{cure}");
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs::set_permissions(path.join(layout::RUN), mode).unwrap();
+        assert_eq!(said(&mut task), cure);
+        task.refresh(&Settings::built_in(Machine::default()));
+        assert!(!said(&mut task).contains("chmod"));
     }
 
     #[test]

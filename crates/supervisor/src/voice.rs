@@ -27,6 +27,10 @@ impl Voice {
         Self { program, pipe: fifo::reopen_writer(io::stderr()), unsaid: 0 }
     }
 
+    pub(crate) fn program(&self) -> &'static str {
+        self.program
+    }
+
     /// Says `program: warning: sentence`, or counts it. Gives the line.
     pub(crate) fn warn(&mut self, sentence: impl fmt::Display) -> String {
         let line = line(self.program, "warning", sentence);

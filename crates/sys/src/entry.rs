@@ -3,22 +3,44 @@
 //! Before `main`, the standard library ignores SIGPIPE and opens `/dev/null` in place of a closed
 //! descriptor 0, 1 or 2. Both would leak through every program we execute: a service whose
 //! `grep -q` ends early would see its writer fail instead of end. So what was is read before that
-//! start-up, from `.init_array`; [`restore_sigpipe`] and [`leave_closed`] put it back.
+//! start-up, from `.init_array`; [`restore_sigpipe`], [`leave_closed`] and
+//! [`close_what_was_closed`] put it back.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::ffi::{c_char, c_int};
+use std::ptr::{NonNull, null_mut};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 static SIGPIPE_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
-
 /// Which of the descriptors 0, 1 and 2 were closed.
 static WAS_CLOSED: [AtomicBool; 3] = [const { AtomicBool::new(false) }; 3];
+/// The last word of the command line; null where there is none.
+static LAST_WORD: AtomicPtr<u8> = AtomicPtr::new(null_mut());
 
 #[used]
 // SAFETY: the section holds functions to be called before main; `record` is one and needs nothing
-// that main sets up.
+// that main sets up. The C library (glibc) gives it what it gives main.
 #[unsafe(link_section = ".init_array")]
-static RECORD: extern "C" fn() = record;
+static RECORD: extern "C" fn(c_int, *mut *mut c_char, *mut *mut c_char) = record;
 
-extern "C" fn record() {
+extern "C" fn record(count: c_int, words: *mut *mut c_char, _environment: *mut *mut c_char) {
+    record_sigpipe();
+    record_closed();
+    if let Some(last) = usize::try_from(count).ok().and_then(|count| count.checked_sub(1)) {
+        // SAFETY: `words` has `count` pointers, of which this is the last.
+        let word = unsafe { words.add(last) };
+        // SAFETY: as above.
+        LAST_WORD.store(unsafe { *word }.cast(), Ordering::Relaxed);
+    }
+}
+
+fn record_closed() {
+    for (fd, was_closed) in (0..).zip(&WAS_CLOSED) {
+        // SAFETY: asks only, and touches no memory of ours.
+        was_closed.store(unsafe { libc::fcntl(fd, libc::F_GETFD) } < 0, Ordering::Relaxed);
+    }
+}
+
+fn record_sigpipe() {
     let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
     // SAFETY: a null new action asks only; the old one is written to `action`.
     let asked = unsafe { libc::sigaction(libc::SIGPIPE, std::ptr::null(), action.as_mut_ptr()) };
@@ -26,10 +48,6 @@ extern "C" fn record() {
         // SAFETY: the call above has filled it in; all zeroes are a valid value as well.
         let action = unsafe { action.assume_init() };
         SIGPIPE_WAS_IGNORED.store(action.sa_sigaction == libc::SIG_IGN, Ordering::Relaxed);
-    }
-    for (fd, was_closed) in (0..).zip(&WAS_CLOSED) {
-        // SAFETY: asks only, and touches no memory of ours.
-        was_closed.store(unsafe { libc::fcntl(fd, libc::F_GETFD) } < 0, Ordering::Relaxed);
     }
 }
 
@@ -66,6 +84,31 @@ pub fn ignore_sigpipe() {
 pub fn ignore_sigxfsz() {
     // SAFETY: SIG_IGN runs no code of ours.
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+}
+
+/// Closes those of descriptors 0, 1 and 2 that were closed when this process was executed and that
+/// hold std's `/dev/null` since, now: what is opened next may take such a number. A second call
+/// does nothing.
+pub fn close_what_was_closed() {
+    for (fd, closed) in (0..).zip(&WAS_CLOSED) {
+        if closed.swap(false, Ordering::Relaxed) {
+            // SAFETY: std has opened it and uses it only to read and write, for which a closed one
+            // is to std as good as `/dev/null`; nobody owns it.
+            unsafe { libc::close(fd) };
+        }
+    }
+}
+
+/// Descriptor `fd` is to be inherited, whatever it was.
+pub(crate) fn forget_closed(fd: usize) {
+    if let Some(was_closed) = WAS_CLOSED.get(fd) {
+        was_closed.store(false, Ordering::Relaxed);
+    }
+}
+
+/// Where the last word of our command line lies.
+pub(crate) fn last_word() -> Option<NonNull<u8>> {
+    NonNull::new(LAST_WORD.load(Ordering::Relaxed))
 }
 
 fn set_sigpipe(disposition: libc::sighandler_t) {

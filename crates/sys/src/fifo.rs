@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
-use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use nix::sys::stat::Mode;
@@ -37,12 +37,33 @@ pub fn open_both(path: &Path) -> io::Result<File> {
     fifo(OpenOptions::new().read(true).write(true).custom_flags(OWN).open(path)?)
 }
 
+/// The same by a path below `/proc/PID/fd`, which is a link and leads to pipes without a name too.
+///
+/// # Errors
+/// open(2), and `EINVAL` where it is no pipe.
+pub fn reopen_both(path: &Path) -> io::Result<File> {
+    fifo(OpenOptions::new().read(true).write(true).custom_flags(O_NONBLOCK).open(path)?)
+}
+
 /// Opens a file for reading that may turn out to be anything: a FIFO is not waited for.
 ///
 /// # Errors
 /// open(2).
 pub fn open_whatever(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
+}
+
+/// Opens a plain file of ours for reading: no link is followed, nothing is waited for.
+///
+/// # Errors
+/// open(2), `ELOOP` where `path` is a link, and `EINVAL` where it is no plain file of one name.
+pub fn open_plain(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().read(true).custom_flags(OWN).open(path)?;
+    let meta = file.metadata()?;
+    if meta.is_file() && meta.nlink() == 1 {
+        return Ok(file);
+    }
+    Err(io::Error::from_raw_os_error(libc::EINVAL))
 }
 
 /// Opens the reading end without waiting for a writer.
@@ -89,6 +110,15 @@ pub fn means_no_reader(error: &io::Error) -> bool {
 #[must_use]
 pub fn has_no_reader(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::ENXIO)
+}
+
+/// Whether anybody has the pipe, of which this is a writing end, open for reading.
+#[must_use]
+pub fn is_read(writer: &File) -> bool {
+    let mut poll = libc::pollfd { fd: writer.as_raw_fd(), events: libc::POLLOUT, revents: 0 };
+    // SAFETY: one pollfd of ours; a timeout of 0 does not wait.
+    let ready = unsafe { libc::poll(&raw mut poll, 1, 0) };
+    ready <= 0 || poll.revents & libc::POLLERR == 0
 }
 
 /// How many bytes wait in the pipe.

@@ -12,11 +12,14 @@ pub mod entry;
 pub mod epoll;
 pub mod exec;
 pub mod fifo;
+pub mod fork;
 pub mod ids;
 pub mod inotify;
 pub mod limits;
 pub mod localtime;
 pub mod lock;
+pub mod machine;
+pub mod mapped;
 pub mod oom;
 pub mod peek;
 mod pidfd_info;
@@ -25,6 +28,7 @@ pub mod poll;
 pub mod proc;
 pub mod process;
 pub mod random;
+pub mod reexec;
 pub mod scarcity;
 pub mod seccomp;
 pub mod signals;
@@ -32,6 +36,7 @@ mod small_file;
 pub mod spawn;
 pub mod tether;
 pub mod timex;
+pub mod title;
 pub mod udp;
 pub mod wake;
 
@@ -40,6 +45,8 @@ pub const ENOEXEC: i32 = libc::ENOEXEC;
 /// The errno of a process that has too many open files.
 pub const EMFILE: i32 = libc::EMFILE;
 
+/// The errno of what is not ours.
+pub const EPERM: i32 = libc::EPERM;
 /// The errno of words and an environment that are more than a program may be given.
 pub const E2BIG: i32 = libc::E2BIG;
 /// The errno of a wait that has taken too long.

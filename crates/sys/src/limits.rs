@@ -22,6 +22,14 @@ pub fn open_files() -> io::Result<OpenFiles> {
     Ok(OpenFiles { soft, hard })
 }
 
+/// Sets the limits.
+///
+/// # Errors
+/// setrlimit(2).
+pub fn set_open_files(limits: OpenFiles) -> io::Result<()> {
+    Ok(setrlimit(Resource::RLIMIT_NOFILE, limits.soft, limits.hard)?)
+}
+
 /// Raises the soft limit to the hard one; gives the limits as they were.
 ///
 /// # Errors

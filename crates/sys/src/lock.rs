@@ -4,7 +4,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
@@ -48,4 +48,51 @@ pub fn try_lock(file: &File) -> io::Result<()> {
         TryLockError::WouldBlock => io::Error::from_raw_os_error(libc::EAGAIN),
         TryLockError::Error(error) => error,
     })
+}
+
+/// The pid of a process that holds a lock on the file, as far as `/proc/locks` tells: not where the
+/// holder is in another pid namespace, or the file system gives its files other devices there.
+#[must_use]
+pub fn holder(path: &Path) -> Option<u32> {
+    let meta = std::fs::symlink_metadata(path).ok()?;
+    let (major, minor) = (libc::major(meta.dev()), libc::minor(meta.dev()));
+    let file = format!("{major:02x}:{minor:02x}:{}", meta.ino());
+    let locks = std::fs::read_to_string("/proc/locks").ok()?;
+    locks.lines().find_map(|line| held(line, &file))
+}
+
+/// `1: FLOCK  ADVISORY  WRITE 708 08:01:123 0 EOF`; who waits has `->` after the number.
+fn held(line: &str, file: &str) -> Option<u32> {
+    let mut words = line.split_ascii_whitespace().skip(1);
+    let [kind, _, _, pid, held] =
+        [words.next()?, words.next()?, words.next()?, words.next()?, words.next()?];
+    (matches!(kind, "FLOCK" | "POSIX" | "OFDLCK") && held == file).then(|| pid.parse().ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_proc_locks_names_who_holds_a_lock_and_not_who_waits() {
+        let file = "fe:00:5619713";
+        let line = "1: FLOCK  ADVISORY  WRITE 22205 fe:00:5619713 0 EOF";
+        assert_eq!(held(line, file), Some(22205));
+        assert_eq!(held(line, "fe:00:561971"), None);
+        assert_eq!(held("1: -> FLOCK  ADVISORY  WRITE 22206 fe:00:5619713 0 EOF", file), None);
+        assert_eq!(held("1: LEASE  ACTIVE  READ 22206 fe:00:5619713 0 EOF", file), None);
+        assert_eq!(held("1: FLOCK", file), None);
+    }
+
+    #[test]
+    fn we_are_found_as_the_holder_of_our_own_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let lock = acquire_now(&path).unwrap();
+        let found = holder(&path);
+        // None: a file system that shows other devices, or a sandbox without /proc/locks.
+        assert!(found.is_none_or(|pid| pid == std::process::id()), "{found:?}");
+        drop(lock);
+        assert_eq!(holder(&path), None);
+    }
 }

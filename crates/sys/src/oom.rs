@@ -10,6 +10,11 @@ pub(crate) const OWN_PATH: &CStr = c"/proc/self/oom_score_adj";
 /// As systemd protects its own: almost never, but before the machine is lost.
 const PROTECTED: i32 = -900;
 
+/// Gives the protection up: whoever executes itself anew is as it was.
+pub fn expose(had: &CStr) {
+    let _ = fs::write(OWN, had.to_bytes());
+}
+
 /// Protects us, where we may; gives the adjustment we had, which is what children are to have.
 /// `None`: nothing was changed.
 #[must_use]

@@ -96,8 +96,12 @@ pub(crate) fn identity_in_cache(path: &Path) -> Option<Identity> {
     let path = CString::new(path.as_os_str().as_bytes()).ok()?;
     let mut found = std::mem::MaybeUninit::<libc::statx>::zeroed();
     let (flags, room) = (libc::AT_STATX_DONT_SYNC, found.as_mut_ptr());
+    let (dir, path_at) = (libc::AT_FDCWD, path.as_ptr());
+    // The call itself: std knows the function as a weak symbol, and in a static program a weak
+    // symbol is nothing.
     // SAFETY: a C string, and room for one statx.
-    let asked = unsafe { libc::statx(libc::AT_FDCWD, path.as_ptr(), flags, libc::STATX_INO, room) };
+    let asked =
+        unsafe { libc::syscall(libc::SYS_statx, dir, path_at, flags, libc::STATX_INO, room) };
     if asked != 0 {
         // Where the call itself is forbidden, the old one is not.
         let found = nix::sys::stat::stat(path.as_c_str()).ok()?;

@@ -38,13 +38,16 @@ impl Signals {
     /// the kernel reaps his children itself. The others stay as given: an ignored SIGINT of a
     /// background job is not to stop everything.
     ///
+    /// `given` is the mask that we were given, where that is not the one we have: a predecessor
+    /// blocked signals before he executed us.
+    ///
     /// # Errors
     /// signalfd(2): no descriptor left.
-    pub fn listen() -> io::Result<Self> {
+    pub fn listen(given: Option<SigSet>) -> io::Result<Self> {
         // SAFETY: SIG_DFL runs no code of ours.
         unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
         let heard: SigSet = HEARD.into_iter().collect();
-        let original = SigSet::thread_get_mask()?;
+        let original = given.map_or_else(SigSet::thread_get_mask, Ok)?;
         heard.thread_block()?;
         let fd = SignalFd::with_flags(&heard, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
         Ok(Self { fd, original })

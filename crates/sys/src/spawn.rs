@@ -17,6 +17,10 @@
 //! It shares our memory, so it only makes system calls on what was prepared: it allocates nothing,
 //! locks nothing, formats nothing, drops nothing, and does not return.
 
+mod born;
+mod stack;
+mod walk;
+
 use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -27,13 +31,11 @@ use std::ptr;
 use nix::errno::Errno;
 use nix::sys::signal::SigSet;
 
-use crate::entry;
 use crate::limits::Limit;
+use crate::mapped::Birth;
+use crate::reexec;
+use stack::Stack;
 
-/// Enough for the deepest call the child makes, a handful of system calls.
-const STACK_LEN: usize = 64 * 1024;
-/// What overruns the stack hits this page and ends the child, not us.
-const GUARD_LEN: usize = 4096;
 /// The exit code of a child that never became its program (daemontools).
 const EXIT_NOT_STARTED: i32 = 111;
 /// The first descriptor a program does not inherit.
@@ -71,6 +73,8 @@ pub enum Step<'a> {
     Enter(&'a CStr, Identity),
     /// Open a FIFO afresh, if it is still the one we know: nobody gets a description of ours.
     Pipe(&'a CStr, Identity, PipeEnd),
+    /// The same by a path below `/proc/PID/fd`, for a pipe that has lost its name or never had one.
+    Reopen(&'a CStr, Identity, PipeEnd),
     /// Lead a session of its own.
     Session,
     /// Have this soft and this hard limit, neither above the hard one that we have ourselves.
@@ -78,6 +82,8 @@ pub enum Step<'a> {
     /// Be as likely to be killed for want of memory as we were ourselves ([`crate::oom::protect`]).
     /// Where that is refused nothing fails.
     OomScore(&'a CStr),
+    /// Say nothing: descriptor 1 leads to /dev/null.
+    Silence,
     /// Have the signal mask and the SIGPIPE that we were given ourselves.
     Signals,
 }
@@ -93,6 +99,9 @@ pub struct Plan<'a> {
     /// An entry `NAME=value` of the program's environment that says whose process it is. One of
     /// the same name that we were given ourselves is not passed on.
     pub marker: &'a CStr,
+    /// Where the kernel stores the pid of the child before it runs, so that it is known even if we
+    /// are killed in that instant.
+    pub birth: Option<Birth<'a>>,
 }
 
 /// The name of the marker in the environment of every program.
@@ -155,8 +164,10 @@ impl Place {
         match step {
             Step::Group(_) => Self::Group,
             Step::Enter(..) => Self::Enter,
-            Step::Pipe(..) => Self::Pipe,
-            Step::Session | Step::Limit(..) | Step::OomScore(_) | Step::Signals => Self::Setup,
+            Step::Pipe(..) | Step::Reopen(..) => Self::Pipe,
+            Step::Session | Step::Limit(..) | Step::OomScore(_) | Step::Silence | Step::Signals => {
+                Self::Setup
+            }
         }
     }
 }
@@ -166,6 +177,8 @@ impl Place {
 pub struct Spawner {
     stack: Stack,
     shares_table: bool,
+    /// Whether a child can be born in its control group, as far as was tried.
+    bears_into_groups: bool,
     environment: Environment,
     mask: SigSet,
 }
@@ -179,6 +192,7 @@ impl Spawner {
         Ok(Self {
             stack: Stack::new()?,
             shares_table: close_range(RawFd::MAX, libc::CLOSE_RANGE_UNSHARE) == 0,
+            bears_into_groups: true,
             environment: Environment::capture(),
             mask,
         })
@@ -196,33 +210,58 @@ impl Spawner {
         }
     }
 
-    fn orders<'a>(&'a mut self, plan: &'a Plan<'a>) -> Orders<'a> {
-        let words = plan.argv.iter().map(|word| word.as_ptr());
-        let argv = words.chain(std::iter::once(ptr::null())).collect();
-        let envp = self.environment.with(plan.marker);
-        Orders { plan, argv, envp, mask: &self.mask, unshare: false, failed: None }
-    }
-
     fn borrow(&mut self, plan: &Plan<'_>) -> Result<u32, Failed> {
-        let (top, shares_table) = (self.stack.top(), self.shares_table);
-        let mut orders = self.orders(plan);
-        orders.unshare = shares_table;
-        let table = if shares_table { libc::CLONE_FILES } else { 0 };
-        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD | table;
-        // SAFETY: the stack is ours, big enough and not in use, for we sleep (VFORK) until the
-        // child has executed or ended; `orders` lives until then; `child` keeps to what a child in
-        // our memory may do.
-        let pid = unsafe { libc::clone(child, top, flags, (&raw mut orders).cast()) };
-        let pid = u32::try_from(pid).map_err(|_| failed_here())?;
-        match orders.failed {
-            None => Ok(pid),
-            Some(failed) => {
-                let child = nix::unistd::Pid::from_raw(pid.cast_signed());
-                // It is ending; whoever reaps must not take it for a service.
-                let _ = nix::sys::wait::waitpid(child, None);
-                Err(failed)
+        if let Some(group) = self.group_to_be_born_in(plan) {
+            match self.bear(plan, Some(&group)) {
+                Err(Unborn::NoChild(error)) => {
+                    // It writes itself into the group instead.
+                    self.bears_into_groups = !born::is_refused(&error);
+                }
+                born => return born.map_err(Unborn::into_failed),
             }
         }
+        self.bear(plan, None).map_err(Unborn::into_failed)
+    }
+
+    /// The group that a child of this plan enters first.
+    fn group_to_be_born_in(&self, plan: &Plan<'_>) -> Option<OwnedFd> {
+        match plan.steps.first() {
+            Some(Step::Group(procs)) if self.bears_into_groups => born::open_group(procs),
+            Some(_) | None => None,
+        }
+    }
+
+    fn bear(&mut self, plan: &Plan<'_>, group: Option<&OwnedFd>) -> Result<u32, Unborn> {
+        let shares_table = self.shares_table;
+        let table = if shares_table { libc::CLONE_FILES } else { 0 };
+        let (noted, word) = Birth::arguments(plan.birth);
+        let flags = libc::CLONE_VM | libc::CLONE_VFORK | table | noted;
+        let stack = &self.stack;
+        let mut orders = Orders::new(plan, &mut self.environment, &self.mask);
+        (orders.unshare, orders.born) = (shares_table, group.is_some());
+        let argument = (&raw mut orders).cast();
+        let pid = if let Some(group) = group {
+            // SAFETY: the stack is ours, big enough and not in use, for we sleep (VFORK) until the
+            // child has executed or ended; `orders` lives until then; `child` keeps to what a child
+            // in our memory may do; the kernel looks at `word` only if told so, and then it is a
+            // place for it.
+            unsafe { born::clone_into(group, child, stack, flags, argument, word) }
+        } else {
+            let flags = flags | libc::SIGCHLD;
+            // SAFETY: as above.
+            let pid = unsafe { libc::clone(child, stack.top(), flags, argument, word) };
+            u32::try_from(pid).map_err(|_| io::Error::last_os_error())
+        };
+        let pid = pid.map_err(Unborn::NoChild)?;
+        let unborn = match orders.failed {
+            Some(failed) => Unborn::Failed(failed),
+            // Kernels from 6.13 on kill who is born in a group whose `cgroup.kill` was ever used.
+            None if group.is_some() && !orders.lives => Unborn::NoChild(Errno::EAGAIN.into()),
+            None => return Ok(pid),
+        };
+        // It is ending; whoever reaps must not take it for a service.
+        let _ = nix::sys::wait::waitpid(nix::unistd::Pid::from_raw(pid.cast_signed()), None);
+        Err(unborn)
     }
 
     fn fork(&mut self, plan: &Plan<'_>) -> Result<Started, Failed> {
@@ -230,9 +269,15 @@ impl Spawner {
         let (verdict, report) =
             pipe.map_err(|errno| Failed { at: Place::Fork, errno: errno as i32 })?;
         let last = if self.shares_table { None } else { Some(last_descriptor()) };
-        let mut orders = self.orders(plan);
-        // SAFETY: we have a single thread; the child makes only system calls, and does not return.
-        match unsafe { libc::fork() } {
+        let mut orders = Orders::new(plan, &mut self.environment, &self.mask);
+        let (noted, word) = Birth::arguments(plan.birth);
+        let flags = libc::c_long::from(libc::SIGCHLD | noted);
+        let none = ptr::null_mut::<libc::c_void>();
+        // The call itself and not fork(3), which has no place for a birth. Its handlers and its
+        // locks are for children that use the library.
+        // SAFETY: we have a single thread; without a stack and CLONE_VM this is fork(2); the child
+        // makes only system calls, and does not return; `word` as above.
+        match unsafe { libc::syscall(libc::SYS_clone, flags, none, word, none, none) } {
             0 => {
                 keep_only(report.as_raw_fd(), last);
                 child(ptr::from_mut(&mut orders).cast());
@@ -244,6 +289,26 @@ impl Spawner {
                 let pid = u32::try_from(pid).map_err(|_| failed_here())?;
                 Ok(Started::Forked(pid, Verdict(verdict)))
             }
+        }
+    }
+}
+
+/// Why there is no program.
+#[derive(Debug)]
+enum Unborn {
+    /// There was never a process.
+    NoChild(io::Error),
+    /// It did not get there.
+    Failed(Failed),
+}
+
+impl Unborn {
+    fn into_failed(self) -> Failed {
+        match self {
+            Self::NoChild(error) => {
+                Failed { at: Place::Fork, errno: error.raw_os_error().unwrap_or_default() }
+            }
+            Self::Failed(failed) => failed,
         }
     }
 }
@@ -310,7 +375,20 @@ struct Orders<'a> {
     mask: &'a SigSet,
     /// Whether the descriptor table is the parent's and to be left first.
     unshare: bool,
+    /// Whether it was born in its control group: then the first step is done.
+    born: bool,
+    /// Whether it has run at all.
+    lives: bool,
     failed: Option<Failed>,
+}
+
+impl<'a> Orders<'a> {
+    fn new(plan: &'a Plan<'a>, environment: &mut Environment, mask: &'a SigSet) -> Self {
+        let words = plan.argv.iter().map(|word| word.as_ptr());
+        let argv = words.chain(std::iter::once(ptr::null())).collect();
+        let envp = environment.with(plan.marker);
+        Self { plan, argv, envp, mask, unshare: false, born: false, lives: false, failed: None }
+    }
 }
 
 /// The child's life before `execve`. It returns only when that failed, with `failed` filled in.
@@ -318,13 +396,14 @@ extern "C" fn child(orders: *mut libc::c_void) -> libc::c_int {
     // SAFETY: the parent passed a pointer to its `Orders`, which live until we execute or end, and
     // it does not touch them meanwhile: it sleeps, or it is another process.
     let orders = unsafe { &mut *orders.cast::<Orders<'_>>() };
+    orders.lives = true;
     // No memory for a table of our own: a step would change the parent's descriptors.
     if orders.unshare && close_range(FIRST_OWN_FD, libc::CLOSE_RANGE_UNSHARE) != 0 {
         orders.failed = Some(Failed { at: Place::Setup, errno: Errno::last_raw() });
         return EXIT_NOT_STARTED;
     }
-    for step in orders.plan.steps {
-        if !walk(step, orders.mask) {
+    for step in orders.plan.steps.iter().skip(usize::from(orders.born)) {
+        if !walk::walk(step, orders.mask) {
             orders.failed = Some(Failed { at: Place::of(step), errno: Errno::last_raw() });
             return EXIT_NOT_STARTED;
         }
@@ -334,102 +413,6 @@ extern "C" fn child(orders: *mut libc::c_void) -> libc::c_int {
     unsafe { libc::execve(program, orders.argv.as_ptr(), orders.envp) };
     orders.failed = Some(Failed { at: Place::Exec, errno: Errno::last_raw() });
     EXIT_NOT_STARTED
-}
-
-/// One step; `false` leaves the reason in errno.
-fn walk(step: &Step<'_>, mask: &SigSet) -> bool {
-    match *step {
-        Step::Group(procs) => enter_group(procs),
-        Step::Enter(dir, known) => enter(dir, known),
-        Step::Pipe(path, known, end) => open_pipe(path, known, end),
-        // SAFETY: takes nothing.
-        Step::Session => (unsafe { libc::setsid() }) >= 0,
-        Step::Limit(which, soft, hard) => which.set(soft, hard).is_ok(),
-        Step::OomScore(score) => {
-            write_to(crate::oom::OWN_PATH, score);
-            true
-        }
-        Step::Signals => {
-            entry::restore_sigpipe();
-            let mask: *const libc::sigset_t = mask.as_ref();
-            // SAFETY: the mask lives as long as the parent; a null old mask is allowed.
-            (unsafe { libc::sigprocmask(libc::SIG_SETMASK, mask, ptr::null_mut()) }) == 0
-        }
-    }
-}
-
-/// `0` is whoever writes it (cgroups(7)).
-fn enter_group(procs: &CStr) -> bool {
-    write_to(procs, c"0")
-}
-
-/// Writes a word into a file of the kernel's. The descriptor goes at `execve`.
-fn write_to(path: &CStr, word: &CStr) -> bool {
-    // SAFETY: a C string.
-    let fd = unsafe { libc::open(path.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC) };
-    if fd < 0 {
-        return false;
-    }
-    let len = word.count_bytes();
-    // SAFETY: as many bytes as are there.
-    let written = unsafe { libc::write(fd, word.as_ptr().cast(), len) };
-    usize::try_from(written) == Ok(len)
-}
-
-fn enter(dir: &CStr, known: Identity) -> bool {
-    // SAFETY: a C string.
-    if unsafe { libc::chdir(dir.as_ptr()) } != 0 {
-        return false;
-    }
-    let mut stat = std::mem::MaybeUninit::<libc::stat>::zeroed();
-    // SAFETY: a C string, and room for one stat.
-    if unsafe { libc::stat(c".".as_ptr(), stat.as_mut_ptr()) } != 0 {
-        return false;
-    }
-    // SAFETY: the call has filled it in.
-    is_known(&unsafe { stat.assume_init() }, known, libc::S_IFDIR)
-}
-
-fn open_pipe(path: &CStr, known: Identity, end: PipeEnd) -> bool {
-    let (access, onto) = match end {
-        PipeEnd::Stdin => (libc::O_RDONLY, libc::STDIN_FILENO),
-        PipeEnd::Stdout => (libc::O_RDWR, libc::STDOUT_FILENO),
-        PipeEnd::Notification(number) => (libc::O_WRONLY, number),
-    };
-    let flags = access | libc::O_NONBLOCK | libc::O_NOFOLLOW | libc::O_NOCTTY | libc::O_CLOEXEC;
-    // SAFETY: a C string.
-    let fd = unsafe { libc::open(path.as_ptr(), flags) };
-    if fd < 0 {
-        return false;
-    }
-    let mut stat = std::mem::MaybeUninit::<libc::stat>::zeroed();
-    // SAFETY: room for one stat.
-    if unsafe { libc::fstat(fd, stat.as_mut_ptr()) } != 0 {
-        return false;
-    }
-    // SAFETY: the call has filled it in.
-    if !is_known(&unsafe { stat.assume_init() }, known, libc::S_IFIFO) {
-        return false;
-    }
-    // SAFETY: F_SETFL takes a number. The description is fresh, so only the program is concerned.
-    if unsafe { libc::fcntl(fd, libc::F_SETFL, access) } != 0 {
-        return false;
-    }
-    if fd == onto {
-        // SAFETY: F_SETFD takes a number: it is to stay open at `execve`.
-        return unsafe { libc::fcntl(fd, libc::F_SETFD, 0) } == 0;
-    }
-    // SAFETY: two numbers; the copy is without FD_CLOEXEC, the original goes at `execve`.
-    unsafe { libc::dup2(fd, onto) >= 0 }
-}
-
-fn is_known(stat: &libc::stat, known: Identity, kind: libc::mode_t) -> bool {
-    let same = Identity { dev: stat.st_dev, ino: stat.st_ino } == known;
-    if same && stat.st_mode & libc::S_IFMT == kind {
-        return true;
-    }
-    Errno::ESTALE.set();
-    false
 }
 
 fn failed_here() -> Failed {
@@ -467,7 +450,7 @@ struct Environment {
 impl Environment {
     fn capture() -> Self {
         let strings: Vec<CString> = std::env::vars_os()
-            .filter(|(name, _)| name != MARKER)
+            .filter(|(name, _)| name != MARKER && name != reexec::VARIABLE)
             .filter_map(|(name, value)| {
                 let mut pair = name.into_vec();
                 pair.push(b'=');
@@ -487,41 +470,5 @@ impl Environment {
             *first = marker.as_ptr();
         }
         self.pointers.as_ptr()
-    }
-}
-
-/// The child's stack, with a page below it that ends who overruns it.
-#[derive(Debug)]
-struct Stack {
-    base: *mut libc::c_void,
-}
-
-impl Stack {
-    fn new() -> io::Result<Self> {
-        let protection = libc::PROT_READ | libc::PROT_WRITE;
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK;
-        let len = GUARD_LEN + STACK_LEN;
-        // SAFETY: a new mapping where the kernel likes; nothing of ours is there.
-        let base = unsafe { libc::mmap(ptr::null_mut(), len, protection, flags, -1, 0) };
-        if base == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: the first page of the mapping just made, in which nothing lies yet.
-        if unsafe { libc::mprotect(base, GUARD_LEN, libc::PROT_NONE) } != 0 {
-            return Err(io::Error::last_os_error());
-        }
-        Ok(Self { base })
-    }
-
-    /// Where it begins: it grows downwards. Aligned as every mapping's end is.
-    fn top(&self) -> *mut libc::c_void {
-        self.base.wrapping_byte_add(GUARD_LEN + STACK_LEN)
-    }
-}
-
-impl Drop for Stack {
-    fn drop(&mut self) {
-        // SAFETY: the mapping made in `new`; no child runs on it, for we do.
-        unsafe { libc::munmap(self.base, GUARD_LEN + STACK_LEN) };
     }
 }

@@ -97,7 +97,7 @@ fn sigpipe_is_known_as_it_was_given() {
 
 fn signals_are_read_each_once() {
     let before = SigSet::thread_get_mask().unwrap();
-    let signals = Signals::listen().unwrap();
+    let signals = Signals::listen(None).unwrap();
     assert_eq!(signals.original_mask(), before);
     assert_eq!(signals.next().unwrap(), None);
     let heard = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGALRM, Signal::SIGQUIT];
@@ -119,7 +119,7 @@ fn signals_are_read_each_once() {
 
 fn one_sigchld_may_stand_for_many_ends() {
     let before = SigSet::thread_get_mask().unwrap();
-    let signals = Signals::listen().unwrap();
+    let signals = Signals::listen(None).unwrap();
     let pids: Vec<u32> = (0..50).map(|code| shell(&format!("exit {code}"))).collect();
     wait_until("all have ended", || pids.iter().all(|pid| is_zombie(*pid)));
     assert!(child::any_left(), "an ended child is one that is left");
@@ -135,7 +135,7 @@ fn ends_are_heard_where_sigchld_was_ignored() {
     // SAFETY: SIG_IGN runs no code of ours.
     unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
     let before = SigSet::thread_get_mask().unwrap();
-    let signals = Signals::listen().unwrap();
+    let signals = Signals::listen(None).unwrap();
     let pid = shell("exit 3");
     let mut heard = None;
     wait_until("the end is heard", || {

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use bench::{Bench, WAYS, c_path, turn, wait_until};
 use nix::sys::wait::WaitStatus;
-use sys::cgroup::{Controller, Group, NoTree, Tree, V1Pids};
+use sys::cgroup::{Controller, Group, NoTree, Tree, V1Group, V1Pids};
 use sys::spawn::{Failed, Place, Plan, Started, Step, Way};
 
 /// The user that owns nothing.
@@ -58,6 +58,23 @@ impl Drop for OfTest {
     }
 }
 
+/// As [`OfTest`], in version 1: whoever was in it has ended by then.
+struct OfV1(V1Group);
+
+impl Deref for OfV1 {
+    type Target = V1Group;
+
+    fn deref(&self) -> &V1Group {
+        &self.0
+    }
+}
+
+impl Drop for OfV1 {
+    fn drop(&mut self) {
+        let _ = self.remove();
+    }
+}
+
 fn unique() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     format!("keepup.test.{}.{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
@@ -72,9 +89,10 @@ fn reap() {
 fn start(bench: &mut Bench, group: &Group) {
     let (entrance, (dir, known)) = (group.entrance().unwrap(), bench.here());
     let steps = [Step::Group(&entrance), Step::Enter(&dir, known)];
-    let started = bench
-        .spawner
-        .start(&Plan { steps: &steps, argv: &[bench::RUN], marker: bench::MARKER }, Way::Borrowed);
+    let started = bench.spawner.start(
+        &Plan { steps: &steps, argv: &[bench::RUN], marker: bench::MARKER, birth: None },
+        Way::Borrowed,
+    );
     assert!(matches!(started, Ok(Started::Runs(_))), "{started:?}");
 }
 
@@ -112,6 +130,19 @@ fn a_child_is_in_its_group_before_it_is_its_program() {
     }
     let ours = fs::read_to_string("/proc/self/cgroup").unwrap();
     assert!(!ours.contains(name), "we stay where we are");
+}
+
+#[test]
+fn who_enters_a_group_in_which_all_were_killed_lives() {
+    let _turn = turn();
+    let Some(group) = OfTest::new() else { return };
+    let mut bench = Bench::with_script("exit 0");
+    let entrance = group.entrance().unwrap();
+    for way in WAYS {
+        bench.succeeds(way, &[Step::Group(&entrance)]);
+        group.kill().unwrap();
+        bench.succeeds(way, &[Step::Group(&entrance)]);
+    }
 }
 
 #[test]
@@ -251,11 +282,11 @@ fn what_is_no_group_of_a_service_is_refused() {
     fs::write(temp.path().join("cgroup.events"), "populated 0\n").unwrap();
     let link = temp.path().join("link");
     std::os::unix::fs::symlink(group.path(), &link).unwrap();
-    // The topmost group is where no file says what happens in it.
-    let is_top = |dir: &&Path| !dir.join("cgroup.events").exists();
-    let top = group.path().ancestors().find(is_top).unwrap();
+    let own = group.path().parent().unwrap();
+    let is_group = |dir: &&Path| dir.join("cgroup.procs").exists();
+    let top = group.path().ancestors().take_while(is_group).last().unwrap();
     let procs = group.path().join("cgroup.procs");
-    for path in [temp.path(), &link, top, &procs, Path::new("/proc/self"), Path::new(".")] {
+    for path in [temp.path(), &link, own, top, &procs, Path::new("/proc/self"), Path::new(".")] {
         let refused = Group::at(path).unwrap_err();
         assert_eq!(refused.raw_os_error(), Some(libc::EINVAL), "{}", path.display());
     }
@@ -281,7 +312,7 @@ fn version_1_limits_the_processes_of_a_group() {
         Ok(tree) => tree,
         Err(why) => return skipped(&why),
     };
-    let group = tree.group(OsStr::new(&unique())).unwrap();
+    let group = OfV1(tree.group(OsStr::new(&unique())).unwrap());
     group.limit("2").unwrap();
     assert_eq!(group.limit("many").unwrap_err().raw_os_error(), Some(libc::EINVAL));
     let mut bench = Bench::with_script("sleep 0 && echo one >out; (sleep 0; sleep 0) && exit 4");
@@ -290,9 +321,11 @@ fn version_1_limits_the_processes_of_a_group() {
     assert!(!matches!(ended, WaitStatus::Exited(_, 0 | 4)), "{ended:?}");
     assert_eq!(bench.read("out"), "one\n");
     assert!(group.refused().unwrap() > 0);
-    assert_eq!(sys::cgroup::V1Group::at(group.path()).unwrap(), group);
+    assert_eq!(V1Group::at(group.path()).unwrap(), *group);
+    let none = V1Group::at(Path::new("/")).unwrap_err();
+    assert_eq!(none.raw_os_error(), Some(libc::EINVAL));
     group.remove().unwrap();
-    let gone = sys::cgroup::V1Group::at(group.path()).unwrap_err();
+    let gone = V1Group::at(group.path()).unwrap_err();
     assert_eq!(gone.raw_os_error(), Some(libc::ENOENT));
 }
 
@@ -346,7 +379,7 @@ fn all_of_this_holds_for_a_user_who_was_given_a_group() {
     succeeded(&output);
     let said = String::from_utf8_lossy(&output.stderr);
     let skipped = said.lines().filter(|line| line.starts_with("SKIPPED")).count();
-    assert_eq!(skipped, 3, "only what needs root and version 1: {said}");
+    assert_eq!(skipped, 4, "only what needs root and version 1: {said}");
     assert!(group.members(1).unwrap().is_empty());
 }
 
@@ -357,6 +390,9 @@ fn a_user_who_was_given_none_is_told_why() {
     }
     let _turn = turn();
     let Some(group) = OfTest::new() else { return };
+    inner(&group, Some(NOBODY), "inner_without_a_right_to_make_groups");
+    // He may make groups then, and nobody could enter them.
+    chown(group.path(), Some(NOBODY), Some(NOBODY)).unwrap();
     inner(&group, Some(NOBODY), "inner_without_a_right_to_make_groups");
 }
 
@@ -373,19 +409,98 @@ fn inner_without_a_right_to_make_groups() {
 }
 
 #[test]
-fn room_is_made_for_controllers_and_given_back_where_it_does_not_help() {
+fn where_no_mount_shows_our_own_group_there_are_none() {
     let _turn = turn();
     let Some(group) = OfTest::new() else { return };
-    let tree = Tree::find().unwrap();
-    let enabled = tree.enable_all(&Controller::ALL);
+    let mut command = Command::new("/bin/sh");
+    // A namespace of its own, and only the mounts of the one above.
+    let enter = "echo 0 >\"$1\"/cgroup.procs && shift && exec unshare --cgroup \"$@\"";
+    command.args(["-c", enter, "sh"]).arg(group.path()).env(OUTSIDE, group.path());
+    command.arg(std::env::current_exe().unwrap()).args(INNER);
+    let output = command.arg("inner_that_is_shown_nowhere").output().unwrap();
+    if String::from_utf8_lossy(&output.stderr).contains("unshare failed") {
+        return skipped(&"no namespace can be made here");
+    }
+    succeeded(&output);
+}
+
+/// A group for the test below.
+const OUTSIDE: &str = "SYS_TEST_OUTSIDE";
+
+#[test]
+#[ignore = "run by the test above, in a namespace of its own"]
+fn inner_that_is_shown_nowhere() {
+    let Err(why) = Tree::find() else { panic!("the mount point is not our group") };
+    assert!(matches!(&why, NoTree::Outside(own) if own == Path::new("/")), "{why}");
+    let refused = Group::at(Path::new(&std::env::var_os(OUTSIDE).unwrap())).unwrap_err();
+    assert_eq!(refused.raw_os_error(), Some(libc::EINVAL), "it may hold ourselves, and does");
+}
+
+/// Controllers of the tree that the tests run in, as long as they are needed.
+struct Enabled {
+    any: bool,
+    tree: Tree,
+    before: Vec<Controller>,
+}
+
+impl Enabled {
+    fn all() -> Self {
+        let tree = Tree::find().unwrap();
+        let before = tree.enabled();
+        Self { any: !tree.enable_all(&Controller::ALL).is_empty(), tree, before }
+    }
+}
+
+impl Drop for Enabled {
+    fn drop(&mut self) {
+        let file = self.tree.path().join("cgroup.subtree_control");
+        for controller in self.tree.enabled() {
+            if !self.before.contains(&controller) {
+                // Refused where a group of a test that failed still uses it.
+                let _ = fs::write(&file, format!("-{}", controller.name()));
+            }
+        }
+    }
+}
+
+#[test]
+fn room_is_made_for_controllers_and_given_back_where_it_does_not_help() {
+    let _turn = turn();
+    if Tree::find().is_err() {
+        return;
+    }
+    let enabled = Enabled::all();
+    let Some(group) = OfTest::new() else { return };
     inner(&group, None, "inner_that_makes_room");
     let leaf = group.path().join("keepup.supervisor");
-    assert_eq!(leaf.exists(), !enabled.is_empty(), "{enabled:?}");
+    assert_eq!(leaf.exists(), enabled.any, "it was needed");
     if is_root() {
         let Some(group) = OfTest::new() else { return };
         delegate(&group, NOBODY);
         inner(&group, Some(NOBODY), "inner_that_makes_room");
     }
+}
+
+#[test]
+fn there_is_no_room_among_others_and_we_stay_with_them() {
+    let _turn = turn();
+    if Tree::find().is_err() {
+        return;
+    }
+    let _enabled = Enabled::all();
+    let Some(group) = OfTest::new() else { return };
+    start_escaping(&mut Bench::with_script(ESCAPE), &group);
+    inner(&group, None, "inner_among_others");
+    assert_eq!(group.members(10).unwrap().len(), 3);
+}
+
+#[test]
+#[ignore = "run by the test above, in a group with others"]
+fn inner_among_others() {
+    let (tree, name) = (Tree::find().unwrap(), own_name());
+    assert_eq!(tree.enable_all(&Controller::ALL), []);
+    assert_eq!(own_name(), name);
+    assert!(!tree.path().join("keepup.supervisor").exists());
 }
 
 /// Where /proc says we are, by the last name.

@@ -53,7 +53,7 @@ fn a_reader_gets_a_blocking_end_of_its_own_and_sees_the_end_of_the_pipe() {
         let steps = [Step::Enter(&dir, here), Step::Pipe(c"pipe", known, PipeEnd::Stdin)];
         let started = bench
             .spawner
-            .start(&Plan { steps: &steps, argv: &[RUN], marker: MARKER }, way)
+            .start(&Plan { steps: &steps, argv: &[RUN], marker: MARKER, birth: None }, way)
             .unwrap();
         wait_until("it has its end", || bench.read("flags").ends_with('\n'));
         pipe.write_all(b"a line\n").unwrap();
@@ -214,7 +214,7 @@ fn hangs_and_holds_nothing() {
     let (pipe, _) = make_fifo(&bench.path("pipe"));
     let (dir, here) = bench.here();
     let steps = [Step::Enter(&dir, here)];
-    let plan = Plan { steps: &steps, argv: &[RUN], marker: MARKER };
+    let plan = Plan { steps: &steps, argv: &[RUN], marker: MARKER, birth: None };
     let started = bench.spawner.start(&plan, Way::Apart).unwrap();
     drop((held, pipe));
     // Less than the kernel gives whom it asks to give a lease back.

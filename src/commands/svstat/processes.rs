@@ -1,6 +1,5 @@
 //! The processes of a service, as far as whoever asks may see them.
 
-use std::fs::File;
 use std::io::Read as _;
 
 use contract::layout;
@@ -38,7 +37,7 @@ pub(super) fn of(dir: ServiceDir<'_>) -> Vec<Process> {
 
 fn in_group(dir: ServiceDir<'_>) -> Option<Vec<u32>> {
     let mut text = String::new();
-    let file = File::open(dir.file(layout::CGROUP).join("cgroup.procs")).ok()?;
+    let file = sys::fifo::open_whatever(&dir.file(layout::CGROUP).join("cgroup.procs")).ok()?;
     file.take(LIST_MAX).read_to_string(&mut text).ok()?;
     let pids = text.split_ascii_whitespace().filter_map(|word| word.parse().ok());
     Some(pids.take(PROCESSES_MAX).collect())

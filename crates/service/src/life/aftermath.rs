@@ -7,6 +7,7 @@ use std::time::Duration;
 use contract::status::Wish;
 
 use super::{NOT_ENDING, Service, State, earlier, take_due};
+use crate::pacing::START_SPACING;
 use crate::time::{Monotonic, Now};
 use crate::words::{
     Action, Actions, DeathLimit, End, Fault, Pid, Policy, Remark, Report, Signal, Survivors,
@@ -40,11 +41,18 @@ pub(super) struct Death {
     pub(super) how: End,
 }
 
+impl Death {
+    /// From when on the next life may begin, as long as this one is not paced.
+    pub(super) fn not_before(&self) -> Monotonic {
+        self.since + START_SPACING
+    }
+}
+
 /// A service that put itself in the background.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Background {
     /// How long `./run` ran.
-    ran: Duration,
+    pub(super) ran: Duration,
     /// When the operator is to be told; `None`: he knows.
     pub(super) tell: Option<Monotonic>,
 }
@@ -80,14 +88,22 @@ impl Clearing {
     pub(super) fn count(&self) -> u32 {
         self.count
     }
+
+    /// From when on the next life may begin, whoever has to end before.
+    pub(super) fn not_before(&self) -> Monotonic {
+        match self.then {
+            Then::Bury(death) => death.not_before(),
+            Then::Rest { not_before } => not_before,
+        }
+    }
 }
 
 /// The deaths that are held against a service.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Deaths {
-    last: Option<End>,
-    /// When the first of the quick ones in a row was.
-    first_quick: Option<Monotonic>,
+    pub(super) last: Option<End>,
+    /// When the first of the last row of quick ones was.
+    pub(super) first_quick: Option<Monotonic>,
     /// When the last ones were, as many as its limit counts.
     recent: VecDeque<Monotonic>,
 }
@@ -112,11 +128,15 @@ impl Service {
         (self.paused, self.ending) = (false, NOT_ENDING);
         match death.how {
             End::NotStarted(fault) => self.cannot_start(now, death.since, fault, actions),
-            End::Exited(_) | End::Signalled(_) if self.settings.policy == Policy::Leave => {
+            End::Exited(_) | End::Signalled(_) | End::Unknown
+                if self.settings.policy == Policy::Leave =>
+            {
                 self.left_behind = true;
                 self.cleared(Then::Bury(death), actions);
             }
-            End::Exited(_) | End::Signalled(_) => self.clear(Then::Bury(death), actions),
+            End::Exited(_) | End::Signalled(_) | End::Unknown => {
+                self.clear(Then::Bury(death), actions);
+            }
         }
     }
 
@@ -345,7 +365,7 @@ impl Service {
         actions: &mut Actions,
     ) {
         let asked = std::mem::take(&mut self.asked);
-        (self.ending, self.delayed) = (NOT_ENDING, None);
+        self.delayed = None;
         self.rest(since, now.monotonic, End::NotStarted(fault), asked);
         if self.told != Some(fault) {
             self.told = Some(fault);
@@ -360,10 +380,8 @@ impl Service {
         let spacing = if asked { self.pacing.forgive() } else { self.pacing.ended(ran, how) };
         let not_before = since + spacing;
         self.told_backing_off &= self.pacing.is_backing_off();
-        match self.pacing.quick_deaths() {
-            0 => self.deaths.first_quick = None,
-            1 => self.deaths.first_quick = Some(at),
-            _ => {}
+        if self.pacing.quick_deaths() == 1 {
+            self.deaths.first_quick = Some(at);
         }
         self.state = State::Down { not_before };
         not_before

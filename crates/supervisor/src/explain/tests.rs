@@ -164,7 +164,7 @@ fn a_service_that_keeps_ending_is_told_how_to_go_on() {
 #[test]
 fn a_service_that_cannot_be_taken_says_who_has_it_or_what_to_raise() {
     let unable = |errno| Err::<(), _>(io::Error::from_raw_os_error(errno)).unable("do it");
-    let said = |errno| untaken(&unable(errno).unwrap_err());
+    let said = |errno| untaken(&unable(errno).unwrap_err(), Path::new("/nowhere"));
     assert_eq!(said(EAGAIN), "unable to do it: temporary failure: another supervise runs there");
     let cure = "process cannot open more files: raise the limit (ulimit -n) and start svscan again";
     assert_eq!(said(sys::EMFILE), format!("unable to do it: {cure}"));
@@ -175,10 +175,54 @@ fn a_service_that_cannot_be_taken_says_who_has_it_or_what_to_raise() {
 fn a_name_that_is_refused_is_told_why() {
     let said = |why| refusal(OsStr::new("a"), &why);
     assert_eq!(said(Refusal::CannotStat(ENOENT)), "unable to stat a: file does not exist");
+    let dir = service();
+    let link = dir.path().join("mistyped");
+    symlink("/nowhere/a", &link).unwrap();
+    let said_of_link = |errno| refusal(link.as_os_str(), &Refusal::CannotStat(errno));
+    let (shown, cure) = (link.display(), "it is a link to /nowhere/a, which is not there");
+    let told = format!("unable to stat {shown}: file does not exist: {cure}; mend or remove it");
+    assert_eq!(said_of_link(ENOENT), told);
+    assert_eq!(said_of_link(EACCES), format!("unable to stat {shown}: access denied"));
     assert!(said(Refusal::NotADirectory).starts_with("a is no service: it is not a directory"));
     let same = said(Refusal::SameAs("b".into()));
     assert_eq!(same, "a is the same directory as b: it is supervised once");
     // daemontools' words, up to the colon.
     let many = said(Refusal::TooMany(3));
     assert!(many.starts_with("unable to start a: running too many services: "), "{many}");
+}
+
+#[test]
+fn a_finish_that_cannot_be_started_is_told_its_cure() {
+    let dir = service();
+    let said = |step, errno| {
+        let fault = Fault { step, errno };
+        let said = report("a", dir.path(), Report::CannotFinish(fault));
+        said.strip_prefix("unable to start a/finish: ").unwrap_or(&said).to_owned()
+    };
+    assert_eq!(said(Step::Exec, ENOENT), "file does not exist");
+    fs::write(dir.path().join("finish"), "#!/bin/sh\n").unwrap();
+    let cure = "access denied: it is not executable; chmod +x a/finish";
+    assert_eq!(said(Step::Exec, EACCES), cure);
+    assert_eq!(said(Step::Setup, EACCES), "access denied");
+}
+
+#[test]
+fn a_service_that_is_given_up_is_told_its_number_of_deaths() {
+    let said = |deaths| {
+        let limit = DeathLimit { deaths, within: Duration::from_mins(1) };
+        report("a", Path::new("."), Report::TooManyDeaths(limit))
+    };
+    assert!(said(1).starts_with("a: died once within 1m, as often as a/max-deaths allows: "));
+    assert!(said(2).starts_with("a: died 2 times within 1m, "));
+}
+
+#[test]
+fn a_daemon_that_nobody_knows_is_looked_for_by_svcheck() {
+    let dir = service();
+    write(&dir, "#!/bin/sh\n./daemon\n", 0o755);
+    // No process has this number.
+    let pid = Pid(u32::MAX);
+    let ran = Duration::from_millis(20);
+    let said = report("a", dir.path(), Report::Background { pid, ran });
+    assert!(said.ends_with("; svcheck a may say which line of run does it"), "{said}");
 }

@@ -1,5 +1,3 @@
-#![expect(clippy::used_underscore_binding, reason = "what is only kept open is looked at here")]
-
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _, symlink};
 use std::path::PathBuf;
 use std::process::Command;
@@ -67,12 +65,12 @@ fn ok_is_another_name_of_control_and_costs_nothing() {
     let files = supervised(&dir);
     let (control, ok) = (dir.join(layout::CONTROL), dir.join(layout::OK));
     assert!(is_same(&ok, &files.control) && is_same(&control, &files.control));
-    assert!(files._ok.is_none());
+    assert!(files.ok.is_none());
     assert_eq!(mode(&ok), 0o600);
     fifo::open_writer(&ok).unwrap();
     drop(files);
     assert!(fifo::means_no_reader(&fifo::open_writer(&ok).unwrap_err()));
-    assert!(supervised(&dir)._ok.is_none(), "and again");
+    assert!(supervised(&dir).ok.is_none(), "and again");
     assert!(!dir.join(layout::OK_NEW).exists());
 }
 
@@ -84,7 +82,7 @@ fn the_fifos_of_a_daemontools_before_us_are_taken_over() {
         fifo::make(&dir.join(name)).unwrap();
     }
     let files = supervised(&dir);
-    assert!(files._ok.is_none() && is_same(&dir.join(layout::OK), &files.control));
+    assert!(files.ok.is_none() && is_same(&dir.join(layout::OK), &files.control));
     assert!(!dir.join(layout::OK_NEW).exists());
 }
 
@@ -97,7 +95,7 @@ fn without_hard_links_ok_is_a_fifo_of_its_own() {
     // What is in the way of the second name is as good as a file system that gives none.
     fs::create_dir(dir.join(layout::OK_NEW)).unwrap();
     let files = supervised(&dir);
-    assert!(files._ok.is_some() && !is_same(&ok, &files.control));
+    assert!(files.ok.is_some() && !is_same(&ok, &files.control));
     fifo::open_writer(&ok).unwrap();
     drop(files);
     assert!(fifo::means_no_reader(&fifo::open_writer(&ok).unwrap_err()));

@@ -40,8 +40,13 @@ fn listed(group: &Path, max: usize) -> io::Result<Vec<u32>> {
     let mut text = String::new();
     let file = File::open(group.join(PROCS))?;
     file.take(max.saturating_mul(PID_LEN) as u64).read_to_string(&mut text)?;
-    let pids = text.lines().filter_map(|line| line.parse().ok());
-    Ok(pids.filter(|pid| *pid != 0).collect())
+    Ok(pids(&text))
+}
+
+/// Who has no number in our namespace is listed as 0, which would be ourselves (kill(2)).
+fn pids(text: &str) -> Vec<u32> {
+    let pids = text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')?.parse().ok());
+    pids.filter(|pid| *pid != 0).collect()
 }
 
 /// The group and those below it, each after the one it is in.
@@ -113,4 +118,21 @@ fn kill_in_rounds(group: &Path) -> io::Result<()> {
         }
     }
     Err(io::Error::from_raw_os_error(libc::EAGAIN))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pid_is_a_whole_line_and_not_zero() {
+        assert_eq!(pids("17\n0\n4194303\n0\n"), [17, 4_194_303]);
+        assert_eq!(pids("17\n41"), [17], "cut short, it is another one");
+        assert_eq!(pids("\n-1\nx\n 7\n"), [] as [u32; 0]);
+    }
+
+    #[test]
+    fn a_longest_list_is_not_cut_short() {
+        assert_eq!("4194304\n".len(), PID_LEN);
+    }
 }

@@ -23,18 +23,11 @@ impl Group {
     /// chooses the path chooses who is killed.
     ///
     /// # Errors
-    /// `ENOENT` where it is gone; `EINVAL` where it is none of version 2, is the topmost one, or
-    /// holds ourselves.
+    /// `ENOENT` where it is gone; `EINVAL` where it is none of version 2, or holds ourselves, as
+    /// the topmost one does, or where that is not to be known.
     pub fn at(path: &Path) -> io::Result<Self> {
         let is_dir = std::fs::symlink_metadata(path)?.is_dir();
-        // The topmost one has no such file.
-        let has_events = path.join("cgroup.events").exists();
-        if path.is_absolute()
-            && is_dir
-            && has_events
-            && tree::is_unified(path)
-            && !contains_us(path)?
-        {
+        if path.is_absolute() && is_dir && tree::is_unified(path) && !contains_us(path)? {
             return Ok(Self::new(path.to_owned()));
         }
         Err(io::Error::from_raw_os_error(libc::EINVAL))

@@ -15,7 +15,7 @@ mod tests {
 
     #[test]
     fn a_key_is_found_by_its_whole_name() {
-        let text = b"low 0\nhigh 0\noom 2\noom_kill 31\noom_group_kill 4\n";
+        let text = b"low 0\nhigh 0\noom_kill 31\noom 2\noom_group_kill 4\n";
         assert_eq!(value(text, "oom_kill"), Some(31));
         assert_eq!(value(text, "oom"), Some(2));
         assert_eq!(value(text, "oo"), None);

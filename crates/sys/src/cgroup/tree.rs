@@ -255,19 +255,19 @@ pub(super) fn is_unified(path: &Path) -> bool {
     statfs(path).is_ok_and(|fs| fs.filesystem_type() == CGROUP2_SUPER_MAGIC)
 }
 
-/// Whether a group holds us: itself, or one below it.
+/// Whether a group holds us: itself, or one below it. It may, where no mount shows our own.
 pub(super) fn contains_us(group: &Path) -> io::Result<bool> {
     let wanted = std::fs::metadata(group)?;
     let (mounts, own) = seen(None)?;
     let own = own.unwrap_or_default();
-    let shown = mounts.iter().filter(|mount| mount.kind == Kind::Unified);
-    let shown: Vec<PathBuf> = shown.filter_map(|mount| shown_at(mount, &own)).collect();
+    let unified = mounts.iter().filter(|mount| mount.kind == Kind::Unified);
+    let shown = unified.filter_map(|mount| shown_at(mount, &own)).find(|dir| is_unified(dir));
     // Whichever mount it is seen through, it is the same file.
     let is_it = |dir: &Path| {
         std::fs::metadata(dir)
             .is_ok_and(|found| (found.dev(), found.ino()) == (wanted.dev(), wanted.ino()))
     };
-    Ok(shown.iter().any(|dir| dir.ancestors().any(is_it)))
+    Ok(shown.is_none_or(|dir| dir.ancestors().any(is_it)))
 }
 
 /// Makes a group, looks whether a child could enter it, and removes it.

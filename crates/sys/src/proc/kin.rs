@@ -93,9 +93,15 @@ fn pids(text: &[u8]) -> Vec<u32> {
 
 /// Every process and its parent, as far as they are not hidden.
 fn parents() -> Vec<(u32, u32)> {
+    everybody().into_iter().filter_map(facts).map(|facts| (facts.pid, facts.parent)).collect()
+}
+
+/// Every process that is not hidden from us.
+#[must_use]
+pub fn everybody() -> Vec<u32> {
     let entries = fs::read_dir(Path::new("/proc")).into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.filter_map(facts).map(|facts| (facts.pid, facts.parent)).take(PROCESSES_MAX).collect()
+    pids.take(PROCESSES_MAX).collect()
 }
 
 fn of(parent: u32, parents: &[(u32, u32)]) -> Vec<u32> {

@@ -7,12 +7,13 @@
 mod kin;
 mod stat;
 
-use std::path::Path;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
 
 use crate::small_file;
 use crate::spawn::Identity;
 
-pub use kin::{children_of, descendants};
+pub use kin::{children_of, descendants, everybody};
 pub use stat::Facts;
 
 /// A line of numbers and a name of 15 bytes.
@@ -63,6 +64,19 @@ pub fn cwd_identity(pid: u32) -> Option<Identity> {
     crate::place::identity_in_cache(Path::new(&format!("/proc/{pid}/cwd")))
 }
 
+/// The pipe, named or not, that the process has as its descriptor `fd`; `None` where that is none.
+#[must_use]
+pub fn pipe_of(pid: u32, fd: u32) -> Option<Identity> {
+    let meta = std::fs::metadata(descriptor(pid, fd)).ok()?;
+    meta.file_type().is_fifo().then(|| Identity { dev: meta.dev(), ino: meta.ino() })
+}
+
+/// A path to what the process has as its descriptor `fd`; opened, it is opened afresh.
+#[must_use]
+pub fn descriptor(pid: u32, fd: u32) -> PathBuf {
+    format!("/proc/{pid}/fd/{fd}").into()
+}
+
 /// Which boot of the machine this is; a random number.
 #[must_use]
 pub fn boot_id() -> Option<u128> {
@@ -95,7 +109,6 @@ fn read(pid: u32, file: &str, max: usize) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::MetadataExt as _;
 
     #[test]
     fn a_uuid_is_a_number() {

@@ -20,13 +20,15 @@ pub struct Facts {
     pub comm: Vec<u8>,
     /// `R` running, `S` and `D` waiting, `T` and `t` stopped, `Z` and `X` ended.
     pub state: u8,
+    /// Its threads. Where the first has ended (`Z`) the others may go on.
+    pub threads: u32,
 }
 
 impl Facts {
     /// Whether it has ended, reaped or not.
     #[must_use]
     pub const fn has_ended(&self) -> bool {
-        matches!(self.state, b'Z' | b'X')
+        matches!(self.state, b'Z' | b'X') && self.threads <= 1
     }
 
     /// Reads the line. Its name may hold anything, blanks and brackets too, but what follows its
@@ -43,13 +45,15 @@ impl Facts {
         let group = number(fields.next()?)?;
         let session = number(fields.next()?)?;
         let tty = number(fields.next()?)?;
-        let started = number(fields.nth(STARTED - TTY - 1)?)?;
-        Some(Self { pid, parent, group, session, started, tty, comm, state })
+        let threads = number(fields.nth(THREADS - TTY - 1)?)?;
+        let started = number(fields.nth(STARTED - THREADS - 1)?)?;
+        Some(Self { pid, parent, group, session, started, tty, comm, state, threads })
     }
 }
 
-/// The numbers of two fields.
+/// The numbers of three fields.
 const TTY: usize = 7;
+const THREADS: usize = 20;
 const STARTED: usize = 22;
 
 fn number<T: std::str::FromStr>(field: &[u8]) -> Option<T> {
@@ -81,6 +85,7 @@ mod tests {
             tty: 34816,
             comm: b"sleep".to_vec(),
             state: b'S',
+            threads: 1,
         };
         assert_eq!(facts, expected);
         assert!(!facts.has_ended());
@@ -93,6 +98,8 @@ mod tests {
         }
         let zombie = b"8 (a) Z) Z 1 8 8 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 9 0 0";
         assert!(Facts::parse(zombie).unwrap().has_ended());
+        let headless = b"8 (a) Z) Z 1 8 8 0 -1 0 0 0 0 0 0 0 0 0 20 0 2 0 9 0 0";
+        assert!(!Facts::parse(headless).unwrap().has_ended(), "another thread goes on");
     }
 
     #[test]

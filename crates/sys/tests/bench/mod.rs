@@ -92,7 +92,7 @@ impl Bench {
 
     /// Takes `steps`, executes ./run and waits for its end.
     pub(crate) fn run_steps(&mut self, way: Way, steps: &[Step<'_>]) -> Result<WaitStatus, Failed> {
-        end(self.spawner.start(&Plan { steps, argv: &[RUN], marker: MARKER }, way)?)
+        end(self.spawner.start(&Plan { steps, argv: &[RUN], marker: MARKER, birth: None }, way)?)
     }
 
     /// As [`Bench::run`]; it must end with exit code 0.

@@ -1,0 +1,93 @@
+# ntpd sets the clock of this machine, which is $WRONG seconds ahead of its reference: with -g
+# whatever it is; without -g it refuses more than 1000 s, says which command heals it, and goes on
+# when that was done. The reference is on the host ($PORT), or in the machine, with a clock of its
+# own that stays right when the machine's is set: then time is virtual, and an hour is soon over.
+if [ -n "${PORT:-}" ]; then
+	reference=10.0.2.2:$PORT
+	for module in virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci \
+		failover net_failover virtio_net; do
+		insmod /modules/$module.ko
+	done
+	ip addr add 10.0.2.15/24 dev eth0
+	ip link set eth0 up
+else
+	reference=127.0.0.1:1123
+	ntpd --observe --serve $reference --serve-offset=0 2>/run/reference.said &
+	soon "the reference is there" says /run/reference.said "serving"
+fi
+
+# What the reference says the time is, by a clock that nobody sets. Sets $off.
+read -r up rest </proc/uptime
+base=$(($(date +%s) - ${up%.*}))
+off() {
+	read -r up rest </proc/uptime
+	off=$(($(date +%s) - base - ${up%.*}))
+}
+# within LEAST MOST
+within() {
+	off
+	[ $off -ge "$1" ] && [ $off -le "$2" ]
+}
+right() { within -20 20; }
+date -s "@$(($(date +%s) + WRONG))" >/dev/null
+check "the clock is wrong" within $((WRONG - 5)) $((WRONG + 5))
+
+service ntp <<-END
+	#!/bin/sh
+	exec 2>&1
+	exec ntpd $FLAG -f /tmp/ntp/drift -p $reference
+END
+logger ntp
+service neighbour <<-'END'
+	#!/bin/sh
+	echo start >>starts
+	exec sleep 100000
+END
+link neighbour
+svscan_begins
+soon "a neighbour is up" [ -e /tmp/neighbour/starts ]
+link ntp
+
+log=/tmp/ntp/log/main/current
+pid_of() { svstat "/service/$1" | sed -n 's/.*(pid \([0-9]*\)).*/\1/p'; }
+soon "the reference answers" says $log "answers: offset"
+if [ -z "$FLAG" ]; then
+	soon "the offset is refused, with the cure" says $log "to allow it once: ntpd -g -q "
+	ntpd=$(pid_of ntp)
+	for second in 1 2 3 4 5; do pause; done
+	check "the clock was not touched" not right
+	check "it stays up" [ -n "$ntpd" -a "$(pid_of ntp)" = "$ntpd" ]
+	check "it is said once" [ "$(grep -c "to allow it once" $log)" = 1 ]
+	cure=$(sed -n 's/.*to allow it once: //p' $log)
+	if $cure >/run/cure.said 2>&1; then echo "ok: $cure"; else fail "$cure"; fi
+	show /run/cure.said
+	check "the clock is right" right
+	check "ntpd is the one that refused" [ "$(pid_of ntp)" = "$ntpd" ]
+	soon "and is content now" says $log "synchronised to $reference"
+else
+	soon "the clock is set" right
+	soon "ntpd is content" says $log "synchronised to $reference"
+	soon "-g is used up in this boot" [ -s /tmp/ntp/drift.first ]
+fi
+
+# sane NAME: svstat's seconds are not of another time.
+sane() {
+	up_for=$(svstat "/service/$1" | sed -n 's/.*up (pid [0-9]*) \([0-9]*\) seconds.*/\1/p')
+	read -r up rest </proc/uptime
+	[ "${up_for:-100000}" -le "${up%.*}" ]
+}
+check "svstat is right of ntp: $(svstat /service/ntp)" sane ntp
+check "and of its neighbour: $(svstat /service/neighbour)" sane neighbour
+drift() { [ -e /tmp/ntp/drift ] && grep -qE '^-?[0-9]+\.[0-9]{3}$' /tmp/ntp/drift; }
+if [ -z "${PORT:-}" ]; then
+	ntpd=$(pid_of ntp)
+	sleep 3700
+	check "an hour later the drift file is written" drift
+	check "the clock is right" within -1 1
+	check "ntpd is still the same" [ "$(pid_of ntp)" = "$ntpd" ]
+	rm /tmp/ntp/drift
+	svc -d /service/ntp
+	soon "told to end, it writes it too" drift
+fi
+check "the neighbour was left alone" [ "$(wc -l </tmp/neighbour/starts)" = 1 ]
+show $log

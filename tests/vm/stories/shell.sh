@@ -1,0 +1,2 @@
+# For a person: no story, but a shell.
+sh -i
