@@ -324,6 +324,17 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_file_is_on_disk_before_it_loses_its_name_and_the_names_are_at_the_end() {
+        for processor in [false, true] {
+            let steps = rotation(processor);
+            let at = |step| steps.iter().position(|is| *is == step);
+            assert!(at(Step::Sync) < at(Step::Rename(CURRENT, PREVIOUS)));
+            assert!(at(Step::Sync).is_some());
+            assert_eq!(steps.last(), Some(&Step::SyncNames));
+        }
+    }
+
     fn oldest(keep: u64, names: &[&str]) -> Vec<String> {
         let mut oldest = Oldest::new(keep, None);
         for name in names {

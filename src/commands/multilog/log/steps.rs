@@ -1,10 +1,11 @@
 //! The steps of a rotation and of a recovery, done in a real directory.
 
 use std::ffi::OsStr;
-use std::fs::Permissions;
+use std::fs::{File, Permissions};
 use std::io::{self, ErrorKind};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
 
 use logger::{CURRENT, Code, Fill, Oldest, PREVIOUS, PROCESSED, STATE, Step, WHOLE};
 use sys::dir::Found;
@@ -100,8 +101,7 @@ impl Log<'_> {
         self.fill = Fill::new(size, self.spec.size);
         self.start = size;
         if size > 0 && self.spec.settings.age.is_some() {
-            let found = current.metadata().and_then(|found| found.created());
-            self.begun_before = found.ok().and_then(|at| at.elapsed().ok()).unwrap_or_default();
+            self.begun_before = age(&current).unwrap_or_default();
         }
         self.current = Some(current);
         Ok(())
@@ -208,6 +208,14 @@ impl Log<'_> {
         let what = format!("write {}/{file} to disk", self.name);
         move |error| Trouble::unable(&what, error)
     }
+}
+
+/// How old the first line of a file is at least: files tell when they were made, where the file
+/// system knows it, and when they were written last.
+fn age(file: &File) -> Option<Duration> {
+    let found = file.metadata().ok()?;
+    let times = [found.created(), found.modified()].into_iter().flatten();
+    times.filter_map(|time| time.elapsed().ok()).max()
 }
 
 /// That a file is not there is as good as that it has been removed.
