@@ -216,7 +216,7 @@ fn survivors_are_left_where_the_file_says_so(groups: Groups) {
     service.write("max-deaths", "3 in 1h");
     let svscan = svscan(&sandbox, &service, groups);
     sandbox.wait_until("it is given up", || sandbox.said(svscan).contains("given up"));
-    assert_eq!(running(&sleep).len(), 3, "as daemontools has it");
+    sandbox.wait_until("all are left, as daemontools has it", || running(&sleep).len() == 3);
     assert!(!sandbox.said(svscan).contains("in the background"));
 }
 

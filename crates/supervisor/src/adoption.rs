@@ -173,9 +173,21 @@ fn found(now: Now, pid: u32, changed: Boottime) -> Found {
     Found { pid: Pid(pid), since, changed }
 }
 
+/// Whether it works in the directory, or below it as multilog does.
 fn sits_in(pid: u32, directory: Identity) -> bool {
-    proc::cwd_identity(pid) == Some(directory)
+    if proc::cwd_identity(pid) == Some(directory) {
+        return true;
+    }
+    let is_it = |path: &Path| {
+        std::fs::metadata(path)
+            .is_ok_and(|meta| Identity { dev: meta.dev(), ino: meta.ino() } == directory)
+    };
+    let cwd = std::fs::read_link(format!("/proc/{pid}/cwd")).unwrap_or_default();
+    cwd.ancestors().skip(1).take(DEPTH_MAX).any(is_it)
 }
+
+/// No further up is a process's directory looked for: a log directory is one or two below.
+const DEPTH_MAX: usize = 3;
 
 /// A status that somebody else may write, or put there, could make us signal whom he likes.
 fn read_status(dir: &Path) -> Option<Status> {

@@ -259,6 +259,7 @@ impl Engine {
             self.reap();
         }
         self.tick();
+        self.tell_taken_over();
     }
 
     /// Whether nothing is left to do.

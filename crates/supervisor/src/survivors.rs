@@ -6,6 +6,7 @@
 //! both is nobody's, and is left alone.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use service::words::Survivors;
 use service::{Pid, Signal};
@@ -28,6 +29,8 @@ pub(crate) struct Orphans {
     owners: HashMap<u32, Owner>,
     /// Whether any has ended since that was last asked.
     ended: bool,
+    /// How often we may still nap in this count.
+    naps: u32,
 }
 
 /// What is our own of what tells people from services.
@@ -77,12 +80,42 @@ impl Orphans {
         if let Some(owner) = self.owners.get(&pid) {
             return Some(*owner);
         }
-        wait_for_exec(pid);
+        let is_sure = self.wait_for_exec(pid);
         let owner = owner(pid)?;
-        self.owners.insert(pid, owner);
+        if is_sure {
+            self.owners.insert(pid, owner);
+        }
         Some(owner)
     }
+
+    /// In the middle of `execve` a process has no environment to be seen, as it has no command
+    /// line. That is over in a moment; whoever has none for longer may have wiped it. Whether he
+    /// can be judged.
+    fn wait_for_exec(&mut self, pid: u32) -> bool {
+        for look in 0.. {
+            match proc::facts(pid) {
+                Some(it) if !it.has_ended() && !proc::has_command_line(pid) => {}
+                Some(_) | None => return true,
+            }
+            if look < YIELDS_MAX {
+                std::thread::yield_now();
+            } else if self.naps > 0 {
+                self.naps -= 1;
+                let _ = sys::poll::readable([], Some(NAP));
+            } else {
+                return false;
+            }
+        }
+        false
+    }
 }
+
+/// So often somebody else is let run before we nap.
+const YIELDS_MAX: u32 = 20;
+/// How long we wait for a process that executes, and look again.
+const NAP: Duration = Duration::from_millis(1);
+/// So often in a count: whoever wipes his command line must not hold up others for long.
+const NAPS_MAX: u32 = 50;
 
 fn owner(pid: u32) -> Option<Owner> {
     let marked = proc::environment_value(pid, sys::spawn::MARKER.as_bytes())
@@ -90,22 +123,6 @@ fn owner(pid: u32) -> Option<Owner> {
         .map(Owner::Marked);
     marked.or_else(|| proc::facts(pid).map(|it| Owner::InSession(it.session)))
 }
-
-/// In the middle of `execve` a process has no environment to be seen, as it has no command line.
-/// That is over in a moment; whoever has none for longer has none.
-fn wait_for_exec(pid: u32) {
-    for _ in 0..EXEC_LOOKS_MAX {
-        match proc::facts(pid) {
-            Some(it) if !it.has_ended() && !proc::has_command_line(pid) => {
-                std::thread::yield_now();
-            }
-            Some(_) | None => return,
-        }
-    }
-}
-
-/// Some milliseconds at the most.
-const EXEC_LOOKS_MAX: usize = 200;
 
 impl Engine {
     /// Counts who is left of a service.
@@ -171,6 +188,7 @@ impl Engine {
     /// The orphans of a service, and all that they have forked.
     fn orphans_of(&mut self, id: TaskId) -> Vec<u32> {
         let Some(task) = self.tasks.get(&id) else { return Vec::new() };
+        self.orphans.naps = NAPS_MAX;
         let mut pids = child::list().unwrap_or_default();
         pids.retain(|pid| !self.pids.contains_key(pid));
         pids.retain(|pid| self.orphans.owner(*pid).is_some_and(|owner| is_of(task, owner)));

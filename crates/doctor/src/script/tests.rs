@@ -226,6 +226,13 @@ fn pieces() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..60).prop_map(|pieces| pieces.concat())
 }
 
+/// Found by the property below.
+#[test]
+fn a_test_that_never_closes_has_a_line() {
+    let reading = read("f() [[ \"\"f() { ", LOGGED);
+    assert!(reading.findings.iter().all(|finding| finding.line != Some(0)));
+}
+
 proptest! {
     #[test]
     fn no_script_is_too_odd(text in pieces()) {

@@ -222,6 +222,7 @@ impl Parser {
     fn in_test(&mut self, token: Token) {
         if let Kind::Word(word) = token.kind {
             self.test = word.text != "]]";
+            self.begin(token.line);
             self.current.words.push(word);
         } else if token.kind == Kind::Newline && self.current.words.len() > 64 {
             self.script.broken = true;

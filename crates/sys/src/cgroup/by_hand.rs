@@ -66,7 +66,7 @@ pub(super) fn groups(top: &Path) -> Vec<PathBuf> {
 /// Signals every process of the group, but never ourselves; how many there were.
 ///
 /// # Errors
-/// The first that was no [`Signalled`] one, once all have been tried.
+/// What was refused first, once all have been tried.
 pub(super) fn signal_all(group: &Path, signal: i32) -> io::Result<usize> {
     let mut signalled = Vec::new();
     signal_unless(group, signal, &mut signalled)?;
