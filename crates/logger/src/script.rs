@@ -1,6 +1,6 @@
 //! What multilog's command line means: actions, carried out in order for each line (`multilog.c`).
 
-use crate::{Pattern, ReadTime, Settings};
+use crate::{Pattern, ReadTime, Settings, Stamping};
 
 /// The least and the most a log file may hold, in bytes: what daemontools' files are clamped to.
 const SIZE_RANGE: std::ops::RangeInclusive<u64> = 4096..=16_777_215;
@@ -14,8 +14,8 @@ const KEEP_DEFAULT: u64 = 10;
 /// The actions of a command line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Script {
-    /// `t` as the first action: a label is put before each line.
-    pub stamped: bool,
+    /// `t` or `%stamp=` as the first action: what is put before each line.
+    pub stamping: Stamping,
     /// All others, in order.
     pub actions: Vec<Action>,
 }
@@ -77,7 +77,7 @@ impl Script {
         for (index, word) in words.into_iter().enumerate() {
             let Some((letter, rest)) = word.split_first() else { continue };
             match letter {
-                b't' => script.stamped |= index == 0,
+                b't' if index == 0 => script.stamping = Stamping::Tai,
                 b's' => next.size = number(rest).clamp(*SIZE_RANGE.start(), *SIZE_RANGE.end()),
                 b'n' => next.keep = number(rest).max(KEEP_MIN),
                 b'!' => next.processor = Some(rest.to_vec()),
@@ -90,7 +90,11 @@ impl Script {
                 b'+' => script.actions.push(Action::Select(Pattern::new(rest))),
                 b'e' => script.actions.push(Action::Alert),
                 b'=' => script.actions.push(Action::Status(rest.to_vec())),
-                b'%' => next.settings.set(rest, time)?,
+                b'%' => match rest.strip_prefix(b"stamp=") {
+                    Some(value) if index == 0 => script.stamping = stamping(value)?,
+                    Some(_) => return Err("%stamp= is only known as the first word".into()),
+                    None => next.settings.set(rest, time)?,
+                },
                 _ => {}
             }
         }
@@ -111,6 +115,15 @@ impl Script {
             Action::Status(file) => Some(file.as_slice()),
             Action::Deselect(_) | Action::Select(_) | Action::Alert | Action::Log(_) => None,
         })
+    }
+}
+
+fn stamping(value: &[u8]) -> Result<Stamping, String> {
+    match value {
+        b"tai" => Ok(Stamping::Tai),
+        b"utc" => Ok(Stamping::Utc),
+        b"local" => Ok(Stamping::Local),
+        _ => Err(format!("not a value of this setting: %stamp={}", value.escape_ascii())),
     }
 }
 
@@ -144,10 +157,29 @@ mod tests {
 
     #[test]
     fn t_counts_only_as_the_first_word() {
-        assert!(parse(&["t", "./a"]).stamped);
-        assert!(parse(&["the first letter counts"]).stamped);
-        assert!(!parse(&["./a", "t"]).stamped);
-        assert!(!parse(&["", "t"]).stamped);
+        for (words, stamping) in [
+            (["t", "./a"], Stamping::Tai),
+            (["the first letter counts", "x"], Stamping::Tai),
+            (["./a", "t"], Stamping::None),
+            (["", "t"], Stamping::None),
+            (["%stamp=tai", "./a"], Stamping::Tai),
+            (["%stamp=utc", "t"], Stamping::Utc),
+            (["%stamp=local", "./a"], Stamping::Local),
+        ] {
+            assert_eq!(parse(&words).stamping, stamping, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn a_stamp_that_is_not_known_or_comes_late_is_an_error() {
+        for (words, said) in [
+            (["%stamp=iso", "./a"], "not a value of this setting: %stamp=iso"),
+            (["%stamp=", "./a"], "not a value of this setting: %stamp="),
+            (["./a", "%stamp=utc"], "%stamp= is only known as the first word"),
+        ] {
+            let words = words.iter().map(|word| word.as_bytes());
+            assert_eq!(Script::parse(words, |_| None).unwrap_err(), said);
+        }
     }
 
     #[test]

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use crate::Rate;
+
 /// The least time between two rotations by age, or two syncs: what comes more often is no longer a
 /// log but a load.
 const INTERVAL_MIN: Duration = Duration::from_millis(10);
@@ -33,6 +35,10 @@ pub struct Settings {
     pub total: Option<u64>,
     /// `%sync=TIME`: what was written is on the disk so soon.
     pub sync: Option<Duration>,
+    /// `%rate=LINES/TIME`: no more lines than that, the others are counted.
+    pub rate: Option<Rate>,
+    /// `%visible=on`: control characters are written as `\x1b`.
+    pub visible: bool,
 }
 
 impl Settings {
@@ -48,6 +54,8 @@ impl Settings {
             "full" => full(value).map(|full| self.full = full),
             "age" => unless_off(value, |value| interval(time(value)?), &mut self.age),
             "total" => unless_off(value, size, &mut self.total),
+            "rate" => unless_off(value, |value| rate(value, time), &mut self.rate),
+            "visible" => on(value).map(|on| self.visible = on),
             "sync" => unless_off(value, |value| interval(time(value)?), &mut self.sync),
             _ => return Err(format!("no such setting: %{shown}")),
         };
@@ -74,6 +82,23 @@ fn unless_off<T>(
     Some(())
 }
 
+/// `1000/1s`; without a time, in a second.
+fn rate(value: &str, time: ReadTime) -> Option<Rate> {
+    let (lines, span) = match value.split_once('/') {
+        Some((lines, span)) => (lines, interval(time(span)?)?),
+        None => (value, Duration::from_secs(1)),
+    };
+    Some(Rate { lines: digits(lines)?, time: span })
+}
+
+fn on(value: &str) -> Option<bool> {
+    match value {
+        "on" => Some(true),
+        "off" => Some(false),
+        _ => None,
+    }
+}
+
 fn interval(time: Duration) -> Option<Duration> {
     (time >= INTERVAL_MIN).then_some(time)
 }
@@ -85,8 +110,13 @@ fn size(value: &str) -> Option<u64> {
         .into_iter()
         .find_map(|(letter, unit)| Some((value.strip_suffix(letter)?, unit)))
         .unwrap_or((value, 1));
-    let digits = number.bytes().all(|byte| byte.is_ascii_digit());
-    number.parse::<u64>().ok().filter(|_| digits)?.checked_mul(unit)
+    digits(number)?.checked_mul(unit)
+}
+
+/// A number without a sign.
+fn digits(text: &str) -> Option<u64> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| digits)
 }
 
 #[cfg(test)]
@@ -107,16 +137,23 @@ mod tests {
 
     #[test]
     fn settings_are_read() {
-        let settings = set(&["full=drop", "age=86400000", "total=20m", "sync=500"]).unwrap();
+        let words = ["full=drop", "age=86400000", "total=20m", "sync=500", "rate=9/60000"];
+        let settings = set(&[&words[..], &["visible=on"]].concat()).unwrap();
         let expected = Settings {
             full: Full::Drop,
             age: Some(Duration::from_hours(24)),
             total: Some(20 << 20),
             sync: Some(Duration::from_millis(500)),
+            rate: Some(Rate { lines: 9, time: Duration::from_mins(1) }),
+            visible: true,
         };
         assert_eq!(settings, expected);
         let off = set(&["full=drop", "full=block", "age=10", "age=off", "total=7", "total=off"]);
         assert_eq!(off.unwrap(), Settings::default());
+        let off = set(&["rate=5", "rate=off", "visible=on", "visible=off"]);
+        assert_eq!(off.unwrap(), Settings::default());
+        let second = Rate { lines: 5, time: Duration::from_secs(1) };
+        assert_eq!(set(&["rate=5"]).unwrap().rate, Some(second));
         assert_eq!(set(&["full=oldest"]).unwrap().full, Full::Oldest);
         assert_eq!(set(&["total=1g"]).unwrap().total, Some(1 << 30));
     }
@@ -132,6 +169,12 @@ mod tests {
             ("age=9", "not a value of this setting: %age=9"),
             ("total=-1", "not a value of this setting: %total=-1"),
             ("total=+1", "not a value of this setting: %total=+1"),
+            ("rate=", "not a value of this setting: %rate="),
+            ("rate=1/", "not a value of this setting: %rate=1/"),
+            ("rate=+1/10", "not a value of this setting: %rate=+1/10"),
+            ("rate=/10", "not a value of this setting: %rate=/10"),
+            ("visible", "not a value of this setting: %visible"),
+            ("visible=yes", "not a value of this setting: %visible=yes"),
             ("total=k", "not a value of this setting: %total=k"),
             ("total=99999999999g", "not a value of this setting: %total=99999999999g"),
         ] {
@@ -141,7 +184,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_word_is_too_odd(name in "(full|age|total|sync|)", value: Vec<u8>) {
+        fn no_word_is_too_odd(name in "(full|age|total|sync|rate|visible|)", value: Vec<u8>) {
             let _ = Settings::default().set(&[name.as_bytes(), b"=", &value].concat(), time);
         }
     }

@@ -1,10 +1,14 @@
 //! The way of a line: out of the blocks that were read, past the actions of the script, into what
 //! is to be written where (`multilog.c`, `doit`).
 
+use std::time::Duration;
+
 use memchr::{memchr, memrchr};
 use tai::Stamp;
 
-use crate::{Action, Line, MATCHED_MAX, PREFIX_LEN, Prefix, Room, Script};
+use crate::limit::Limit;
+use crate::visible::Visible;
+use crate::{Action, Line, MATCHED_MAX, Room, Script, Settings, Stamping, Stamps, Zone};
 
 /// Length of the content of a status file: what is matched of a line, and at least one line end.
 pub const STATUS_LEN: usize = MATCHED_MAX + 1;
@@ -22,7 +26,7 @@ pub struct Sieve {
     script: Script,
     /// No action looks at the lines: every log gets them all.
     plain: bool,
-    prefix: Prefix,
+    stamps: Stamps,
     place: Place,
     /// The start of the line, while the rest that is to be matched has not come.
     head: Vec<u8>,
@@ -30,8 +34,20 @@ pub struct Sieve {
     selected: Vec<bool>,
     /// For each log, what its file has room for.
     rooms: Vec<Room>,
+    /// For each log, what its settings do to lines.
+    ways: Vec<Way>,
     outputs: Outputs,
 }
+
+/// What the settings of a log do to its lines.
+#[derive(Debug)]
+struct Way {
+    limit: Option<Limit>,
+    visible: Option<Visible>,
+}
+
+/// A byte that is made visible takes so many.
+const VISIBLE_LEN: usize = 4;
 
 /// Of a log that nobody has given a [`Room`].
 const NO_END: Room = Room { ends_at: usize::MAX, len: usize::MAX };
@@ -58,15 +74,18 @@ enum Place {
 }
 
 impl Sieve {
-    /// A sieve before the first line.
+    /// A sieve before the first line; `zone` is for stamps in local time.
     #[must_use]
-    pub fn new(script: Script) -> Self {
+    pub fn new(script: Script, zone: Zone) -> Self {
         let (logs, status) = (script.logs().count(), script.status_files().count());
-        let plain = script.actions.iter().all(|action| matches!(action, Action::Log(_)));
+        let ways: Vec<Way> = script.logs().map(|log| Way::new(&log.settings)).collect();
+        let plain = script.actions.iter().all(|action| matches!(action, Action::Log(_)))
+            && ways.iter().all(Way::is_plain);
         Self {
+            stamps: Stamps::new(script.stamping, zone),
             script,
             plain,
-            prefix: Prefix::default(),
+            ways,
             place: Place::Start,
             head: Vec::with_capacity(MATCHED_MAX),
             selected: vec![true; logs],
@@ -102,6 +121,39 @@ impl Sieve {
                 self.place = Place::Tail;
             }
         }
+    }
+
+    /// Takes note of the time, by a clock that never goes back, and puts into the outputs what is
+    /// to be said of lines that were left out. To be written before the next lines are taken:
+    /// nothing of the input waits for it.
+    pub fn tick(&mut self, now: Duration, stamp: impl Fn() -> Stamp) {
+        self.say(|limit| limit.tick(now), stamp);
+    }
+
+    /// As [`Self::tick`], for the last time.
+    pub fn tick_last(&mut self, stamp: impl Fn() -> Stamp) {
+        self.say(Limit::take_count, stamp);
+    }
+
+    /// Nothing is said in the middle of a line.
+    fn say(&mut self, mut what: impl FnMut(&mut Limit) -> Option<String>, now: impl Fn() -> Stamp) {
+        if self.place == Place::Tail {
+            return;
+        }
+        for (log, way) in self.outputs.logs.iter_mut().zip(&mut self.ways) {
+            if let Some(said) = way.limit.as_mut().and_then(&mut what) {
+                log.extend_from_slice(self.stamps.at(&now));
+                log.extend_from_slice(said.as_bytes());
+                log.push(b'\n');
+            }
+        }
+    }
+
+    /// When [`Self::tick`] will have something to say.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Duration> {
+        let limits = self.ways.iter().filter_map(|way| way.limit.as_ref()?.deadline()).min();
+        limits.filter(|_| self.place != Place::Tail)
     }
 
     /// Takes lines from the start of `block` until enough waits to be written; how many bytes were
@@ -148,9 +200,8 @@ impl Sieve {
     /// The start of the line that has begun, where nothing was passed on of it yet.
     #[must_use]
     pub fn held(&self) -> &[u8] {
-        let stamp = if self.script.stamped { PREFIX_LEN } else { 0 };
         match self.place {
-            Place::Head => self.head.get(stamp..).unwrap_or_default(),
+            Place::Head => self.head.get(self.stamps.len()..).unwrap_or_default(),
             Place::Start | Place::Tail => &[],
         }
     }
@@ -177,11 +228,14 @@ impl Sieve {
     /// Whether a line of this length fits into every file, or is the first and must be cut.
     fn has_room_for(&self, len: usize) -> bool {
         let start = match self.place {
-            Place::Start if self.script.stamped => PREFIX_LEN,
-            Place::Start | Place::Tail => 0,
+            Place::Start => self.stamps.len(),
+            Place::Tail => 0,
             Place::Head => self.head.len(),
         };
         let len = len.saturating_add(start);
+        let longest =
+            if self.ways.iter().any(|way| way.visible.is_some()) { VISIBLE_LEN } else { 1 };
+        let len = len.saturating_mul(longest);
         let logs = self.outputs.logs.iter().zip(&self.rooms);
         logs.clone().all(|(log, room)| log.len().saturating_add(len) <= room.len)
             || logs.clone().all(|(log, _)| log.is_empty())
@@ -190,7 +244,7 @@ impl Sieve {
     /// The shortest way, of lines that nothing is added to: passes on as many of them as fit into
     /// every file, and says how many bytes that are.
     fn unchanged(&mut self, rest: &[u8]) -> usize {
-        if !self.plain || self.script.stamped || self.place != Place::Start {
+        if !self.plain || self.script.stamping != Stamping::None || self.place != Place::Start {
             return 0;
         }
         let (mut ends_at, mut room) = (usize::MAX, usize::MAX);
@@ -215,7 +269,7 @@ impl Sieve {
 
     /// The short way of most lines of most logs.
     fn whole_line(&mut self, line: &[u8], now: impl FnOnce() -> Stamp) {
-        let prefix = if self.script.stamped { self.prefix.at(now()).as_slice() } else { &[] };
+        let prefix = self.stamps.at(now);
         for log in &mut self.outputs.logs {
             log.extend_from_slice(prefix);
             log.extend_from_slice(line);
@@ -226,9 +280,7 @@ impl Sieve {
     fn piece(&mut self, piece: &[u8], now: impl FnOnce() -> Stamp) {
         if self.place == Place::Start {
             self.head.clear();
-            if self.script.stamped {
-                self.head.extend_from_slice(self.prefix.at(now()));
-            }
+            self.head.extend_from_slice(self.stamps.at(now));
             self.place = Place::Head;
         }
         let mut rest = piece;
@@ -248,7 +300,8 @@ impl Sieve {
         if self.place == Place::Head {
             self.decide();
         }
-        self.pass(b"\n");
+        let logs = self.outputs.logs.iter_mut().zip(&self.selected).zip(&mut self.ways);
+        logs.filter(|((_, selected), _)| **selected).for_each(|((log, _), way)| way.end_line(log));
         self.place = Place::Start;
     }
 
@@ -271,8 +324,9 @@ impl Sieve {
                     status += 1;
                 }
                 Action::Log(_) => {
-                    if let Some(place) = self.selected.get_mut(log) {
-                        *place = selected;
+                    let way = self.ways.get_mut(log);
+                    if let Some((place, way)) = self.selected.get_mut(log).zip(way) {
+                        *place = selected && way.passes();
                     }
                     log += 1;
                 }
@@ -285,10 +339,41 @@ impl Sieve {
 
     fn pass(&mut self, bytes: &[u8]) {
         if self.place == Place::Tail {
-            let logs = self.outputs.logs.iter_mut().zip(&self.selected);
-            logs.filter(|(_, selected)| **selected)
-                .for_each(|(log, _)| log.extend_from_slice(bytes));
+            let logs = self.outputs.logs.iter_mut().zip(&self.selected).zip(&mut self.ways);
+            logs.filter(|((_, selected), _)| **selected)
+                .for_each(|((log, _), way)| way.append(bytes, log));
         }
+    }
+}
+
+impl Way {
+    fn new(settings: &Settings) -> Self {
+        Self {
+            limit: settings.rate.map(Limit::new),
+            visible: settings.visible.then(Visible::default),
+        }
+    }
+
+    const fn is_plain(&self) -> bool {
+        self.limit.is_none() && self.visible.is_none()
+    }
+
+    fn passes(&mut self) -> bool {
+        self.limit.as_mut().is_none_or(Limit::passes)
+    }
+
+    fn append(&mut self, bytes: &[u8], log: &mut Vec<u8>) {
+        match &mut self.visible {
+            Some(visible) => visible.append(bytes, log),
+            None => log.extend_from_slice(bytes),
+        }
+    }
+
+    fn end_line(&mut self, log: &mut Vec<u8>) {
+        if let Some(visible) = &mut self.visible {
+            visible.end_line();
+        }
+        log.push(b'\n');
     }
 }
 

@@ -13,7 +13,7 @@ use cli::UnableExt as _;
 use logger::{
     CURRENT, Fill, Full, LOCK, Labels, LogSpec, PROCESSED, Piece, Progress, Repair, Room,
 };
-use logger::{Step, WHOLE, recovery, rotation};
+use logger::{Stamps, Step, WHOLE, recovery, rotation};
 use sys::dir::Dir;
 
 use super::signals::Signals;
@@ -50,7 +50,8 @@ pub(super) struct Log<'a> {
     start: u64,
     /// The step of a rotation that is to be done next, where one has failed.
     rotation_at: usize,
-    stamped: bool,
+    /// For lines of our own.
+    stamps: Stamps,
     labels: Labels,
     signals: &'a Signals,
     /// What old files could not be pruned for, where it has been said.
@@ -66,7 +67,7 @@ impl<'a> Log<'a> {
     /// Opens the directory, makes it where it is missing, and locks it.
     pub(super) fn open(
         spec: &LogSpec,
-        stamped: bool,
+        stamps: Stamps,
         signals: &'a Signals,
     ) -> anyhow::Result<Self> {
         let path = Path::new(OsStr::from_bytes(&spec.dir));
@@ -89,7 +90,7 @@ impl<'a> Log<'a> {
             begun_before: Duration::ZERO,
             start: 0,
             rotation_at: 0,
-            stamped,
+            stamps,
             labels: Labels::default(),
             signals,
             prune_trouble: None,

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use cli::{Args, Command, UnableExt as _, Usage};
-use logger::{Intent, Line, Scene, Script, Sieve, repair, was_taken};
+use logger::{Civil, Intent, Line, Scene, Script, Sieve, Stamps, repair, was_taken};
 use tai::Stamp;
 
 mod input;
@@ -38,6 +38,7 @@ pub(crate) static COMMAND: Command = Command {
     about: "\
 The script is any number of actions, carried out in order for each line of standard input:
   t         put a TAI64N label before each line (only as the first action)
+  %stamp=tai|utc|local  the same, or a date as ISO 8601 has it (only as the first action)
   -PATTERN  deselect lines that match; a star matches up to the next character of the pattern
   +PATTERN  select lines that match; at first every line is selected
   e         show selected lines on standard error
@@ -52,6 +53,8 @@ Settings of log directories from here on:
   %age=TIME                end a file so long after its first line
   %total=SIZE              the most bytes of all log files together
   %sync=TIME               have what was written on the disk so soon
+  %rate=LINES/TIME         leave out and count the lines that are more than that
+  %visible=on|off          write control characters as \\x1b
 Signals: TERM ends multilog at the next line end, ALRM ends each log file now.
 Exit codes: 0 the input has ended, 100 a setting is wrong, 111 it could not begin, or could not
 write when it was stopped.",
@@ -78,12 +81,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let here = sys::dir::Dir::open(".".as_ref()).unable("open the current directory")?;
     let status = script.status_files().map(|name| StatusFile::open(&here, name));
     let status = status.collect::<Result<_, _>>()?;
-    let logs = script.logs().map(|spec| Log::open(spec, script.stamped, &signals));
+    let stamps = || Stamps::new(script.stamping, local_time);
+    let logs = script.logs().map(|spec| Log::open(spec, stamps(), &signals));
     let logs = logs.collect::<Result<_, _>>()?;
     let stdin = io::stdin().as_fd().try_clone_to_owned().unable("open standard input")?;
     let mut multilog = Multilog {
         input: Input::new(stdin.into()),
-        sieve: Sieve::new(script),
+        sieve: Sieve::new(script, local_time),
         status,
         logs,
         signals: &signals,
@@ -150,6 +154,8 @@ impl Multilog<'_> {
         if !self.has_given_up() {
             self.sieve.finish();
             self.flush();
+            self.sieve.tick_last(now);
+            self.flush();
             self.logs.iter_mut().for_each(Log::settle);
         }
         let given_up = self.logs.into_iter().filter_map(Log::end);
@@ -176,7 +182,9 @@ impl Multilog<'_> {
             }
             let now = sys::clock::monotonic();
             self.logs.iter_mut().for_each(|log| log.look_after(now));
-            let deadline = self.logs.iter().filter_map(Log::deadline).min();
+            self.tell_left_out(now);
+            let deadlines = self.logs.iter().filter_map(Log::deadline);
+            let deadline = deadlines.chain(self.sieve.deadline()).min();
             let wait = deadline.map(|deadline| deadline.saturating_sub(now));
             match self.input.next(&mut block, wait, self.signals)? {
                 Seen::End => return Ok(()),
@@ -185,6 +193,15 @@ impl Multilog<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Logs how many lines were left out, where it is time.
+    fn tell_left_out(&mut self, monotonic: Duration) {
+        self.sieve.tick(monotonic, now);
+        if self.sieve.waiting().logs.iter().any(|log| !log.is_empty()) {
+            self.flush();
+            self.logs.iter_mut().for_each(Log::settle);
+        }
     }
 
     /// Reads on to the end of a line that has begun: what follows it is the next multilog's.
@@ -290,4 +307,10 @@ impl Multilog<'_> {
 
 fn now() -> Stamp {
     Stamp::from_unix(sys::clock::realtime())
+}
+
+/// Asked once a second at most, so that a change of the zone is seen.
+fn local_time(unix: i64) -> Option<Civil> {
+    sys::localtime::load_zone();
+    super::tai64nlocal::civil(unix)
 }

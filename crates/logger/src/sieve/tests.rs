@@ -33,13 +33,17 @@ fn script(words: &[&str]) -> Script {
     Script::parse(words.iter().map(|word| word.as_bytes()), |_| None).unwrap()
 }
 
+fn sieve_of(script: Script) -> Sieve {
+    Sieve::new(script, |_| None)
+}
+
 fn stamp(second: u64) -> Stamp {
     Stamp::from_unix(Duration::from_secs(second))
 }
 
 /// Feeds `blocks`; the n-th line begins at second n.
 fn run(words: &[&str], blocks: &[&[u8]]) -> Written {
-    let mut sieve = Sieve::new(script(words));
+    let mut sieve = sieve_of(script(words));
     let (mut second, mut written) = (0, Written::default());
     for block in blocks {
         let mut rest = *block;
@@ -113,7 +117,7 @@ fn only_a_thousand_bytes_are_matched_and_the_stamp_counts() {
 
 #[test]
 fn a_long_line_is_passed_on_before_its_end_comes() {
-    let mut sieve = Sieve::new(script(&["./a"]));
+    let mut sieve = sieve_of(script(&["./a"]));
     sieve.feed(&[b'x'; 999], || stamp(1));
     assert_eq!(sieve.outputs().logs[0].len(), 0);
     sieve.feed(b"x", || stamp(1));
@@ -148,7 +152,7 @@ fn a_status_is_the_last_selected_line_in_1001_bytes() {
 
 #[test]
 fn short_lines_do_not_pile_up() {
-    let mut sieve = Sieve::new(script(&["t", "./a", "./b"]));
+    let mut sieve = sieve_of(script(&["t", "./a", "./b"]));
     let block = b"\n".repeat(65_536);
     let taken = sieve.feed(&block, || stamp(1));
     assert!(taken > 1000 && taken < block.len());
@@ -161,7 +165,7 @@ fn short_lines_do_not_pile_up() {
 
 #[test]
 fn alerts_do_not_pile_up() {
-    let mut sieve = Sieve::new(script(&["e"]));
+    let mut sieve = sieve_of(script(&["e"]));
     let block = [b"x".repeat(199), b"\n".to_vec()].concat().repeat(1000);
     assert!(sieve.feed(&block, || stamp(1)) < OUTPUT_FULL + 200);
 }
@@ -177,7 +181,11 @@ fn slowly(words: &[&str], text: &[u8]) -> Written {
     let ended = text.strip_suffix(b"\n").unwrap_or(text);
     let lines: Vec<&[u8]> = ended.split(|byte| *byte == b'\n').collect();
     for (line, second) in lines.iter().filter(|_| !text.is_empty()).zip(1..) {
-        let prefix = if script.stamped { format!("{} ", stamp(second)) } else { String::new() };
+        let prefix = if script.stamping == Stamping::Tai {
+            format!("{} ", stamp(second))
+        } else {
+            String::new()
+        };
         let line = [prefix.as_bytes(), line].concat();
         let (head, mut selected) = (&line[..line.len().min(1000)], true);
         let (mut log, mut status) = (0, 0);
@@ -257,7 +265,7 @@ fn files(words: &[&str], text: &[u8], cut: usize) -> Vec<Vec<Vec<u8>>> {
     let script = script(words);
     let mut fills: Vec<Fill> = script.logs().map(|log| Fill::new(0, log.size)).collect();
     let mut logs: Vec<Vec<Vec<u8>>> = fills.iter().map(|_| vec![Vec::new()]).collect();
-    let mut sieve = Sieve::new(script);
+    let mut sieve = sieve_of(script);
     for block in text.chunks(cut) {
         let mut rest = block;
         while !rest.is_empty() {
@@ -311,7 +319,7 @@ proptest! {
 
 #[test]
 fn the_start_of_a_line_is_held_without_its_stamp() {
-    let mut sieve = Sieve::new(script(&["t", "./a"]));
+    let mut sieve = sieve_of(script(&["t", "./a"]));
     sieve.feed(b"one\n", || stamp(1));
     assert_eq!(sieve.held(), b"");
     sieve.feed(b"half", || stamp(1));
@@ -323,14 +331,93 @@ fn the_start_of_a_line_is_held_without_its_stamp() {
 #[test]
 fn a_line_in_parts_is_resumed_by_another_sieve() {
     let words = ["-no*", "./a", "+no*", "./b"];
-    let mut first = Sieve::new(script(&words));
+    let mut first = sieve_of(script(&words));
     let half = [b"no ".as_slice(), &[b'x'; 1500]].concat();
     assert_eq!(first.feed(&half, || stamp(1)), half.len());
     let lines: Vec<Line> = first.lines().collect();
     assert_eq!(lines, [Line::Deselected, Line::Selected]);
-    let mut second = Sieve::new(script(&words));
+    let mut second = sieve_of(script(&words));
     assert!(second.lines().all(|line| line == Line::None));
     second.resume(lines.into_iter());
     second.feed(b" rest\nnew\n", || stamp(1));
     assert_eq!(second.outputs().logs, [b"new\n".to_vec(), b" rest\nnew\n".to_vec()]);
+}
+
+/// Words whose settings have a time: in seconds.
+fn limited(words: &[&str]) -> Sieve {
+    let time = |text: &str| Some(Duration::from_secs(text.parse().ok()?));
+    sieve_of(Script::parse(words.iter().map(|word| word.as_bytes()), time).unwrap())
+}
+
+fn taken(sieve: &mut Sieve, log: usize) -> String {
+    String::from_utf8(std::mem::take(&mut sieve.outputs().logs[log])).unwrap()
+}
+
+#[test]
+fn a_log_with_a_rate_leaves_lines_out_and_says_so_between_lines() {
+    let mut sieve = limited(&["./all", "%rate=1/10", "./few"]);
+    let now = || stamp(1);
+    sieve.tick(Duration::from_secs(100), now);
+    assert_eq!(sieve.feed(b"one\ntwo\nthree\nfo", now), 16);
+    assert_eq!(sieve.deadline(), Some(Duration::from_secs(110)));
+    assert_eq!(
+        (taken(&mut sieve, 0).as_str(), taken(&mut sieve, 1).as_str()),
+        ("one\ntwo\nthree\n", "one\n")
+    );
+    // In a long line that was passed on already, it must wait.
+    let long = format!("ur {}", "x".repeat(1000));
+    sieve.tick(Duration::from_secs(109), now);
+    sieve.feed(long.as_bytes(), now);
+    sieve.tick(Duration::from_secs(110), now);
+    assert_eq!((sieve.deadline(), taken(&mut sieve, 1).as_str()), (None, ""));
+    sieve.feed(b"\n", now);
+    sieve.tick(Duration::from_secs(111), now);
+    assert_eq!(
+        taken(&mut sieve, 1),
+        "multilog: warning: 3 lines are left out: more than 1 in 10s\n"
+    );
+    sieve.feed(b"five\nsix\n", now);
+    sieve.tick_last(now);
+    let end = "five\nmultilog: warning: 1 lines are left out: more than 1 in 10s\n";
+    assert_eq!(taken(&mut sieve, 1), end);
+    assert!(taken(&mut sieve, 0).ends_with("xx\nfive\nsix\n"));
+}
+
+#[test]
+fn what_is_said_of_lines_left_out_is_stamped() {
+    let mut sieve = limited(&["%stamp=utc", "%rate=0/10", "./few"]);
+    sieve.feed(b"one\n", || stamp(1));
+    sieve.tick_last(|| stamp(2));
+    let said = "multilog: warning: 1 lines are left out: more than 0 in 10s\n";
+    assert_eq!(taken(&mut sieve, 0), format!("1970-01-01T00:00:02.000000Z {said}"));
+}
+
+#[test]
+fn control_characters_are_visible_where_it_was_asked_for() {
+    let words = ["%stamp=utc", "./raw", "%visible=on", "./seen", "%visible=off", "./raw2"];
+    let mut sieve = limited(&words);
+    let line = format!("a\x1b[0m\t{}\x07\n", "x".repeat(2000));
+    sieve.feed(line.as_bytes(), || stamp(1));
+    let stamp = "1970-01-01T00:00:01.000000Z ";
+    assert_eq!(taken(&mut sieve, 0), format!("{stamp}{line}"));
+    assert_eq!(taken(&mut sieve, 1), format!("{stamp}a\\x1b[0m\t{}\\x07\n", "x".repeat(2000)));
+    assert_eq!(taken(&mut sieve, 2), format!("{stamp}{line}"));
+}
+
+#[test]
+fn a_line_of_megabytes_costs_no_more_memory_than_a_block() {
+    let mut sieve = limited(&["-no*", "%visible=on", "./a"]);
+    let block = vec![b'\x01'; 65_536];
+    for _ in 0..100 {
+        let mut rest = block.as_slice();
+        while !rest.is_empty() {
+            let len = sieve.feed(rest, || stamp(1));
+            assert!(len > 0);
+            rest = &rest[len..];
+            let log = &mut sieve.outputs().logs[0];
+            assert!(log.capacity() <= 5 * block.len(), "{}", log.capacity());
+            log.clear();
+        }
+    }
+    assert!(sieve.head.capacity() <= 2 * MATCHED_MAX);
 }

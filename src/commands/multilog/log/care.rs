@@ -167,10 +167,10 @@ impl Log<'_> {
     /// Logs how many lines were dropped, where it works again.
     fn tell_dropped(&mut self) {
         let dropped = self.care.dropped;
-        let stamp = if self.stamped { format!("{} ", now()) } else { String::new() };
         let reason = self.care.reason.clone().unwrap_or_default();
-        let line = format!("{stamp}multilog: warning: {dropped} lines are lost: {reason}\n");
-        if self.write_at_once(line.as_bytes()).is_ok() {
+        let line = format!("multilog: warning: {dropped} lines are lost: {reason}\n");
+        let line = [self.stamps.at(now), line.as_bytes()].concat();
+        if self.write_at_once(&line).is_ok() {
             self.care.dropped = 0;
             warn(format_args!("going on with {}: {dropped} lines are lost", self.name));
             self.settle();
