@@ -29,6 +29,7 @@ mod filters;
 mod killed;
 mod mixed;
 mod ours_only;
+mod processors;
 mod recovery;
 mod rotation;
 mod settings;

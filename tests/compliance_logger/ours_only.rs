@@ -209,23 +209,6 @@ fn a_current_that_somebody_has_removed_does_not_hold_up_the_end() {
 }
 
 #[test]
-fn a_processor_goes_on_after_its_files_were_removed() {
-    let dir = scratch();
-    let logs = dir.path().join("m");
-    // It fails until somebody takes away what it cannot digest.
-    let processor = "!grep -q 0 && exit 1; cat <&4; echo done";
-    let mut log = Suite::ours().start(dir.path(), &["s4096", processor, "./m"]);
-    log.write(counted(0, 21, 100));
-    until("it has failed", || logs.join("newstate").exists());
-    fs::remove_file(logs.join("previous")).unwrap();
-    fs::remove_file(logs.join("state")).unwrap();
-    let (status, said) = log.finish();
-    assert!(status.success(), "{said}");
-    assert!(said.contains("./m/previous was removed by somebody\n"), "{said}");
-    assert_eq!(read(&old_files(&logs)[0]), "done\n");
-}
-
-#[test]
 fn an_old_file_that_cannot_be_removed_does_not_stop_the_log() {
     let dir = scratch();
     let logs = dir.path().join("m");

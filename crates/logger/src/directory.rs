@@ -6,11 +6,11 @@
 //! ```text
 //! current    being written: mode 0644; after a clean end 0744
 //! previous   a full current on its way to its label; 0744 once that is known to be safe on disk
-//! processed  what the processor has made of previous; 0744 once it is whole and on disk
+//! processed  what the processor makes of an old file; daemontools: 0744 once whole and on disk
 //! state      what the last processor wrote to descriptor 5; newstate: what this one writes
 //! lock       held while a multilog runs
 //! @LABEL.s   an old file, whole and safely on disk; the label says when it ended
-//! @LABEL.u   an old file that an outage has cut off and that was not processed
+//! @LABEL.u   an old file that an outage has cut off, or that waits for the processor
 //! ```
 //!
 //! A file gets its label by link and unlink, so that a second name of the same file shows where an
@@ -45,7 +45,7 @@ const NAMED_MAX: usize = 100;
 pub enum Code {
     /// `s`: whole, processed, safely written.
     Safe,
-    /// `u`: being created at the moment of an outage.
+    /// `u`: not processed yet, or being created at the moment of an outage.
     Unfinished,
 }
 
@@ -77,8 +77,10 @@ pub enum Step {
     Empty(&'static str),
     /// Where this file is there, give it a label with this code, then prune the old files.
     Label(&'static str, Code),
-    /// Run the processor from `previous` to `processed` until it succeeds.
-    Process,
+    /// Put `processed` in the place of the old file that it was made of.
+    Replace,
+    /// Give that file the code of a safe one.
+    Safe,
     /// Remove this file where it is there.
     Remove(&'static str),
     /// Write the names in the directory to disk.
@@ -131,13 +133,7 @@ pub const fn rotation(processor: bool) -> &'static [Step] {
             Step::Rename(CURRENT, PREVIOUS),
             Step::Begin,
             Step::Whole(PREVIOUS),
-            Step::Process,
-            Step::Flush(PROCESSED),
-            Step::Whole(PROCESSED),
-            Step::Flush(NEWSTATE),
-            Step::Remove(PREVIOUS),
-            Step::Rename(NEWSTATE, STATE),
-            Step::Label(PROCESSED, Code::Safe),
+            Step::Label(PREVIOUS, Code::Unfinished),
             Step::SyncNames,
         ]
     } else {
@@ -151,6 +147,20 @@ pub const fn rotation(processor: bool) -> &'static [Step] {
             Step::SyncNames,
         ]
     }
+}
+
+/// What to do when a processor has succeeded. The file has one name all the time; an outage leaves
+/// it as it was, or processed, with the code of one that was not.
+#[must_use]
+pub const fn processing() -> &'static [Step] {
+    &[
+        Step::Flush(PROCESSED),
+        Step::Flush(NEWSTATE),
+        Step::Replace,
+        Step::Rename(NEWSTATE, STATE),
+        Step::Safe,
+        Step::SyncNames,
+    ]
 }
 
 /// Finds the old files to prune: shown every name in the directory, it names the oldest of the old
@@ -267,11 +277,11 @@ mod tests {
                 Step::Begin => self.put(CURRENT, false),
                 Step::Whole(name) => self.put(name, true),
                 Step::Empty(name) => self.put(name, false),
-                Step::Process => {
-                    assert!(self.has(STATE).is_some() && self.has(PREVIOUS) == Some(true));
-                    self.put(PROCESSED, false);
-                    self.put(NEWSTATE, false);
+                Step::Replace => {
+                    assert!(self.has(PROCESSED) == Some(false) && self.has(NEWSTATE).is_some());
+                    self.files.retain(|file| file.0 != PROCESSED);
                 }
+                Step::Safe => assert!(self.has(NEWSTATE).is_none()),
                 Step::Label(name, code) => {
                     if let Some(whole) = self.has(name) {
                         assert!(whole || code == Code::Unfinished, "{name} is not safe");
@@ -322,6 +332,31 @@ mod tests {
                 assert_eq!(world.has(CURRENT), Some(false));
             }
         }
+    }
+
+    #[test]
+    fn wherever_an_outage_comes_a_processed_file_is_there_once() {
+        for outage in 0..=processing().len() {
+            let mut world = World::default();
+            world.recover();
+            rotation(true).iter().for_each(|step| world.step(*step));
+            world.put(PROCESSED, false);
+            world.put(NEWSTATE, false);
+            let before = world.pieces();
+            processing()[..outage].iter().for_each(|step| world.step(*step));
+            world.recover();
+            assert_eq!((world.logged, world.has(PROCESSED)), (before, None), "{outage}");
+            assert_eq!((world.has(NEWSTATE), world.has(STATE)), (None, Some(false)));
+        }
+    }
+
+    #[test]
+    fn what_was_processed_is_on_disk_before_what_it_was_made_of_goes() {
+        let at = |step| processing().iter().position(|is| *is == step);
+        assert!(
+            at(Step::Flush(PROCESSED)) < at(Step::Replace) && at(Step::Replace) < at(Step::Safe)
+        );
+        assert_eq!((at(Step::Flush(PROCESSED)), at(Step::SyncNames)), (Some(0), Some(5)));
     }
 
     #[test]

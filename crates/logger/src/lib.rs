@@ -22,7 +22,7 @@ mod visible;
 
 pub use directory::{
     CURRENT, Code, LOCK, NEWSTATE, Oldest, PREVIOUS, PROCESSED, Progress, STATE, Step, WHOLE,
-    recovery, rotation,
+    processing, recovery, rotation,
 };
 pub use fill::{Fill, Piece, Room};
 pub use intent::{INTENT, INTENT_MAX, Intent, Line, MARK_AT, Repair, Scene, repair, was_taken};

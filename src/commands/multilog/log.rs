@@ -21,11 +21,13 @@ use super::trouble::{Trouble, insist};
 
 mod care;
 mod intents;
+mod processing;
 mod steps;
 
 use care::Care;
 pub(super) use intents::Block;
 use intents::Intents;
+use processing::Processing;
 
 /// A log directory that is locked and ready to be written.
 #[derive(Debug)]
@@ -44,6 +46,9 @@ pub(super) struct Log<'a> {
     full: bool,
     intents: Intents,
     care: Care,
+    processing: Processing,
+    /// The label that was given last.
+    labelled: Option<String>,
     /// How old `current` was when we found it.
     begun_before: Duration,
     /// The length of `current` before what is being written.
@@ -87,6 +92,8 @@ impl<'a> Log<'a> {
             full: false,
             intents: Intents::default(),
             care: Care::default(),
+            processing: Processing::default(),
+            labelled: None,
             begun_before: Duration::ZERO,
             start: 0,
             rotation_at: 0,
@@ -170,6 +177,7 @@ impl<'a> Log<'a> {
     fn close(&mut self) -> Result<(), Trouble> {
         insist(self.signals, &self.name, || self.sync_current())?;
         insist(self.signals, &self.name, || self.end_current())?;
+        self.end_processing();
         self.forget_intent();
         Ok(())
     }
@@ -269,6 +277,10 @@ impl<'a> Log<'a> {
     }
 
     fn rotate(&mut self) -> Result<(), Trouble> {
+        if self.rotation_at == 0 {
+            self.labelled = None;
+            self.spare_waiting();
+        }
         let steps = rotation(self.spec.processor.is_some());
         for (index, step) in steps.iter().enumerate().skip(self.rotation_at) {
             self.rotation_at = index;
@@ -280,6 +292,9 @@ impl<'a> Log<'a> {
         }
         self.rotation_at = 0;
         self.full = false;
+        if let Some(label) = self.labelled.take() {
+            self.wait_for_processor(label);
+        }
         Ok(())
     }
 

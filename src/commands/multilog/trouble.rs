@@ -10,10 +10,10 @@ use std::time::Duration;
 use super::signals::Signals;
 
 /// The first wait: most trouble is over soon (a disk that is just being cleaned).
-const PAUSE_MIN: Duration = Duration::from_secs(1);
+pub(super) const PAUSE_MIN: Duration = Duration::from_secs(1);
 
 /// The longest: daemontools' pause.
-const PAUSE_MAX: Duration = Duration::from_secs(5);
+pub(super) const PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// Something that did not work.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl Trouble {
     }
 
     /// The sentence where multilog pauses for it, as daemontools has it.
-    fn pausing(&self) -> String {
+    pub(super) fn pausing(&self) -> String {
         match &self.reason {
             Some(reason) => format!("{}, pausing: {}", self.what, cli::reason(reason)),
             None => format!("{}, pausing", self.what),

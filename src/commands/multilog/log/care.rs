@@ -39,7 +39,8 @@ impl Log<'_> {
     /// When [`Self::look_after`] has something to do.
     pub(in super::super) fn deadline(&self) -> Option<Duration> {
         let again = (self.care.dropped > 0).then(|| self.care.looked_at + LOOK_AFTER);
-        [self.care.age_due, self.care.sync_due, again].into_iter().flatten().min()
+        let processing = self.processing.deadline(self.care.looked_at);
+        [self.care.age_due, self.care.sync_due, again, processing].into_iter().flatten().min()
     }
 
     /// Does what is due; called before lines are written and after a wait.
@@ -54,6 +55,7 @@ impl Log<'_> {
                 self.tell_dropped();
             }
         }
+        self.process(now);
         self.sync_in_time(now);
         self.end_by_age(now);
     }

@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
-use logger::{CURRENT, Code, Fill, Oldest, PREVIOUS, PROCESSED, STATE, Step, WHOLE};
+use logger::{CURRENT, Code, Fill, Oldest, Step, WHOLE};
 use sys::dir::Found;
 
 use super::super::now;
@@ -16,15 +16,11 @@ use super::Log;
 
 /// The mode of `current` while it is written, and of a file that is whole.
 const MODE_OPEN: u32 = 0o644;
-const MODE_WHOLE: u32 = MODE_OPEN | WHOLE;
+pub(super) const MODE_WHOLE: u32 = MODE_OPEN | WHOLE;
 
 /// How many labels are tried at once for a file: each one tried is later than the one before, so
 /// that more are taken means that somebody makes them.
 const LABEL_TRIES: usize = 100;
-
-/// What the shell does before the processor is run, so that it finds its state where it always was:
-/// read on descriptor 4, written on 5.
-const PROCESSOR_SETUP: &str = r#"exec 4<state 5>newstate && exec sh -c "$0""#;
 
 impl Log<'_> {
     /// Does one step. It can be done again where it has failed.
@@ -46,7 +42,8 @@ impl Log<'_> {
                 made.map(drop).map_err(self.unable("write to", name))
             }
             Step::Label(name, code) => self.label(name, code),
-            Step::Process => self.process(),
+            Step::Replace => self.replace_processed(),
+            Step::Safe => self.name_processed(),
             Step::SyncNames => {
                 let what = format!("write the names in {} to disk", self.name);
                 self.dir.sync().map_err(|error| Trouble::unable(what, error))
@@ -85,7 +82,7 @@ impl Log<'_> {
 
     /// Where somebody has removed a file meanwhile, an empty one takes its place: what is gone is
     /// gone, and the log goes on. The original waits for it for ever.
-    fn replace_missing(&self, name: &'static str) -> Result<(), Trouble> {
+    pub(super) fn replace_missing(&self, name: &'static str) -> Result<(), Trouble> {
         if self.dir.find(name.as_ref()).map_err(self.unable("stat", name))?.is_none() {
             warn(format_args!("{}/{name} was removed by somebody", self.name));
             self.dir.truncate(name.as_ref()).map_err(self.unable("create", name))?;
@@ -133,8 +130,9 @@ impl Log<'_> {
     fn link(&mut self, name: &'static str, code: Code) -> io::Result<()> {
         let mut linked = Ok(());
         for _ in 0..LABEL_TRIES {
-            let label = format!("{}.{}", self.labels.next(now()), code.letter());
-            linked = self.dir.link(name.as_ref(), label.as_ref());
+            let label = self.labels.next(now()).to_string();
+            linked = self.dir.link(name.as_ref(), format!("{label}.{}", code.letter()).as_ref());
+            self.labelled = Some(label);
             if !linked.as_ref().is_err_and(|error| error.kind() == ErrorKind::AlreadyExists) {
                 break;
             }
@@ -182,28 +180,6 @@ impl Log<'_> {
         })
     }
 
-    /// Runs the processor over `previous`. The input waits meanwhile.
-    fn process(&mut self) -> Result<(), Trouble> {
-        let Some(processor) = &self.spec.processor else { return Ok(()) };
-        self.replace_missing(PREVIOUS)?;
-        self.replace_missing(STATE)?;
-        let run = || {
-            let mut command = self.dir.command("/bin/sh".as_ref())?;
-            command.args(["-c", PROCESSOR_SETUP]).arg(OsStr::from_bytes(processor));
-            command.stdin(self.dir.read(PREVIOUS.as_ref())?);
-            command.stdout(self.dir.truncate(PROCESSED.as_ref())?);
-            command.status()
-        };
-        let name = &self.name;
-        let what = format!("run the processor in {name}");
-        let status = run().map_err(|error| Trouble::unable(what, error))?;
-        match status.code() {
-            Some(0) => Ok(()),
-            Some(_) => Err(Trouble::because(format!("processor failed in {name}"))),
-            None => Err(Trouble::because(format!("processor crashed in {name}"))),
-        }
-    }
-
     fn unable_to_sync(&self, file: &str) -> impl Fn(io::Error) -> Trouble + use<> {
         let what = format!("write {}/{file} to disk", self.name);
         move |error| Trouble::unable(&what, error)
@@ -219,7 +195,7 @@ fn age(file: &File) -> Option<Duration> {
 }
 
 /// That a file is not there is as good as that it has been removed.
-fn unless_missing(done: io::Result<()>) -> io::Result<()> {
+pub(super) fn unless_missing(done: io::Result<()>) -> io::Result<()> {
     match done {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         done => done,
