@@ -27,6 +27,7 @@ macro_rules! on_both {
 mod actions;
 mod filters;
 mod killed;
+mod lines;
 mod mixed;
 mod ours_only;
 mod processors;

@@ -101,10 +101,11 @@ fn a_processor_that_hangs_is_waited_for_once_before_files_go() {
 fn a_processor_that_fails_is_said_once_and_run_again() {
     let dir = scratch();
     let logs = dir.path().join("m");
-    let fails = "!test -e ../ok && cat";
+    let fails = "!test -e ../ok || { echo >../failed; exit 1; }; cat";
     let mut log = Suite::ours().start(dir.path(), &["s4096", "n20", fails, "./m"]);
     log.write(counted(0, 2 * LINES, 100));
-    until("both files wait", || codes(&logs) == "uu");
+    let failed = dir.path().join("failed");
+    until("both files wait", || codes(&logs) == "uu" && failed.exists());
     fs::write(dir.path().join("ok"), "").unwrap();
     until("they are processed", || codes(&logs) == "ss");
     let (status, said) = log.finish();
