@@ -236,7 +236,7 @@ fn a_log_that_was_killed_while_its_processor_ran_goes_on() {
         let left = names(&logs);
         assert!(left.contains(&"processed".into()), "{left:?}");
         // Ours has its label already.
-        let previous = left.iter().find(|name| *name == "previous" || name.ends_with(".u"));
+        let previous = left.iter().find(|name| *name == "previous" || name.starts_with('@'));
         let previous = read(logs.join(previous.unwrap()));
         suites[1].log(dir.path(), &["s4096", "n20", "./m"], "end\n");
         let old = old_files(&logs);

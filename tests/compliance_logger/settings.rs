@@ -213,6 +213,53 @@ fn a_directory_that_somebody_has_removed_is_made_again() {
 }
 
 #[test]
+fn a_directory_that_cannot_be_opened_holds_up_no_other_where_lines_may_be_dropped() {
+    let dir = scratch();
+    fs::write(dir.path().join("m"), "in the way").unwrap();
+    fs::write(dir.path().join("never"), "in the way").unwrap();
+    let script = ["%full=drop", "./m", "./other", "%full=oldest", "./never"];
+    let mut log = Suite::ours().start(dir.path(), &script);
+    log.write(counted(0, 10, 100));
+    wait_for_size(&dir.path().join("other/current"), 1000);
+    fs::remove_file(dir.path().join("m")).unwrap();
+    let current = dir.path().join("m/current");
+    let whole = || fs::read_to_string(&current).unwrap_or_default();
+    until("it is there, and told", || whole().contains("lines are lost"));
+    log.write("after\n");
+    until("it goes on", || whole().ends_with("\nafter\n"));
+    log.signal("TERM");
+    let (status, said) = log.end();
+    assert_eq!(status.code(), Some(111));
+    let reason = "unable to open directory ./m: not a directory";
+    let told = format!("multilog: warning: 10 lines are lost: {reason}\nafter\n");
+    assert_eq!(read(&current), told);
+    assert_eq!(read(dir.path().join("other/current")), counted(0, 10, 100) + "after\n");
+    let never = "unable to open directory ./never: not a directory";
+    assert_eq!(
+        said,
+        format!(
+            "multilog: warning: {reason}; dropping lines\n\
+             multilog: warning: {never}; dropping lines\n\
+             multilog: warning: going on with ./m: 10 lines are lost\n\
+             multilog: fatal: {never}; 11 lines for ./never are lost\n"
+        )
+    );
+    assert!(!dir.path().join("intent").exists() && !dir.path().join("lock").exists());
+}
+
+#[test]
+fn a_directory_of_another_multilog_is_never_written_without() {
+    let dir = scratch();
+    let mut first = Suite::ours().start(dir.path(), &["./m"]);
+    first.write("one\n");
+    wait_for_size(&dir.path().join("m/current"), 4);
+    let refused = Suite::ours().multilog(dir.path(), &["%full=drop", "./m"], "lost\n");
+    assert_eq!(refused.status.code(), Some(111));
+    assert!(first.finish().0.success());
+    assert_eq!(read(dir.path().join("m/current")), "one\n");
+}
+
+#[test]
 fn no_failing_system_call_loses_doubles_or_tears_a_line() {
     if !Path::new("/usr/bin/strace").exists() {
         println!("SKIPPED: no strace");

@@ -2,17 +2,14 @@
 //! in the `logger` crate; here it is done.
 
 use std::ffi::OsStr;
-use std::fs::{DirBuilder, File};
+use std::fs::File;
 use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::time::Duration;
 
 use cli::UnableExt as _;
-use logger::{
-    CURRENT, Fill, Full, LOCK, Labels, LogSpec, PROCESSED, Piece, Progress, Repair, Room,
-};
+use logger::{CURRENT, Fill, Full, Labels, LogSpec, PROCESSED, Piece, Progress, Repair, Room};
 use logger::{Stamps, Step, WHOLE, recovery, rotation};
 use sys::dir::Dir;
 
@@ -22,12 +19,14 @@ use super::trouble::{Trouble, insist};
 mod care;
 mod intents;
 mod processing;
+mod shut;
 mod steps;
 
 use care::Care;
 pub(super) use intents::Block;
 use intents::Intents;
 use processing::Processing;
+use shut::{enter, may_begin_without};
 
 /// A log directory that is locked and ready to be written.
 #[derive(Debug)]
@@ -36,8 +35,8 @@ pub(super) struct Log<'a> {
     /// The directory's name in messages.
     name: String,
     dir: Dir,
-    /// Held as long as the log.
-    lock: File,
+    /// Held as long as the log; `None` while the directory cannot be opened.
+    lock: Option<File>,
     /// `None` before the first [`Step::Begin`].
     current: Option<File>,
     current_ino: u64,
@@ -75,17 +74,19 @@ impl<'a> Log<'a> {
         stamps: Stamps,
         signals: &'a Signals,
     ) -> anyhow::Result<Self> {
-        let path = Path::new(OsStr::from_bytes(&spec.dir));
-        let name = path.display().to_string();
-        // Where this fails, opening it will tell.
-        let _ = DirBuilder::new().mode(0o700).create(path);
-        let dir = Dir::open(path).unable(format_args!("open directory {name}"))?;
-        let lock = sys::lock::acquire_now(&path.join(LOCK));
+        let (dir, lock, trouble) = match enter(spec) {
+            Ok((dir, lock)) => (dir, Some(lock), None),
+            Err(trouble) if may_begin_without(spec, &trouble) => {
+                let here = Dir::open(".".as_ref()).unable("open the current directory")?;
+                (here, None, Some(trouble))
+            }
+            Err(trouble) => return Err(trouble.into()),
+        };
         let mut log = Self {
             spec: spec.clone(),
             dir,
-            lock: lock.unable(format_args!("lock directory {name}"))?,
-            name,
+            lock,
+            name: Path::new(OsStr::from_bytes(&spec.dir)).display().to_string(),
             current: None,
             current_ino: 0,
             fill: Fill::new(0, spec.size),
@@ -105,7 +106,10 @@ impl<'a> Log<'a> {
             lost: 0,
             stays: false,
         };
-        log.find_intent();
+        match trouble {
+            Some(trouble) => log.shut(&trouble),
+            None => log.find_intent(),
+        }
         Ok(log)
     }
 
@@ -147,7 +151,7 @@ impl<'a> Log<'a> {
 
     /// Ends the current file now, unless it is empty.
     pub(super) fn end_file(&mut self) {
-        if self.given_up.is_none() && !self.fill.is_empty() {
+        if self.given_up.is_none() && !self.fill.is_empty() && !self.is_shut() {
             self.try_rotate();
         }
     }
@@ -184,9 +188,21 @@ impl<'a> Log<'a> {
 
     /// Recovers what an outage has left.
     pub(super) fn recover(&mut self, repair: &Repair) -> anyhow::Result<()> {
+        if self.is_shut() {
+            return Ok(());
+        }
+        match self.recover_here(repair) {
+            Err(trouble) if self.spec.settings.full != Full::Block => self.shut(&trouble),
+            recovered => recovered?,
+        }
+        Ok(())
+    }
+
+    fn recover_here(&mut self, repair: &Repair) -> Result<(), Trouble> {
         self.repair(repair)?;
         let Self { dir, labels, name, .. } = &mut *self;
-        dir.each_name(|name| labels.note(name)).unable(format_args!("read {name}"))?;
+        let shown = dir.each_name(|name| labels.note(name));
+        shown.map_err(|error| Trouble::unable(format_args!("read {name}"), error))?;
         let progress = Progress {
             current_whole: self.is_whole(CURRENT)?,
             processed_whole: self.is_whole(PROCESSED)?,
@@ -194,7 +210,7 @@ impl<'a> Log<'a> {
         for step in recovery(progress) {
             // What lies there already must not be lost for a disk that is full just now; all else
             // that fails is a directory that cannot be a log.
-            if matches!(step, Step::Label(..)) {
+            if matches!(step, Step::Label(..)) && self.spec.settings.full == Full::Block {
                 self.insist_on(*step)?;
             } else {
                 self.perform(*step)?;
@@ -308,16 +324,8 @@ impl<'a> Log<'a> {
         if self.dir.is_there().map_err(self.unable("stat", "."))? {
             return Ok(());
         }
-        let path = Path::new(OsStr::from_bytes(&self.spec.dir));
-        let _ = DirBuilder::new().mode(0o700).create(path);
-        let unable = |verb: &str| {
-            let what = format!("{verb} directory {}", self.name);
-            move |error| Trouble::unable(&what, error)
-        };
-        let dir = Dir::open(path).map_err(unable("open"))?;
-        let lock = sys::lock::acquire_now(&path.join(LOCK)).map_err(unable("lock"))?;
-        self.dir = dir;
-        drop(std::mem::replace(&mut self.lock, lock));
+        let (dir, lock) = enter(&self.spec)?;
+        (self.dir, self.lock) = (dir, Some(lock));
         self.intents = Intents::default();
         Ok(())
     }

@@ -268,9 +268,9 @@ impl Multilog<'_> {
             return;
         }
         let states = self.before.iter().copied().zip(lines);
-        for (index, (log, (output, lines))) in
-            self.logs.iter_mut().zip(outputs.zip(states)).enumerate()
-        {
+        let open = |(log, _): &(&mut Log<'_>, _)| !log.is_shut();
+        let logs = self.logs.iter_mut().zip(outputs.zip(states)).filter(open);
+        for (index, (log, (output, lines))) in logs.enumerate() {
             let keeper = index == 0;
             if keeper || !whole || output > 0 {
                 log.arm(&block, keeper, lines, output);
@@ -279,7 +279,7 @@ impl Multilog<'_> {
     }
 
     fn take_from_pipe(&mut self, len: usize) -> io::Result<()> {
-        let marked = self.input.take(len, self.logs.first().and_then(Log::mark))?;
+        let marked = self.input.take(len, self.logs.iter().find_map(Log::mark))?;
         self.logs.iter_mut().for_each(|log| log.taken(marked));
         Ok(())
     }

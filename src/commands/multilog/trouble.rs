@@ -40,6 +40,11 @@ impl Trouble {
         })
     }
 
+    /// Whether this is why.
+    pub(super) fn is(&self, kind: io::ErrorKind) -> bool {
+        self.reason.as_ref().is_some_and(|reason| reason.kind() == kind)
+    }
+
     /// A sentence of its own.
     pub(super) fn because(what: impl Into<String>) -> Self {
         Self { what: what.into(), reason: None }

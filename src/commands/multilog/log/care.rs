@@ -28,9 +28,9 @@ pub(super) struct Care {
     pub(super) dirty: bool,
     looked_at: Duration,
     /// Lines that were not written since the last that were.
-    dropped: u64,
+    pub(super) dropped: u64,
     /// Why, as it was said.
-    reason: Option<String>,
+    pub(super) reason: Option<String>,
     /// What a sync has failed for, where it has been said.
     sync_trouble: Option<String>,
 }
@@ -50,8 +50,11 @@ impl Log<'_> {
         }
         if now.saturating_sub(self.care.looked_at) >= LOOK_AFTER {
             self.care.looked_at = now;
+            if self.is_shut() {
+                self.open_late();
+            }
             self.find_current_again();
-            if self.care.dropped > 0 {
+            if self.care.dropped > 0 && !self.is_shut() {
                 self.tell_dropped();
             }
         }
@@ -107,6 +110,12 @@ impl Log<'_> {
             return;
         }
         warn(format_args!("{}/current was removed by somebody", self.name));
+        if self.spec.settings.full != Full::Block {
+            if let Err(trouble) = self.open_directory_again().and_then(|()| self.begin()) {
+                self.shut(&trouble);
+            }
+            return;
+        }
         let (signals, name) = (self.signals, self.name.clone());
         self.given_up = insist(signals, &name, || {
             self.open_directory_again()?;
@@ -117,7 +126,7 @@ impl Log<'_> {
 
     /// Writes `lines` or drops them: waits for nothing.
     pub(super) fn write_or_drop(&mut self, lines: &[u8]) {
-        if self.care.dropped > 0 {
+        if self.care.dropped > 0 || self.is_shut() {
             // What is to be told first could not be written either, a moment ago.
             self.care.dropped += count(lines);
             return;
@@ -181,7 +190,7 @@ impl Log<'_> {
 
     /// What is to be said of lost lines at the end.
     pub(super) fn still_dropping(&mut self) -> Option<String> {
-        if self.care.dropped > 0 {
+        if self.care.dropped > 0 && !self.is_shut() {
             self.tell_dropped();
         }
         let reason = self.care.reason.as_ref().filter(|_| self.care.dropped > 0)?;

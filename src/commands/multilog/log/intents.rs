@@ -164,6 +164,9 @@ impl Log<'_> {
     /// After a clean end there is nothing to be said to the next logger; nor is there where the
     /// input is no pipe.
     pub(in super::super) fn forget_intent(&mut self) {
+        if self.is_shut() {
+            return;
+        }
         (self.intents.file, self.intents.mark) = (None, None);
         let _ = self.dir.remove(INTENT.as_ref());
     }
