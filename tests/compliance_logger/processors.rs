@@ -159,3 +159,32 @@ fn a_directory_at_each_step_of_a_processor() {
     assert!(log.finish().0.success());
     assert_eq!(listing(&logs), ["0744 @.s 2105", "0744 current 0", "0600 lock 0", "0644 state 4"]);
 }
+
+#[test]
+fn a_processor_that_outlives_its_logger_disturbs_no_later_one() {
+    let dir = scratch();
+    let logs = dir.path().join("m");
+    let stays = "!while [ ! -e ../go ]; do sleep 0.01; done; cat; echo stray; echo stray >&5; \
+                 echo >../gone";
+    let mut first = Suite::ours().start(dir.path(), &["s4096", stays, "./m"]);
+    let lines = counted(0, 2 * LINES, 100);
+    first.write(&lines[..100 * LINES]);
+    first.input = None;
+    until("it waits for the processor", || {
+        logs.join("current").exists()
+            && listing(&logs).contains(&"0744 current 0".to_owned())
+            && logs.join("newstate").exists()
+    });
+    first.signal("KILL");
+    let slow = "!cat; echo state >&5; while [ ! -e ../gone ]; do sleep 0.01; done";
+    let mut second = Suite::ours().start(dir.path(), &["s4096", slow, "./m"]);
+    second.write(&lines[100 * LINES..]);
+    let state = || fs::read_to_string(logs.join("newstate")).unwrap_or_default();
+    until("the second processor runs", || state() == "state\n");
+    fs::write(dir.path().join("go"), "").unwrap();
+    let (status, said) = second.finish();
+    assert!(status.success() && said.is_empty(), "{said}");
+    assert!(!first.end().0.success());
+    assert_eq!(whole_log(&logs), lines);
+    assert_eq!((codes(&logs).as_str(), read(logs.join("state")).as_str()), ("us", "state\n"));
+}

@@ -258,39 +258,3 @@ fn a_directory_of_another_multilog_is_never_written_without() {
     assert!(first.finish().0.success());
     assert_eq!(read(dir.path().join("m/current")), "one\n");
 }
-
-#[test]
-fn no_failing_system_call_loses_doubles_or_tears_a_line() {
-    if !Path::new("/usr/bin/strace").exists() {
-        println!("SKIPPED: no strace");
-        return;
-    }
-    let lines = counted(0, 1000, 100);
-    for fault in [
-        "write:error=ENOSPC:when=3+7",
-        "write:error=EIO:when=2",
-        "write:error=EINTR:when=1+2",
-        "pwrite64:error=ENOSPC:when=1+2",
-        "tee:error=ENOSYS",
-        "tee:error=EPERM:when=2",
-        "readv:error=EFAULT:when=1",
-        "fsync:error=EIO:when=1",
-        "renameat:error=EROFS:when=1",
-        "linkat:error=EDQUOT:when=1",
-        "fchmod:error=EIO:when=2",
-        "getdents64:error=EIO:when=3",
-    ] {
-        let dir = scratch();
-        let tool = Suite::ours().tool("multilog", dir.path());
-        let mut command = Command::new("strace");
-        let (call, _) = fault.split_once(':').unwrap();
-        let (trace, inject) = (format!("trace={call}"), format!("inject={fault}"));
-        command.args(["-o", "calls", "-e", &trace, "-e", &inject]);
-        command.arg(tool.get_program()).args(tool.get_args());
-        command.args(["s30000", "n1000", "./m"]).current_dir(dir.path());
-        let output = run(command.stderr(std::process::Stdio::piped()), &lines);
-        assert!(output.status.success(), "{fault}: {}", text(&output.stderr));
-        assert!(whole_log(&dir.path().join("m")) == lines, "{fault}");
-        assert!(read(dir.path().join("calls")).contains("INJECTED"), "{fault}");
-    }
-}

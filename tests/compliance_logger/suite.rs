@@ -231,7 +231,8 @@ pub(crate) fn listing_at_work(dir: &Path) -> Vec<String> {
 /// What is in a log directory: one `MODE NAME SIZE` for each file, labels written as `@`.
 pub(crate) fn listing(dir: &Path) -> Vec<String> {
     let show = |name: String| {
-        let found = fs::metadata(dir.join(&name)).unwrap();
+        // It may lose its name while we look.
+        let found = fs::metadata(dir.join(&name)).ok()?;
         let shape = match name.strip_prefix('@') {
             Some(label) => {
                 let (digits, code) = label.split_once('.').unwrap();
@@ -241,9 +242,9 @@ pub(crate) fn listing(dir: &Path) -> Vec<String> {
             }
             None => name,
         };
-        format!("{:04o} {shape} {}", found.permissions().mode() & 0o7777, found.len())
+        Some(format!("{:04o} {shape} {}", found.permissions().mode() & 0o7777, found.len()))
     };
-    names(dir).into_iter().map(show).collect()
+    names(dir).into_iter().filter_map(show).collect()
 }
 
 pub(crate) fn mode(path: impl AsRef<Path>) -> u32 {

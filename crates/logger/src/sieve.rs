@@ -172,7 +172,10 @@ impl Sieve {
             }
             let (piece, after) = rest.split_at(end.unwrap_or(rest.len()));
             if end.is_some() && self.plain && self.place == Place::Start {
-                self.whole_line(piece, &mut now);
+                self.whole_line(rest.get(..=piece.len()).unwrap_or(rest), &mut now);
+            } else if end.is_some() && self.can_match_at_once(piece.len()) {
+                self.decide(piece);
+                self.end_line();
             } else {
                 self.piece(piece, &mut now);
                 if end.is_some() {
@@ -267,13 +270,18 @@ impl Sieve {
         len
     }
 
-    /// The short way of most lines of most logs.
+    /// Whether a line is matched as it is, without being put together first.
+    fn can_match_at_once(&self, len: usize) -> bool {
+        let bare = self.script.stamping == Stamping::None;
+        bare && self.place == Place::Start && len <= MATCHED_MAX
+    }
+
+    /// The short way of most lines of most logs. The line has its end.
     fn whole_line(&mut self, line: &[u8], now: impl FnOnce() -> Stamp) {
         let prefix = self.stamps.at(now);
         for log in &mut self.outputs.logs {
             log.extend_from_slice(prefix);
             log.extend_from_slice(line);
-            log.push(b'\n');
         }
     }
 
@@ -290,7 +298,7 @@ impl Sieve {
             self.head.extend_from_slice(head);
             rest = after;
             if self.head.len() == MATCHED_MAX {
-                self.decide();
+                self.decide_held();
             }
         }
         self.pass(rest);
@@ -298,7 +306,7 @@ impl Sieve {
 
     fn end_line(&mut self) {
         if self.place == Place::Head {
-            self.decide();
+            self.decide_held();
         }
         let logs = self.outputs.logs.iter_mut().zip(&self.selected).zip(&mut self.ways);
         logs.filter(|((_, selected), _)| **selected).for_each(|((log, _), way)| way.end_line(log));
@@ -306,19 +314,19 @@ impl Sieve {
     }
 
     /// All that is matched of the line is there: runs the script.
-    fn decide(&mut self) {
+    fn decide(&mut self, head: &[u8]) {
         self.place = Place::Tail;
         let (mut selected, mut log, mut status) = (true, 0, 0);
         for action in &self.script.actions {
             match action {
-                Action::Deselect(pattern) => selected = selected && !pattern.matches(&self.head),
-                Action::Select(pattern) => selected = selected || pattern.matches(&self.head),
-                Action::Alert if selected => self.outputs.alert(&self.head),
+                Action::Deselect(pattern) => selected = selected && !pattern.matches(head),
+                Action::Select(pattern) => selected = selected || pattern.matches(head),
+                Action::Alert if selected => self.outputs.alert(head),
                 Action::Alert => {}
                 Action::Status(_) => {
                     if let Some(text) = self.outputs.status.get_mut(status).filter(|_| selected) {
                         text.clear();
-                        text.extend_from_slice(&self.head);
+                        text.extend_from_slice(head);
                         text.resize(STATUS_LEN, b'\n');
                     }
                     status += 1;
@@ -332,8 +340,13 @@ impl Sieve {
                 }
             }
         }
+        self.pass(head);
+    }
+
+    /// As [`Self::decide`], of the head that is held.
+    fn decide_held(&mut self) {
         let head = std::mem::take(&mut self.head);
-        self.pass(&head);
+        self.decide(&head);
         self.head = head;
     }
 

@@ -8,7 +8,7 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ExitStatus};
 use std::time::Duration;
 
-use logger::{Code, Full, PROCESSED, STATE, processing};
+use logger::{Code, Full, NEWSTATE, PROCESSED, STATE, processing};
 
 use super::super::trouble::{PAUSE_MAX, PAUSE_MIN, Trouble, warn};
 use super::Log;
@@ -182,6 +182,10 @@ impl Log<'_> {
             return Ok(());
         }
         self.replace_missing(STATE)?;
+        // Into new files: what a processor of a killed multilog still writes goes nowhere.
+        for name in [PROCESSED, NEWSTATE] {
+            unless_missing(self.dir.remove(name.as_ref())).map_err(self.unable("remove", name))?;
+        }
         let start = || {
             let mut command = self.dir.command("/bin/sh".as_ref())?;
             command.args(["-c", SETUP]).arg(OsStr::from_bytes(processor));
