@@ -102,6 +102,36 @@ fn the_oldest_files_make_room_on_a_full_disk() {
     assert!(log.len() > 300_000, "{}", log.len());
 }
 
+/// A disk that is full at the start and is freed after a second.
+const FREED: &str = "head -c 440000 /dev/zero >ballast; (sleep 1; rm ballast) & ";
+
+#[test]
+fn a_full_disk_that_is_freed_has_lost_nothing() {
+    let input = counted(0, 3000, 100);
+    let script = format!("{FREED} \"$MULTILOG\" multilog t s50000 n1000 ./m && cat m/@* m/current");
+    let Some(log) = in_small_disk(&script, &input) else { return };
+    let bare: String = log.split_inclusive('\n').map(|line| &line[26..]).collect();
+    assert!(bare == input);
+}
+
+#[test]
+fn a_full_disk_that_is_freed_has_each_line_or_its_count() {
+    let input = counted(0, 3000, 100);
+    let log = "\"$MULTILOG\" multilog %full=drop s50000 n1000 ./m";
+    // The writer goes on while the disk is full, and after.
+    let script = format!("{FREED} (cat; sleep 3; echo after) | {log} && cat m/@* m/current");
+    let Some(log) = in_small_disk(&script, &input) else { return };
+    let told = log.lines().filter(|line| line.starts_with("multilog: warning: "));
+    let lost: usize = told.clone().map(count_in).sum();
+    assert_eq!(log.lines().count() - told.count() + lost, 3001, "{log}");
+    assert!(lost > 0 && log.ends_with("\nafter\n"), "{log}");
+}
+
+/// The number in `multilog: warning: 5 lines are lost`.
+fn count_in(line: &str) -> usize {
+    line.split(' ').nth(2).unwrap().parse().unwrap()
+}
+
 #[test]
 fn a_file_ends_when_its_first_line_is_old_enough() {
     let dir = scratch();
