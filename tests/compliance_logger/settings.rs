@@ -247,6 +247,7 @@ fn a_directory_that_cannot_be_opened_holds_up_no_other_where_lines_may_be_droppe
     let dir = scratch();
     fs::write(dir.path().join("m"), "in the way").unwrap();
     fs::write(dir.path().join("never"), "in the way").unwrap();
+    fs::write(dir.path().join("intent"), "not ours").unwrap();
     let script = ["%full=drop", "./m", "./other", "%full=oldest", "./never"];
     let mut log = Suite::ours().start(dir.path(), &script);
     log.write(counted(0, 10, 100));
@@ -274,7 +275,8 @@ fn a_directory_that_cannot_be_opened_holds_up_no_other_where_lines_may_be_droppe
              multilog: fatal: {never}; 11 lines for ./never are lost\n"
         )
     );
-    assert!(!dir.path().join("intent").exists() && !dir.path().join("lock").exists());
+    assert_eq!(read(dir.path().join("intent")), "not ours");
+    assert!(!dir.path().join("lock").exists());
 }
 
 #[test]
@@ -285,6 +287,8 @@ fn a_directory_of_another_multilog_is_never_written_without() {
     wait_for_size(&dir.path().join("m/current"), 4);
     let refused = Suite::ours().multilog(dir.path(), &["%full=drop", "./m"], "lost\n");
     assert_eq!(refused.status.code(), Some(111));
+    let fatal = "multilog: fatal: unable to lock directory ./m: temporary failure\n";
+    assert_eq!(text(&refused.stderr), fatal);
     assert!(first.finish().0.success());
     assert_eq!(read(dir.path().join("m/current")), "one\n");
 }

@@ -405,6 +405,13 @@ fn control_characters_are_visible_where_it_was_asked_for() {
 }
 
 #[test]
+fn a_byte_at_the_end_of_a_line_has_nothing_to_do_with_the_next() {
+    let mut sieve = limited(&["%visible=on", "./a"]);
+    sieve.feed(b"one\xc2\n\x9btwo\n", || stamp(1));
+    assert_eq!(sieve.outputs().logs[0], b"one\xc2\n\x9btwo\n");
+}
+
+#[test]
 fn a_line_of_megabytes_costs_no_more_memory_than_a_block() {
     let mut sieve = limited(&["-no*", "%visible=on", "./a"]);
     let block = vec![b'\x01'; 65_536];
