@@ -1,5 +1,5 @@
-//! Stamps that people read: `2026-11-23T05:55:27.123456Z `, or local time with its offset (ISO 8601,
-//! RFC 3339). Their length never changes, whatever the time.
+//! Stamps that people read: `2026-11-23T05:55:27.123456Z `, or local time with its offset
+//! (ISO 8601, RFC 3339). Their length never changes, whatever the time.
 
 use tai::{Stamp, UNIX_EPOCH};
 
