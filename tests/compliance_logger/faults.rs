@@ -1,5 +1,5 @@
-//! Each system call of a log fails once, or now and then (strace -e inject): no line is lost, doubled
-//! or torn; where lines may be dropped, each is kept or counted.
+//! Each system call of a log fails once, or now and then (strace -e inject): no line is lost,
+//! doubled or torn; where lines may be dropped, each is kept or counted.
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -339,11 +339,15 @@ mod tests {
         for outage in 0..=processing().len() {
             let mut world = World::default();
             world.recover();
-            rotation(true).iter().for_each(|step| world.step(*step));
+            for step in rotation(true) {
+                world.step(*step);
+            }
             world.put(PROCESSED, false);
             world.put(NEWSTATE, false);
             let before = world.pieces();
-            processing()[..outage].iter().for_each(|step| world.step(*step));
+            for step in &processing()[..outage] {
+                world.step(*step);
+            }
             world.recover();
             assert_eq!((world.logged, world.has(PROCESSED)), (before, None), "{outage}");
             assert_eq!((world.has(NEWSTATE), world.has(STATE)), (None, Some(false)));
