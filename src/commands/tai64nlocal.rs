@@ -26,7 +26,7 @@ pub(crate) fn run(_args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 /// `None` where the C library knows no such time: the label then stays as it is.
-fn civil(unix: i64) -> Option<Civil> {
+pub(super) fn civil(unix: i64) -> Option<Civil> {
     let sys::localtime::LocalTime { year, month, day, hour, minute, second } =
         sys::localtime::at(unix)?;
     Some(Civil { year: u64::try_from(year).ok()?, month, day, hour, minute, second })

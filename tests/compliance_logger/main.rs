@@ -25,11 +25,16 @@ macro_rules! on_both {
 }
 
 mod actions;
+mod faults;
 mod filters;
+mod killed;
+mod lines;
 mod mixed;
 mod ours_only;
+mod processors;
 mod recovery;
 mod rotation;
+mod settings;
 mod signals;
 mod suite;
 mod trouble;

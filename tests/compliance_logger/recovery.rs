@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use crate::suite::{Suite, counted, listing, make, old_files, read, scratch, until, whole_log};
+use crate::suite::{
+    Suite, counted, listing, listing_at_work, make, old_files, read, scratch, until, whole_log,
+};
 
 on_both! {
     a_killed_log_is_kept_as_an_unfinished_file,
@@ -46,7 +48,7 @@ fn a_killed_log_is_kept_as_an_unfinished_file(suite: &Suite) {
     until("the line is there", || fs::read(logs.join("current")).is_ok_and(|log| log == b"one\n"));
     log.signal("HUP");
     assert!(!log.end().0.success());
-    assert_eq!(listing(&logs), ["0644 current 4", "0600 lock 0", "0644 state 0"]);
+    assert_eq!(listing_at_work(&logs), ["0644 current 4", "0600 lock 0", "0644 state 0"]);
     suite.log(dir.path(), &["./m"], "two\n");
     let expected = ["0644 @.u 4", "0744 current 4", "0600 lock 0", "0644 state 0"];
     assert_eq!(listing(&logs), expected);
@@ -145,8 +147,6 @@ fn too_many_old_files_are_pruned_at_a_recovery(suite: &Suite) {
     for number in 0..150 {
         make(logs.join(format!("@400000003b4a39c2{number:08x}.s")), 0o744, "old");
     }
-    suite.log(dir.path(), &["n5", "./m"], "a clean log is not looked at\n");
-    assert_eq!(old_files(&logs).len(), 150);
     make(logs.join("current"), 0o644, "unfinished");
     suite.log(dir.path(), &["n5", "./m"], "");
     assert_eq!(old_files(&logs).len(), 4);

@@ -3,7 +3,9 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 
-use crate::suite::{Suite, counted, listing, make, mode, names, old_files, read, scratch, until};
+use crate::suite::{
+    Suite, counted, listing, listing_at_work, make, mode, names, old_files, read, scratch, until,
+};
 use crate::suite::{system, whole_log};
 
 on_both! {
@@ -36,12 +38,13 @@ fn rotation_leaves_these_files_with_these_modes(suite: &Suite) {
     let mut log = suite.start(dir.path(), &["s4096", "n3", "./m"]);
     log.write(counted(0, 21, 100));
     let logs = dir.path().join("m");
-    until("the first file is full", || names(&logs).len() == 4);
+    until("the first file is full", || listing_at_work(&logs).len() == 4);
     log.write("the next\n");
     until("the line is there", || read(logs.join("current")).ends_with("the next\n"));
     let expected = ["0744 @.s 2100", "0644 current 9", "0600 lock 0", "0644 state 0"];
-    assert_eq!(listing(&logs), expected);
+    assert_eq!(listing_at_work(&logs), expected);
     assert!(log.finish().0.success());
+    assert_eq!(listing(&logs).len(), 4);
     assert_eq!(listing(&logs)[1], "0744 current 9");
 }
 

@@ -119,6 +119,12 @@ impl Running {
         self.input.as_mut().unwrap().write_all(bytes.as_ref()).unwrap();
     }
 
+    /// How many bytes wait to be read.
+    pub(crate) fn unread_len(&self) -> usize {
+        let pipe = std::os::fd::OwnedFd::from(self.unread.try_clone().unwrap());
+        sys::fifo::waiting(&fs::File::from(pipe)).unwrap()
+    }
+
     /// Sends a signal and waits until it has been taken, or has ended the process.
     pub(crate) fn signal(&self, name: &str) {
         let pid = self.pid().to_string();
@@ -151,13 +157,19 @@ impl Running {
     }
 
     /// Waits for its end after a signal; what it has left in the pipe.
-    pub(crate) fn end_and_unread(mut self) -> (ExitStatus, String) {
+    pub(crate) fn end_and_unread(self) -> (ExitStatus, String) {
+        let (status, _, unread) = self.end_said_and_unread();
+        (status, unread)
+    }
+
+    /// As [`Self::end_and_unread`], with its words before what it has left.
+    pub(crate) fn end_said_and_unread(mut self) -> (ExitStatus, String, String) {
         until("it ends", || self.child.try_wait().unwrap().is_some());
         let status = self.child.wait().unwrap();
         self.input = None;
         let mut unread = String::new();
         self.unread.read_to_string(&mut unread).unwrap();
-        (status, unread)
+        (status, self.stderr.take().unwrap().join().unwrap(), unread)
     }
 }
 
@@ -209,10 +221,18 @@ pub(crate) fn whole_log(dir: &Path) -> String {
     files.map(read).collect()
 }
 
+/// As [`listing`], but for the intent of a multilog of ours that is at work or was killed.
+pub(crate) fn listing_at_work(dir: &Path) -> Vec<String> {
+    let mut files = listing(dir);
+    files.retain(|file| !file.starts_with("0600 intent "));
+    files
+}
+
 /// What is in a log directory: one `MODE NAME SIZE` for each file, labels written as `@`.
 pub(crate) fn listing(dir: &Path) -> Vec<String> {
     let show = |name: String| {
-        let found = fs::metadata(dir.join(&name)).unwrap();
+        // It may lose its name while we look.
+        let found = fs::metadata(dir.join(&name)).ok()?;
         let shape = match name.strip_prefix('@') {
             Some(label) => {
                 let (digits, code) = label.split_once('.').unwrap();
@@ -222,9 +242,9 @@ pub(crate) fn listing(dir: &Path) -> Vec<String> {
             }
             None => name,
         };
-        format!("{:04o} {shape} {}", found.permissions().mode() & 0o7777, found.len())
+        Some(format!("{:04o} {shape} {}", found.permissions().mode() & 0o7777, found.len()))
     };
-    names(dir).into_iter().map(show).collect()
+    names(dir).into_iter().filter_map(show).collect()
 }
 
 pub(crate) fn mode(path: impl AsRef<Path>) -> u32 {

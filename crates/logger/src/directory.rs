@@ -6,11 +6,11 @@
 //! ```text
 //! current    being written: mode 0644; after a clean end 0744
 //! previous   a full current on its way to its label; 0744 once that is known to be safe on disk
-//! processed  what the processor has made of previous; 0744 once it is whole and on disk
+//! processed  what the processor makes of an old file; daemontools: 0744 once whole and on disk
 //! state      what the last processor wrote to descriptor 5; newstate: what this one writes
 //! lock       held while a multilog runs
 //! @LABEL.s   an old file, whole and safely on disk; the label says when it ended
-//! @LABEL.u   an old file that an outage has cut off and that was not processed
+//! @LABEL.u   an old file that an outage has cut off, or that waits for the processor
 //! ```
 //!
 //! A file gets its label by link and unlink, so that a second name of the same file shows where an
@@ -45,7 +45,7 @@ const NAMED_MAX: usize = 100;
 pub enum Code {
     /// `s`: whole, processed, safely written.
     Safe,
-    /// `u`: being created at the moment of an outage.
+    /// `u`: not processed yet, or being created at the moment of an outage.
     Unfinished,
 }
 
@@ -77,10 +77,14 @@ pub enum Step {
     Empty(&'static str),
     /// Where this file is there, give it a label with this code, then prune the old files.
     Label(&'static str, Code),
-    /// Run the processor from `previous` to `processed` until it succeeds.
-    Process,
+    /// Put `processed` in the place of the old file that it was made of.
+    Replace,
+    /// Give that file the code of a safe one.
+    Safe,
     /// Remove this file where it is there.
     Remove(&'static str),
+    /// Write the names in the directory to disk.
+    SyncNames,
 }
 
 /// How an earlier run has left a log directory.
@@ -129,13 +133,8 @@ pub const fn rotation(processor: bool) -> &'static [Step] {
             Step::Rename(CURRENT, PREVIOUS),
             Step::Begin,
             Step::Whole(PREVIOUS),
-            Step::Process,
-            Step::Flush(PROCESSED),
-            Step::Whole(PROCESSED),
-            Step::Flush(NEWSTATE),
-            Step::Remove(PREVIOUS),
-            Step::Rename(NEWSTATE, STATE),
-            Step::Label(PROCESSED, Code::Safe),
+            Step::Label(PREVIOUS, Code::Unfinished),
+            Step::SyncNames,
         ]
     } else {
         &[
@@ -145,8 +144,23 @@ pub const fn rotation(processor: bool) -> &'static [Step] {
             Step::Begin,
             Step::Whole(PREVIOUS),
             Step::Label(PREVIOUS, Code::Safe),
+            Step::SyncNames,
         ]
     }
+}
+
+/// What to do when a processor has succeeded. The file has one name all the time; an outage leaves
+/// it as it was, or processed, with the code of one that was not.
+#[must_use]
+pub const fn processing() -> &'static [Step] {
+    &[
+        Step::Flush(PROCESSED),
+        Step::Flush(NEWSTATE),
+        Step::Replace,
+        Step::Rename(NEWSTATE, STATE),
+        Step::Safe,
+        Step::SyncNames,
+    ]
 }
 
 /// Finds the old files to prune: shown every name in the directory, it names the oldest of the old
@@ -154,24 +168,41 @@ pub const fn rotation(processor: bool) -> &'static [Step] {
 #[derive(Debug)]
 pub struct Oldest {
     keep: u64,
+    total: u64,
     count: u64,
-    names: BinaryHeap<Vec<u8>>,
+    bytes: u64,
+    names: BinaryHeap<(Vec<u8>, u64)>,
 }
 
 impl Oldest {
-    /// `keep` log files may stay, `current` among them.
+    /// `keep` log files may stay, `current` among them, and `total` bytes of them.
     #[must_use]
-    pub const fn new(keep: u64) -> Self {
-        Self { keep, count: 0, names: BinaryHeap::new() }
+    pub const fn new(keep: u64, total: Option<u64>) -> Self {
+        let total = match total {
+            Some(total) => total,
+            None => u64::MAX,
+        };
+        Self { keep, total, count: 0, bytes: 0, names: BinaryHeap::new() }
     }
 
-    /// Shows one name. An old file is known by `@` and a name as long as a label, whatever follows.
-    pub fn show(&mut self, name: &[u8]) {
-        if name.len() < LABEL_LEN || name.first() != Some(&b'@') {
+    /// Whether this is the name of an old file: `@` and as long as a label, whatever follows.
+    #[must_use]
+    pub fn is_old(name: &[u8]) -> bool {
+        name.len() >= LABEL_LEN && name.first() == Some(&b'@')
+    }
+
+    /// Shows one name and the size of the file, which only counts where there is a limit of all
+    /// sizes.
+    pub fn show(&mut self, name: &[u8], size: u64) {
+        if name == CURRENT.as_bytes() {
+            self.bytes = self.bytes.saturating_add(size);
+        }
+        if !Self::is_old(name) {
             return;
         }
         self.count += 1;
-        self.names.push(name.to_vec());
+        self.bytes = self.bytes.saturating_add(size);
+        self.names.push((name.to_vec(), size));
         if self.names.len() > NAMED_MAX {
             self.names.pop();
         }
@@ -180,10 +211,14 @@ impl Oldest {
     /// The names to remove, oldest first.
     #[must_use]
     pub fn names(self) -> Vec<Vec<u8>> {
-        let excess = self.count.saturating_sub(self.keep.saturating_sub(1));
-        let mut names = self.names.into_sorted_vec();
-        names.truncate(usize::try_from(excess).unwrap_or(usize::MAX));
-        names
+        let (mut count, mut bytes) = (self.count, self.bytes);
+        let too_much = |(name, size): (Vec<u8>, u64)| {
+            let excess = count > self.keep.saturating_sub(1) || bytes > self.total;
+            count -= 1;
+            bytes = bytes.saturating_sub(size);
+            excess.then_some(name)
+        };
+        self.names.into_sorted_vec().into_iter().map_while(too_much).collect()
     }
 }
 
@@ -232,7 +267,7 @@ mod tests {
 
         fn step(&mut self, step: Step) {
             match step {
-                Step::Sync | Step::Flush(_) => {}
+                Step::Sync | Step::Flush(_) | Step::SyncNames => {}
                 Step::Rename(from, to) => {
                     let whole = self.has(from).expect("what is renamed is there");
                     assert!(to == STATE || self.has(to).is_none(), "{to} would be replaced");
@@ -242,11 +277,11 @@ mod tests {
                 Step::Begin => self.put(CURRENT, false),
                 Step::Whole(name) => self.put(name, true),
                 Step::Empty(name) => self.put(name, false),
-                Step::Process => {
-                    assert!(self.has(STATE).is_some() && self.has(PREVIOUS) == Some(true));
-                    self.put(PROCESSED, false);
-                    self.put(NEWSTATE, false);
+                Step::Replace => {
+                    assert!(self.has(PROCESSED) == Some(false) && self.has(NEWSTATE).is_some());
+                    self.files.retain(|file| file.0 != PROCESSED);
                 }
+                Step::Safe => assert!(self.has(NEWSTATE).is_none()),
                 Step::Label(name, code) => {
                     if let Some(whole) = self.has(name) {
                         assert!(whole || code == Code::Unfinished, "{name} is not safe");
@@ -299,10 +334,50 @@ mod tests {
         }
     }
 
+    #[test]
+    fn wherever_an_outage_comes_a_processed_file_is_there_once() {
+        for outage in 0..=processing().len() {
+            let mut world = World::default();
+            world.recover();
+            for step in rotation(true) {
+                world.step(*step);
+            }
+            world.put(PROCESSED, false);
+            world.put(NEWSTATE, false);
+            let before = world.pieces();
+            for step in &processing()[..outage] {
+                world.step(*step);
+            }
+            world.recover();
+            assert_eq!((world.logged, world.has(PROCESSED)), (before, None), "{outage}");
+            assert_eq!((world.has(NEWSTATE), world.has(STATE)), (None, Some(false)));
+        }
+    }
+
+    #[test]
+    fn what_was_processed_is_on_disk_before_what_it_was_made_of_goes() {
+        let at = |step| processing().iter().position(|is| *is == step);
+        assert!(
+            at(Step::Flush(PROCESSED)) < at(Step::Replace) && at(Step::Replace) < at(Step::Safe)
+        );
+        assert_eq!((at(Step::Flush(PROCESSED)), at(Step::SyncNames)), (Some(0), Some(5)));
+    }
+
+    #[test]
+    fn a_file_is_on_disk_before_it_loses_its_name_and_the_names_are_at_the_end() {
+        for processor in [false, true] {
+            let steps = rotation(processor);
+            let at = |step| steps.iter().position(|is| *is == step);
+            assert!(at(Step::Sync) < at(Step::Rename(CURRENT, PREVIOUS)));
+            assert!(at(Step::Sync).is_some());
+            assert_eq!(steps.last(), Some(&Step::SyncNames));
+        }
+    }
+
     fn oldest(keep: u64, names: &[&str]) -> Vec<String> {
-        let mut oldest = Oldest::new(keep);
+        let mut oldest = Oldest::new(keep, None);
         for name in names {
-            oldest.show(name.as_bytes());
+            oldest.show(name.as_bytes(), 1);
         }
         oldest.names().into_iter().map(|name| String::from_utf8(name).unwrap()).collect()
     }
@@ -320,6 +395,18 @@ mod tests {
         assert_eq!(oldest(4, &names), [""; 0]);
         assert_eq!(oldest(3, &names), [names[2]]);
         assert_eq!(oldest(2, &names), [names[2], names[3]]);
+    }
+
+    #[test]
+    fn the_oldest_go_until_all_files_together_are_small_enough() {
+        let names = ["@400000000000000a00000000.s", "@400000000000000b00000000.s", "current"];
+        for (total, gone) in [(60, 0), (59, 1), (50, 1), (49, 2), (0, 2)] {
+            let mut oldest = Oldest::new(10, Some(total));
+            for (name, size) in names.iter().zip([10, 20, 30]) {
+                oldest.show(name.as_bytes(), size);
+            }
+            assert_eq!(oldest.names().len(), gone, "{total}");
+        }
     }
 
     #[test]

@@ -12,6 +12,15 @@ pub struct Fill {
     size: u64,
 }
 
+/// How much goes into a file before the next one is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// A line end at this place, or after it, ends the file.
+    pub ends_at: usize,
+    /// No more fits.
+    pub len: usize,
+}
+
 /// What to do next with bytes that wait to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Piece {
@@ -39,6 +48,15 @@ impl Fill {
         self.bytes == 0
     }
 
+    /// What the file has room for.
+    #[must_use]
+    pub fn room(&self) -> Room {
+        Room {
+            ends_at: clip(self.size.saturating_sub(MARGIN).saturating_sub(self.bytes + 1)),
+            len: clip(self.size.saturating_sub(self.bytes)),
+        }
+    }
+
     /// What to do next with `data`, which is not empty. A file ends after the first line end within
     /// the margin; a line that is longer is cut where the file is full.
     ///
@@ -46,22 +64,31 @@ impl Fill {
     /// where a burst comes in, its files may end a little later than ours.
     #[must_use]
     pub fn next(&self, data: &[u8]) -> Piece {
-        let room = clip(self.size.saturating_sub(self.bytes));
-        if room == 0 {
+        let Room { ends_at: from, len } = self.room();
+        if len == 0 {
             return Piece::Rotate;
         }
-        let fits = data.get(..room).unwrap_or(data);
-        // The first byte that, were it a line end, would end the file.
-        let from = clip(self.size.saturating_sub(MARGIN).saturating_sub(self.bytes + 1));
+        let fits = data.get(..len).unwrap_or(data);
         match fits.get(from..).and_then(|rest| memchr(b'\n', rest)) {
             Some(at) => Piece::Write { len: from + at + 1, last: true },
             None => Piece::Write { len: fits.len(), last: false },
         }
     }
 
+    /// How many bytes are in it.
+    #[must_use]
+    pub const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// So many bytes were written.
     pub fn add(&mut self, len: usize) {
         self.bytes = self.bytes.saturating_add(u64::try_from(len).unwrap_or(u64::MAX));
+    }
+
+    /// The file was cut to this length.
+    pub const fn cut(&mut self, bytes: u64) {
+        self.bytes = bytes;
     }
 
     /// A new file was begun.

@@ -7,21 +7,38 @@
 
 mod directory;
 mod fill;
+mod intent;
+mod iso;
+mod limit;
 mod local;
 mod prefix;
 mod script;
 mod select;
+mod settings;
 mod sieve;
 mod stamp;
+mod stamps;
+mod visible;
 
 pub use directory::{
     CURRENT, Code, LOCK, NEWSTATE, Oldest, PREVIOUS, PROCESSED, Progress, STATE, Step, WHOLE,
-    recovery, rotation,
+    processing, recovery, rotation,
 };
-pub use fill::{Fill, Piece};
+pub use fill::{Fill, Piece, Room};
+pub use intent::{INTENT, INTENT_MAX, Intent, Line, MARK_AT, Repair, Scene, repair, was_taken};
+pub use iso::{Stamping, Zone};
+pub use limit::Rate;
 pub use local::{Civil, Localizer};
 pub use prefix::Prefixer;
 pub use script::{Action, LogSpec, Script};
 pub use select::{MATCHED_MAX, Pattern};
+pub use settings::{Full, ReadTime, Settings};
 pub use sieve::{Outputs, STATUS_LEN, Sieve};
 pub use stamp::{Labels, PREFIX_LEN, Prefix};
+pub use stamps::Stamps;
+
+/// How many bytes there are up to the first line end, with it.
+#[must_use]
+pub fn line_end(bytes: &[u8]) -> Option<usize> {
+    memchr::memchr(b'\n', bytes).map(|at| at + 1)
+}

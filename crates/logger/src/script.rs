@@ -1,6 +1,6 @@
 //! What multilog's command line means: actions, carried out in order for each line (`multilog.c`).
 
-use crate::Pattern;
+use crate::{Pattern, ReadTime, Settings, Stamping};
 
 /// The least and the most a log file may hold, in bytes: what daemontools' files are clamped to.
 const SIZE_RANGE: std::ops::RangeInclusive<u64> = 4096..=16_777_215;
@@ -14,8 +14,8 @@ const KEEP_DEFAULT: u64 = 10;
 /// The actions of a command line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Script {
-    /// `t` as the first action: a label is put before each line.
-    pub stamped: bool,
+    /// `t` or `%stamp=` as the first action: what is put before each line.
+    pub stamping: Stamping,
     /// All others, in order.
     pub actions: Vec<Action>,
 }
@@ -46,19 +46,38 @@ pub struct LogSpec {
     pub keep: u64,
     /// The shell command that turns a full log file into what is kept of it.
     pub processor: Option<Vec<u8>>,
+    /// What words with `%` have asked for.
+    pub settings: Settings,
+}
+
+impl Default for LogSpec {
+    fn default() -> Self {
+        Self {
+            dir: Vec::new(),
+            size: SIZE_DEFAULT,
+            keep: KEEP_DEFAULT,
+            processor: None,
+            settings: Settings::default(),
+        }
+    }
 }
 
 impl Script {
     /// Reads the words of a command line. An action is known by its first letter, and one that is
-    /// not known is left out; no word is an error.
-    pub fn parse<'a>(words: impl IntoIterator<Item = &'a [u8]>) -> Self {
+    /// not known is left out.
+    ///
+    /// # Errors
+    /// A sentence, where a word with `%` is no setting.
+    pub fn parse<'a>(
+        words: impl IntoIterator<Item = &'a [u8]>,
+        time: ReadTime,
+    ) -> Result<Self, String> {
         let mut script = Self::default();
-        let mut next =
-            LogSpec { dir: Vec::new(), size: SIZE_DEFAULT, keep: KEEP_DEFAULT, processor: None };
+        let mut next = LogSpec::default();
         for (index, word) in words.into_iter().enumerate() {
             let Some((letter, rest)) = word.split_first() else { continue };
             match letter {
-                b't' => script.stamped |= index == 0,
+                b't' if index == 0 => script.stamping = Stamping::Tai,
                 b's' => next.size = number(rest).clamp(*SIZE_RANGE.start(), *SIZE_RANGE.end()),
                 b'n' => next.keep = number(rest).max(KEEP_MIN),
                 b'!' => next.processor = Some(rest.to_vec()),
@@ -71,10 +90,15 @@ impl Script {
                 b'+' => script.actions.push(Action::Select(Pattern::new(rest))),
                 b'e' => script.actions.push(Action::Alert),
                 b'=' => script.actions.push(Action::Status(rest.to_vec())),
+                b'%' => match rest.strip_prefix(b"stamp=") {
+                    Some(value) if index == 0 => script.stamping = stamping(value)?,
+                    Some(_) => return Err("%stamp= is only known as the first word".into()),
+                    None => next.settings.set(rest, time)?,
+                },
                 _ => {}
             }
         }
-        script
+        Ok(script)
     }
 
     /// The log directories, in order.
@@ -94,6 +118,15 @@ impl Script {
     }
 }
 
+fn stamping(value: &[u8]) -> Result<Stamping, String> {
+    match value {
+        b"tai" => Ok(Stamping::Tai),
+        b"utc" => Ok(Stamping::Utc),
+        b"local" => Ok(Stamping::Local),
+        _ => Err(format!("not a value of this setting: %stamp={}", value.escape_ascii())),
+    }
+}
+
 /// The digits at the start of `text`; 0 where there are none, and the largest number where there
 /// are too many (`scan_ulong.c`, which overflows).
 fn number(text: &[u8]) -> u64 {
@@ -104,9 +137,18 @@ fn number(text: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Full;
 
     fn parse(words: &[&str]) -> Script {
-        Script::parse(words.iter().map(|word| word.as_bytes()))
+        Script::parse(words.iter().map(|word| word.as_bytes()), |_| None).unwrap()
+    }
+
+    #[test]
+    fn settings_hold_for_the_directories_after_them_too() {
+        let script = parse(&["./a", "%full=drop", "./b", "%full=oldest", "./c"]);
+        let full: Vec<_> = script.logs().map(|log| log.settings.full).collect();
+        assert_eq!(full, [Full::Block, Full::Drop, Full::Oldest]);
+        assert!(Script::parse([b"%x".as_slice()], |_| None).is_err());
     }
 
     fn only_log(words: &[&str]) -> LogSpec {
@@ -115,10 +157,29 @@ mod tests {
 
     #[test]
     fn t_counts_only_as_the_first_word() {
-        assert!(parse(&["t", "./a"]).stamped);
-        assert!(parse(&["the first letter counts"]).stamped);
-        assert!(!parse(&["./a", "t"]).stamped);
-        assert!(!parse(&["", "t"]).stamped);
+        for (words, stamping) in [
+            (["t", "./a"], Stamping::Tai),
+            (["the first letter counts", "x"], Stamping::Tai),
+            (["./a", "t"], Stamping::None),
+            (["", "t"], Stamping::None),
+            (["%stamp=tai", "./a"], Stamping::Tai),
+            (["%stamp=utc", "t"], Stamping::Utc),
+            (["%stamp=local", "./a"], Stamping::Local),
+        ] {
+            assert_eq!(parse(&words).stamping, stamping, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn a_stamp_that_is_not_known_or_comes_late_is_an_error() {
+        for (words, said) in [
+            (["%stamp=iso", "./a"], "not a value of this setting: %stamp=iso"),
+            (["%stamp=", "./a"], "not a value of this setting: %stamp="),
+            (["./a", "%stamp=utc"], "%stamp= is only known as the first word"),
+        ] {
+            let words = words.iter().map(|word| word.as_bytes());
+            assert_eq!(Script::parse(words, |_| None).unwrap_err(), said);
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 
@@ -88,6 +88,18 @@ pub fn signal(pid: u32, number: i32) -> io::Result<()> {
         return Err(io::ErrorKind::InvalidInput.into());
     }
     Ok(kill(Pid::from_raw(pid), Signal::try_from(number)?)?)
+}
+
+/// Kills the group that this child leads. It must not have been reaped.
+///
+/// # Errors
+/// `ESRCH` where it leads none, `EINVAL` for pid 1 and 0.
+pub fn kill_group(leader: u32) -> io::Result<()> {
+    let leader = i32::try_from(leader).map_err(|_| io::ErrorKind::InvalidInput)?;
+    if leader <= 1 {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    Ok(killpg(Pid::from_raw(leader), Signal::SIGKILL)?)
 }
 
 /// Makes us the parent of every orphan among our descendants (`PR_SET_CHILD_SUBREAPER`).

@@ -12,8 +12,8 @@ use std::process::Command;
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat, renameat};
-use nix::sys::stat::{FchmodatFlags, FileStat, Mode, fchmodat, fstatat, umask};
-use nix::unistd::{UnlinkatFlags, fchdir, linkat, unlinkat};
+use nix::sys::stat::{FchmodatFlags, FileStat, Mode, fchmodat, fstat, fstatat, umask};
+use nix::unistd::{UnlinkatFlags, fchdir, fsync, linkat, unlinkat};
 
 /// An open directory. Names are relative to it; an absolute path is taken as it is.
 #[derive(Debug)]
@@ -39,6 +39,19 @@ impl Dir {
         Ok(Self(nix::fcntl::open(path, flags, Mode::empty())?))
     }
 
+    /// Whether the directory still has a name: a removed one can be held open.
+    pub fn is_there(&self) -> io::Result<bool> {
+        Ok(fstat(&self.0)?.st_nlink > 0)
+    }
+
+    /// Writes the names in it to disk; where the file system cannot, it need not.
+    pub fn sync(&self) -> io::Result<()> {
+        match fsync(&self.0) {
+            Ok(()) | Err(Errno::EINVAL | Errno::EOPNOTSUPP) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
     /// Opens for appending, made with mode 0600 where it is missing (djb's `open_append`).
     pub fn append(&self, name: &OsStr) -> io::Result<File> {
         self.open_file(name, OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT, 0o600)
@@ -52,6 +65,11 @@ impl Dir {
     /// Opens what is there for writing (djb's `open_write`).
     pub fn write(&self, name: &OsStr) -> io::Result<File> {
         self.open_file(name, OFlag::O_WRONLY, 0)
+    }
+
+    /// Opens for reading and writing, made with mode 0600 where it is missing.
+    pub fn read_write(&self, name: &OsStr) -> io::Result<File> {
+        self.open_file(name, OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_NOFOLLOW, 0o600)
     }
 
     /// Opens what is there for reading (djb's `open_read`).

@@ -22,6 +22,7 @@ pub mod lock;
 pub mod machine;
 pub mod mapped;
 pub mod oom;
+pub mod peek;
 mod pidfd_info;
 pub mod place;
 pub mod poll;

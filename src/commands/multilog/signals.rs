@@ -1,4 +1,5 @@
-//! TERM and ALRM: flags that are looked at between reads, and a pipe that ends every wait.
+//! TERM and ALRM: flags that are looked at between reads, and a pipe that ends every wait. CHLD
+//! ends it too: a processor has ended.
 
 use std::io::{self, Read as _};
 use std::os::fd::{AsFd as _, BorrowedFd};
@@ -7,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use signal_hook::consts::{SIGALRM, SIGTERM, SIGXFSZ};
+use signal_hook::consts::{SIGALRM, SIGCHLD, SIGTERM, SIGXFSZ};
 use signal_hook::{flag, low_level};
 
 /// The signals multilog knows.
@@ -26,6 +27,7 @@ impl Signals {
         // A file that may not grow is an error of write(2), and waited for like a full disk. Caught
         // and not ignored, so that processors begin as they should.
         flag::register(SIGXFSZ, Arc::default())?;
+        low_level::pipe::register(SIGCHLD, waker.try_clone()?)?;
         for (signal, raised) in [(SIGTERM, &signals.term), (SIGALRM, &signals.alarm)] {
             // The flag first: who is woken by the pipe must find it raised.
             flag::register(signal, Arc::clone(raised))?;

@@ -10,10 +10,10 @@ use std::time::Duration;
 use super::signals::Signals;
 
 /// The first wait: most trouble is over soon (a disk that is just being cleaned).
-const PAUSE_MIN: Duration = Duration::from_secs(1);
+pub(super) const PAUSE_MIN: Duration = Duration::from_secs(1);
 
 /// The longest: daemontools' pause.
-const PAUSE_MAX: Duration = Duration::from_secs(5);
+pub(super) const PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// Something that did not work.
 #[derive(Debug)]
@@ -28,13 +28,30 @@ impl Trouble {
         Self { what: format!("unable to {what}"), reason: Some(reason) }
     }
 
+    /// Whether there is no room for more.
+    pub(super) fn is_full(&self) -> bool {
+        self.reason.as_ref().is_some_and(|reason| {
+            matches!(
+                reason.kind(),
+                io::ErrorKind::StorageFull
+                    | io::ErrorKind::QuotaExceeded
+                    | io::ErrorKind::FileTooLarge
+            )
+        })
+    }
+
+    /// Whether this is why.
+    pub(super) fn is(&self, kind: io::ErrorKind) -> bool {
+        self.reason.as_ref().is_some_and(|reason| reason.kind() == kind)
+    }
+
     /// A sentence of its own.
     pub(super) fn because(what: impl Into<String>) -> Self {
         Self { what: what.into(), reason: None }
     }
 
     /// The sentence where multilog pauses for it, as daemontools has it.
-    fn pausing(&self) -> String {
+    pub(super) fn pausing(&self) -> String {
         match &self.reason {
             Some(reason) => format!("{}, pausing: {}", self.what, cli::reason(reason)),
             None => format!("{}, pausing", self.what),

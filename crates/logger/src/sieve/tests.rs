@@ -3,6 +3,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::{Fill, Piece};
 
 /// Writes all outputs away; what a run has written.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -29,7 +30,11 @@ impl Written {
 }
 
 fn script(words: &[&str]) -> Script {
-    Script::parse(words.iter().map(|word| word.as_bytes()))
+    Script::parse(words.iter().map(|word| word.as_bytes()), |_| None).unwrap()
+}
+
+fn sieve_of(script: Script) -> Sieve {
+    Sieve::new(script, |_| None)
 }
 
 fn stamp(second: u64) -> Stamp {
@@ -38,7 +43,7 @@ fn stamp(second: u64) -> Stamp {
 
 /// Feeds `blocks`; the n-th line begins at second n.
 fn run(words: &[&str], blocks: &[&[u8]]) -> Written {
-    let mut sieve = Sieve::new(script(words));
+    let mut sieve = sieve_of(script(words));
     let (mut second, mut written) = (0, Written::default());
     for block in blocks {
         let mut rest = *block;
@@ -112,7 +117,7 @@ fn only_a_thousand_bytes_are_matched_and_the_stamp_counts() {
 
 #[test]
 fn a_long_line_is_passed_on_before_its_end_comes() {
-    let mut sieve = Sieve::new(script(&["./a"]));
+    let mut sieve = sieve_of(script(&["./a"]));
     sieve.feed(&[b'x'; 999], || stamp(1));
     assert_eq!(sieve.outputs().logs[0].len(), 0);
     sieve.feed(b"x", || stamp(1));
@@ -147,7 +152,7 @@ fn a_status_is_the_last_selected_line_in_1001_bytes() {
 
 #[test]
 fn short_lines_do_not_pile_up() {
-    let mut sieve = Sieve::new(script(&["t", "./a", "./b"]));
+    let mut sieve = sieve_of(script(&["t", "./a", "./b"]));
     let block = b"\n".repeat(65_536);
     let taken = sieve.feed(&block, || stamp(1));
     assert!(taken > 1000 && taken < block.len());
@@ -160,7 +165,7 @@ fn short_lines_do_not_pile_up() {
 
 #[test]
 fn alerts_do_not_pile_up() {
-    let mut sieve = Sieve::new(script(&["e"]));
+    let mut sieve = sieve_of(script(&["e"]));
     let block = [b"x".repeat(199), b"\n".to_vec()].concat().repeat(1000);
     assert!(sieve.feed(&block, || stamp(1)) < OUTPUT_FULL + 200);
 }
@@ -176,7 +181,11 @@ fn slowly(words: &[&str], text: &[u8]) -> Written {
     let ended = text.strip_suffix(b"\n").unwrap_or(text);
     let lines: Vec<&[u8]> = ended.split(|byte| *byte == b'\n').collect();
     for (line, second) in lines.iter().filter(|_| !text.is_empty()).zip(1..) {
-        let prefix = if script.stamped { format!("{} ", stamp(second)) } else { String::new() };
+        let prefix = if script.stamping == Stamping::Tai {
+            format!("{} ", stamp(second))
+        } else {
+            String::new()
+        };
         let line = [prefix.as_bytes(), line].concat();
         let (head, mut selected) = (&line[..line.len().min(1000)], true);
         let (mut log, mut status) = (0, 0);
@@ -249,4 +258,173 @@ proptest! {
             &text[cuts[2]..]];
         prop_assert_eq!(run(&words, &blocks), slowly(&words, &text));
     }
+}
+
+/// Writes lines into files of this size as the shell does; the files of each log.
+fn files(words: &[&str], text: &[u8], cut: usize) -> Vec<Vec<Vec<u8>>> {
+    let script = script(words);
+    let mut fills: Vec<Fill> = script.logs().map(|log| Fill::new(0, log.size)).collect();
+    let mut logs: Vec<Vec<Vec<u8>>> = fills.iter().map(|_| vec![Vec::new()]).collect();
+    let mut sieve = sieve_of(script);
+    for block in text.chunks(cut) {
+        let mut rest = block;
+        while !rest.is_empty() {
+            sieve.give_rooms(fills.iter().map(Fill::room));
+            let taken = sieve.feed(rest, || stamp(1));
+            assert!(taken > 0);
+            rest = &rest[taken..];
+            let outputs = &mut sieve.outputs().logs;
+            for (output, (fill, files)) in outputs.iter_mut().zip(fills.iter_mut().zip(&mut logs)) {
+                let lines = memchr::memchr_iter(b'\n', output).count();
+                let mut cuts = 0;
+                while !output.is_empty() {
+                    let mut ended = true;
+                    if let Piece::Write { len, last } = fill.next(output) {
+                        files.last_mut().unwrap().extend(output.drain(..len));
+                        fill.add(len);
+                        ended = last;
+                    }
+                    if ended {
+                        files.push(Vec::new());
+                        fill.clear();
+                        cuts += usize::from(!output.is_empty());
+                    }
+                }
+                // Files end between blocks, but for a line that is cut: it comes alone.
+                assert!(cuts == 0 || lines <= 1, "{cuts} {lines}");
+            }
+        }
+    }
+    logs
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn a_file_never_ends_within_a_block_of_lines(
+        lens in proptest::collection::vec(prop_oneof![9 => 0usize..200, 1 => 0usize..9000], 0..80),
+        cut in prop_oneof![Just(65_536usize), 1usize..5000], stamped: bool,
+    ) {
+        let text: Vec<u8> =
+            lens.iter().flat_map(|len| [vec![b'x'; *len], vec![b'\n']].concat()).collect();
+        let first = if stamped { "t" } else { "s1" };
+        let files = files(&[first, "s4096", "./a", "s6000", "./b", "s99999", "./c"], &text, cut);
+        for log in &files {
+            let all = log.concat();
+            prop_assert_eq!(all.len(), text.len() + if stamped { 26 * lens.len() } else { 0 });
+            prop_assert!(stamped || all == text);
+        }
+    }
+}
+
+#[test]
+fn the_start_of_a_line_is_held_without_its_stamp() {
+    let mut sieve = sieve_of(script(&["t", "./a"]));
+    sieve.feed(b"one\n", || stamp(1));
+    assert_eq!(sieve.held(), b"");
+    sieve.feed(b"half", || stamp(1));
+    assert_eq!(sieve.held(), b"half");
+    sieve.feed(&[b'x'; 1000], || stamp(1));
+    assert_eq!(sieve.held(), b"", "it is passed on by now");
+}
+
+#[test]
+fn a_line_in_parts_is_resumed_by_another_sieve() {
+    let words = ["-no*", "./a", "+no*", "./b"];
+    let mut first = sieve_of(script(&words));
+    let half = [b"no ".as_slice(), &[b'x'; 1500]].concat();
+    assert_eq!(first.feed(&half, || stamp(1)), half.len());
+    let lines: Vec<Line> = first.lines().collect();
+    assert_eq!(lines, [Line::Deselected, Line::Selected]);
+    let mut second = sieve_of(script(&words));
+    assert!(second.lines().all(|line| line == Line::None));
+    second.resume(lines.into_iter());
+    second.feed(b" rest\nnew\n", || stamp(1));
+    assert_eq!(second.outputs().logs, [b"new\n".to_vec(), b" rest\nnew\n".to_vec()]);
+}
+
+/// Words whose settings have a time: in seconds.
+fn limited(words: &[&str]) -> Sieve {
+    let time = |text: &str| Some(Duration::from_secs(text.parse().ok()?));
+    sieve_of(Script::parse(words.iter().map(|word| word.as_bytes()), time).unwrap())
+}
+
+fn taken(sieve: &mut Sieve, log: usize) -> String {
+    String::from_utf8(std::mem::take(&mut sieve.outputs().logs[log])).unwrap()
+}
+
+#[test]
+fn a_log_with_a_rate_leaves_lines_out_and_says_so_between_lines() {
+    let mut sieve = limited(&["./all", "%rate=1/10", "./few"]);
+    let now = || stamp(1);
+    sieve.tick(Duration::from_secs(100), now);
+    assert_eq!(sieve.feed(b"one\ntwo\nthree\nfo", now), 16);
+    assert_eq!(sieve.deadline(), Some(Duration::from_secs(110)));
+    assert_eq!(
+        (taken(&mut sieve, 0).as_str(), taken(&mut sieve, 1).as_str()),
+        ("one\ntwo\nthree\n", "one\n")
+    );
+    // In a long line that was passed on already, it must wait.
+    let long = format!("ur {}", "x".repeat(1000));
+    sieve.tick(Duration::from_secs(109), now);
+    sieve.feed(long.as_bytes(), now);
+    sieve.tick(Duration::from_secs(110), now);
+    assert_eq!((sieve.deadline(), taken(&mut sieve, 1).as_str()), (None, ""));
+    sieve.feed(b"\n", now);
+    sieve.tick(Duration::from_secs(111), now);
+    assert_eq!(
+        taken(&mut sieve, 1),
+        "multilog: warning: 3 lines are left out: more than 1 in 10s\n"
+    );
+    sieve.feed(b"five\nsix\n", now);
+    sieve.tick_last(now);
+    let end = "five\nmultilog: warning: 1 lines are left out: more than 1 in 10s\n";
+    assert_eq!(taken(&mut sieve, 1), end);
+    assert!(taken(&mut sieve, 0).ends_with("xx\nfive\nsix\n"));
+}
+
+#[test]
+fn what_is_said_of_lines_left_out_is_stamped() {
+    let mut sieve = limited(&["%stamp=utc", "%rate=0/10", "./few"]);
+    sieve.feed(b"one\n", || stamp(1));
+    sieve.tick_last(|| stamp(2));
+    let said = "multilog: warning: 1 lines are left out: more than 0 in 10s\n";
+    assert_eq!(taken(&mut sieve, 0), format!("1970-01-01T00:00:02.000000Z {said}"));
+}
+
+#[test]
+fn control_characters_are_visible_where_it_was_asked_for() {
+    let words = ["%stamp=utc", "./raw", "%visible=on", "./seen", "%visible=off", "./raw2"];
+    let mut sieve = limited(&words);
+    let line = format!("a\x1b[0m\t{}\x07\n", "x".repeat(2000));
+    sieve.feed(line.as_bytes(), || stamp(1));
+    let stamp = "1970-01-01T00:00:01.000000Z ";
+    assert_eq!(taken(&mut sieve, 0), format!("{stamp}{line}"));
+    assert_eq!(taken(&mut sieve, 1), format!("{stamp}a\\x1b[0m\t{}\\x07\n", "x".repeat(2000)));
+    assert_eq!(taken(&mut sieve, 2), format!("{stamp}{line}"));
+}
+
+#[test]
+fn a_byte_at_the_end_of_a_line_has_nothing_to_do_with_the_next() {
+    let mut sieve = limited(&["%visible=on", "./a"]);
+    sieve.feed(b"one\xc2\n\x9btwo\n", || stamp(1));
+    assert_eq!(sieve.outputs().logs[0], b"one\xc2\n\x9btwo\n");
+}
+
+#[test]
+fn a_line_of_megabytes_costs_no_more_memory_than_a_block() {
+    let mut sieve = limited(&["-no*", "%visible=on", "./a"]);
+    let block = vec![b'\x01'; 65_536];
+    for _ in 0..100 {
+        let mut rest = block.as_slice();
+        while !rest.is_empty() {
+            let len = sieve.feed(rest, || stamp(1));
+            assert!(len > 0);
+            rest = &rest[len..];
+            let log = &mut sieve.outputs().logs[0];
+            assert!(log.capacity() <= 5 * block.len(), "{}", log.capacity());
+            log.clear();
+        }
+    }
+    assert!(sieve.head.capacity() <= 2 * MATCHED_MAX);
 }

@@ -1,12 +1,13 @@
 //! The steps of a rotation and of a recovery, done in a real directory.
 
-use std::ffi::{OsStr, OsString};
-use std::fs::Permissions;
+use std::ffi::OsStr;
+use std::fs::{File, Permissions};
 use std::io::{self, ErrorKind};
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
 
-use logger::{CURRENT, Code, Fill, Oldest, PREVIOUS, PROCESSED, STATE, Step, WHOLE};
+use logger::{CURRENT, Code, Fill, Oldest, Step, WHOLE};
 use sys::dir::Found;
 
 use super::super::now;
@@ -15,15 +16,11 @@ use super::Log;
 
 /// The mode of `current` while it is written, and of a file that is whole.
 const MODE_OPEN: u32 = 0o644;
-const MODE_WHOLE: u32 = MODE_OPEN | WHOLE;
+pub(super) const MODE_WHOLE: u32 = MODE_OPEN | WHOLE;
 
 /// How many labels are tried at once for a file: each one tried is later than the one before, so
 /// that more are taken means that somebody makes them.
 const LABEL_TRIES: usize = 100;
-
-/// What the shell does before the processor is run, so that it finds its state where it always was:
-/// read on descriptor 4, written on 5.
-const PROCESSOR_SETUP: &str = r#"exec 4<state 5>newstate && exec sh -c "$0""#;
 
 impl Log<'_> {
     /// Does one step. It can be done again where it has failed.
@@ -45,7 +42,12 @@ impl Log<'_> {
                 made.map(drop).map_err(self.unable("write to", name))
             }
             Step::Label(name, code) => self.label(name, code),
-            Step::Process => self.process(),
+            Step::Replace => self.replace_processed(),
+            Step::Safe => self.name_processed(),
+            Step::SyncNames => {
+                let what = format!("write the names in {} to disk", self.name);
+                self.dir.sync().map_err(|error| Trouble::unable(what, error))
+            }
             Step::Remove(name) => {
                 let done = unless_missing(self.dir.remove(name.as_ref()));
                 done.map_err(self.unable("remove", name))
@@ -80,7 +82,7 @@ impl Log<'_> {
 
     /// Where somebody has removed a file meanwhile, an empty one takes its place: what is gone is
     /// gone, and the log goes on. The original waits for it for ever.
-    fn replace_missing(&self, name: &'static str) -> Result<(), Trouble> {
+    pub(super) fn replace_missing(&self, name: &'static str) -> Result<(), Trouble> {
         if self.dir.find(name.as_ref()).map_err(self.unable("stat", name))?.is_none() {
             warn(format_args!("{}/{name} was removed by somebody", self.name));
             self.dir.truncate(name.as_ref()).map_err(self.unable("create", name))?;
@@ -88,12 +90,16 @@ impl Log<'_> {
         Ok(())
     }
 
-    fn begin(&mut self) -> Result<(), Trouble> {
+    pub(super) fn begin(&mut self) -> Result<(), Trouble> {
         let current = self.dir.append(CURRENT.as_ref()).map_err(self.unable("create", CURRENT))?;
         let mode = current.set_permissions(Permissions::from_mode(MODE_OPEN));
         mode.map_err(self.unable("set mode of", CURRENT))?;
-        let size = current.metadata().map_err(self.unable("stat", CURRENT))?.len();
+        let size = self.note_current(&current).map_err(self.unable("stat", CURRENT))?;
         self.fill = Fill::new(size, self.spec.size);
+        self.start = size;
+        if size > 0 && self.spec.settings.age.is_some() {
+            self.begun_before = age(&current).unwrap_or_default();
+        }
         self.current = Some(current);
         Ok(())
     }
@@ -124,8 +130,9 @@ impl Log<'_> {
     fn link(&mut self, name: &'static str, code: Code) -> io::Result<()> {
         let mut linked = Ok(());
         for _ in 0..LABEL_TRIES {
-            let label = format!("{}.{}", self.labels.next(now()), code.letter());
-            linked = self.dir.link(name.as_ref(), label.as_ref());
+            let label = self.labels.next(now()).to_string();
+            linked = self.dir.link(name.as_ref(), format!("{label}.{}", code.letter()).as_ref());
+            self.labelled = Some(label);
             if !linked.as_ref().is_err_and(|error| error.kind() == ErrorKind::AlreadyExists) {
                 break;
             }
@@ -135,7 +142,7 @@ impl Log<'_> {
 
     /// Removes the old files that are too many. One that cannot be removed is no reason to stop the
     /// log: it is said, and tried again with the next file.
-    fn prune(&mut self) {
+    pub(super) fn prune(&mut self) {
         let trouble = self.try_prune().err().map(|trouble| trouble.to_string());
         if let Some(sentence) = trouble.as_ref().filter(|_| trouble != self.prune_trouble) {
             warn(sentence);
@@ -145,41 +152,32 @@ impl Log<'_> {
 
     fn try_prune(&self) -> Result<(), Trouble> {
         loop {
-            let mut oldest = Oldest::new(self.spec.keep);
-            let shown = self.dir.each_name(|name| oldest.show(name));
+            let total = self.spec.settings.total;
+            let mut oldest = Oldest::new(self.spec.keep, total);
+            let size = |name: &[u8]| {
+                let found = self.dir.find(OsStr::from_bytes(name)).ok().flatten();
+                found.map_or(0, |found| found.size)
+            };
+            let shown = self.dir.each_name(|name| {
+                let counts =
+                    total.is_some() && (name == CURRENT.as_bytes() || Oldest::is_old(name));
+                oldest.show(name, if counts { size(name) } else { 0 });
+            });
             shown.map_err(|error| Trouble::unable(format_args!("read {}", self.name), error))?;
             let names = oldest.names();
             if names.is_empty() {
                 return Ok(());
             }
-            for name in names.into_iter().map(OsString::from_vec) {
-                unless_missing(self.dir.remove(&name)).map_err(|error| {
-                    Trouble::unable(format_args!("remove {}/{}", self.name, name.display()), error)
-                })?;
-            }
+            names.iter().try_for_each(|name| self.remove_old(name))?;
         }
     }
 
-    /// Runs the processor over `previous`. The input waits meanwhile.
-    fn process(&mut self) -> Result<(), Trouble> {
-        let Some(processor) = &self.spec.processor else { return Ok(()) };
-        self.replace_missing(PREVIOUS)?;
-        self.replace_missing(STATE)?;
-        let run = || {
-            let mut command = self.dir.command("/bin/sh".as_ref())?;
-            command.args(["-c", PROCESSOR_SETUP]).arg(OsStr::from_bytes(processor));
-            command.stdin(self.dir.read(PREVIOUS.as_ref())?);
-            command.stdout(self.dir.truncate(PROCESSED.as_ref())?);
-            command.status()
-        };
-        let name = &self.name;
-        let what = format!("run the processor in {name}");
-        let status = run().map_err(|error| Trouble::unable(what, error))?;
-        match status.code() {
-            Some(0) => Ok(()),
-            Some(_) => Err(Trouble::because(format!("processor failed in {name}"))),
-            None => Err(Trouble::because(format!("processor crashed in {name}"))),
-        }
+    /// Removes an old file.
+    pub(super) fn remove_old(&self, name: &[u8]) -> Result<(), Trouble> {
+        let name = OsStr::from_bytes(name);
+        unless_missing(self.dir.remove(name)).map_err(|error| {
+            Trouble::unable(format_args!("remove {}/{}", self.name, name.display()), error)
+        })
     }
 
     fn unable_to_sync(&self, file: &str) -> impl Fn(io::Error) -> Trouble + use<> {
@@ -188,8 +186,16 @@ impl Log<'_> {
     }
 }
 
+/// How old the first line of a file is at least: files tell when they were made, where the file
+/// system knows it, and when they were written last.
+fn age(file: &File) -> Option<Duration> {
+    let found = file.metadata().ok()?;
+    let times = [found.created(), found.modified()].into_iter().flatten();
+    times.filter_map(|time| time.elapsed().ok()).max()
+}
+
 /// That a file is not there is as good as that it has been removed.
-fn unless_missing(done: io::Result<()>) -> io::Result<()> {
+pub(super) fn unless_missing(done: io::Result<()>) -> io::Result<()> {
     match done {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         done => done,

@@ -1,0 +1,211 @@
+//! kill -9 at any moment: every line is there once, whole and in order.
+//!
+//! A writer counts into a pipe as fast as it can; loggers are killed one after the other, each at
+//! another moment, and the next one goes on with the same pipe.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{PipeReader, PipeWriter, Write as _, pipe};
+use std::path::Path;
+use std::process::{Child, Command};
+use std::thread::{JoinHandle, sleep, spawn};
+use std::time::Duration;
+
+use crate::suite::{Suite, counted, names, read, scratch, until, whole_log};
+
+/// A generator of numbers (Knuth's), so that a failure can be had again.
+struct Seed(u64);
+
+impl Seed {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
+        (self.0 >> 33) % limit
+    }
+}
+
+/// Lines that count, of lengths between `lens`.
+fn lines(seed: &mut Seed, count: u64, lens: (u64, u64)) -> String {
+    let mut text = String::new();
+    for number in 0..count {
+        let fill = usize::try_from(lens.0 + seed.below(lens.1 - lens.0)).unwrap();
+        let tenth = if number % 10 == 0 { "tenth" } else { "other" };
+        writeln!(text, "{number} {tenth} {}", "abcdefghi".repeat(fill / 9)).unwrap();
+    }
+    text
+}
+
+fn write_all(text: &str) -> (PipeReader, JoinHandle<()>) {
+    let (reader, mut writer): (PipeReader, PipeWriter) = pipe().unwrap();
+    let text = text.to_owned();
+    (reader, spawn(move || writer.write_all(text.as_bytes()).unwrap()))
+}
+
+fn start(suite: &Suite, dir: &Path, script: &[&str], input: &PipeReader) -> Child {
+    let mut command: Command = suite.tool("multilog", dir);
+    command.args(script).stdin(input.try_clone().unwrap()).spawn().unwrap()
+}
+
+/// Kills `kills` loggers at random moments, lets a last one end.
+fn kill_many(dir: &Path, script: &[&str], text: &str, kills: u32, seed: &mut Seed) {
+    let (input, writer) = write_all(text);
+    let mut early = 0;
+    for _ in 0..kills {
+        let mut log = start(&Suite::ours(), dir, script, &input);
+        sleep(Duration::from_micros(seed.below(15_000)));
+        early += u32::from(!writer.is_finished());
+        log.kill().unwrap();
+        log.wait().unwrap();
+    }
+    assert!(early >= kills / 2, "only {early} were killed at work");
+    let last = start(&Suite::ours(), dir, script, &input);
+    let output = last.wait_with_output().unwrap();
+    assert!(output.status.success(), "{:?}", String::from_utf8_lossy(&output.stderr));
+    writer.join().unwrap();
+}
+
+/// Fails with the first difference, not with megabytes.
+fn assert_same(found: &str, expected: &str) {
+    let (mut lines, mut wanted) = (found.lines(), expected.lines());
+    for number in 0.. {
+        let (line, want) = (lines.next(), wanted.next());
+        assert_eq!(line, want, "line {number}");
+        if want.is_none() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_hundred_kills_under_full_load_lose_double_and_tear_nothing() {
+    let dir = scratch();
+    let mut seed = Seed(1);
+    let text = lines(&mut seed, 300_000, (0, 200));
+    kill_many(dir.path(), &["s1000000", "n100000", "./m"], &text, 100, &mut seed);
+    assert_same(&whole_log(&dir.path().join("m")), &text);
+    assert!(!names(&dir.path().join("m")).contains(&"intent".to_owned()));
+}
+
+#[test]
+fn kills_while_files_end_all_the_time_lose_nothing() {
+    let dir = scratch();
+    let mut seed = Seed(2);
+    let text = lines(&mut seed, 60_000, (0, 200));
+    kill_many(dir.path(), &["s4096", "n100000", "./m"], &text, 60, &mut seed);
+    assert_same(&whole_log(&dir.path().join("m")), &text);
+}
+
+#[test]
+fn kills_within_lines_that_are_cut_lose_nothing() {
+    let dir = scratch();
+    let mut seed = Seed(3);
+    let text = lines(&mut seed, 2000, (3000, 20_000));
+    kill_many(dir.path(), &["s4096", "n100000", "./m"], &text, 60, &mut seed);
+    // Lines that are cut across files are whole again when the files are put together.
+    assert_same(&whole_log(&dir.path().join("m")), &text);
+}
+
+#[test]
+fn kills_within_lines_longer_than_a_pipe_lose_nothing() {
+    let dir = scratch();
+    let mut seed = Seed(4);
+    let text = lines(&mut seed, 600, (50_000, 300_000));
+    let script = ["s16000000", "n100000", "./m", "-*", "+* tenth*", "./some"];
+    kill_many(dir.path(), &script, &text, 60, &mut seed);
+    assert_same(&whole_log(&dir.path().join("m")), &text);
+    let some: String = text.split_inclusive('\n').filter(|line| line.contains("tenth")).collect();
+    assert_same(&whole_log(&dir.path().join("some")), &some);
+}
+
+#[test]
+fn kills_with_several_directories_stamps_and_patterns_lose_nothing_in_any() {
+    let dir = scratch();
+    let mut seed = Seed(5);
+    let text = lines(&mut seed, 150_000, (0, 100));
+    let script = [
+        "t",
+        "s100000",
+        "n100000",
+        "./all",
+        "-*",
+        "+* * tenth*",
+        "s5000",
+        "./tens",
+        "-*",
+        "./none",
+        "+*",
+        "s50000",
+        "./all2",
+    ];
+    kill_many(dir.path(), &script, &text, 60, &mut seed);
+    let bare = |log: &str| -> String {
+        let log = whole_log(&dir.path().join(log));
+        log.split_inclusive('\n').map(|line| &line[26..]).collect()
+    };
+    assert_same(&bare("all"), &text);
+    assert_same(&bare("all2"), &text);
+    let tens: String = text.split_inclusive('\n').filter(|line| line.contains("tenth")).collect();
+    assert_same(&bare("tens"), &tens);
+    assert_eq!(bare("none"), "");
+}
+
+#[test]
+fn kills_with_a_processor_lose_nothing() {
+    let dir = scratch();
+    let mut seed = Seed(6);
+    let text = lines(&mut seed, 60_000, (0, 200));
+    kill_many(dir.path(), &["s100000", "n100000", "!cat", "./m"], &text, 60, &mut seed);
+    assert_same(&whole_log(&dir.path().join("m")), &text);
+}
+
+#[test]
+fn the_same_line_over_and_over_is_counted_right() {
+    let dir = scratch();
+    let text = "the same\n".repeat(3_000_000);
+    kill_many(dir.path(), &["s1000000", "n100000", "./m"], &text, 60, &mut Seed(7));
+    let log = whole_log(&dir.path().join("m"));
+    assert!(log.lines().all(|line| line == "the same"));
+    assert_eq!(log.len(), text.len());
+}
+
+#[test]
+fn the_next_logger_ends_a_line_that_has_begun() {
+    let dir = scratch();
+    let logs = dir.path().join("m");
+    let (input, mut writer) = pipe().unwrap();
+    let mut first = start(&Suite::ours(), dir.path(), &["./m"], &input);
+    writer.write_all(b"one\nhalf a ").unwrap();
+    until("the line is there", || fs::read(logs.join("current")).is_ok_and(|log| log == b"one\n"));
+    first.kill().unwrap();
+    first.wait().unwrap();
+    writer.write_all(b"line\n").unwrap();
+    drop(writer);
+    let second = start(&Suite::ours(), dir.path(), &["./m"], &input);
+    assert!(second.wait_with_output().unwrap().status.success());
+    assert_eq!(whole_log(&logs), "one\nhalf a line\n");
+}
+
+#[test]
+fn the_original_goes_on_with_a_killed_log_and_ours_with_one_of_the_original() {
+    let Some(theirs) = Suite::theirs() else { return };
+    let dir = scratch();
+    let logs = dir.path().join("m");
+    let text = counted(0, 3000, 100);
+    for (number, suite) in [Suite::Ours, theirs, Suite::Ours].iter().enumerate() {
+        let (input, mut writer) = pipe().unwrap();
+        let mut log = start(suite, dir.path(), &["s1000000", "./m"], &input);
+        writer.write_all(&text.as_bytes()[number * 100_000..(number + 1) * 100_000]).unwrap();
+        let size = || fs::metadata(logs.join("current")).map_or(0, |found| found.len());
+        until("the lines are there", || size() == 100_000);
+        if number == 2 {
+            drop(writer);
+            assert!(log.wait().unwrap().success());
+        } else {
+            log.kill().unwrap();
+            log.wait().unwrap();
+            // The second one has found it, left it, and written another file.
+            assert!(names(&logs).contains(&"intent".to_owned()));
+        }
+    }
+    assert_same(&whole_log(&logs), &text);
+    assert_eq!(read(logs.join("lock")), "");
+}
