@@ -123,7 +123,7 @@ pub(crate) struct Engine {
     pub(crate) open_files: OpenFiles,
     /// What we had before we protected ourselves from being killed for want of memory.
     pub(crate) oom_score: Option<CString>,
-    pub(crate) tasks: HashMap<TaskId, Task>,
+    pub(crate) tasks: HashMap<TaskId, Box<Task>>,
     pub(crate) pids: HashMap<u32, TaskId>,
     pub(crate) deadlines: BTreeSet<(Monotonic, TaskId)>,
     pub(crate) pairs: HashMap<EntryId, Pair>,
@@ -308,15 +308,34 @@ impl Engine {
     }
 
     pub(crate) fn reap(&mut self) {
+        let mut ended = Vec::new();
         self.more_to_reap = true;
         for _ in 0..REAPS_PER_TURN {
             let Ok(Some((pid, how))) = child::reap() else {
                 self.more_to_reap = false;
                 break;
             };
-            self.take_end(pid, how);
+            ended.push((self.take_pid(pid), pid, how));
+        }
+        if ended.is_empty() {
+            return;
+        }
+        // All that these have left is ours by now, and is listed once for all of them.
+        self.orphans.begin_batch();
+        for (whose, pid, how) in ended {
+            self.take_end(whose, pid, how);
         }
         self.tell_of_orphans();
+        self.orphans.end_batch();
+    }
+
+    /// Whose process it was that was reaped: the number may be another's from now on.
+    fn take_pid(&mut self, pid: u32) -> Option<TaskId> {
+        let whose = self.pids.remove(&pid);
+        if whose.is_none() && self.check.as_ref().is_none_or(|check| check.pid != pid) {
+            self.orphans.forget(pid);
+        }
+        whose
     }
 
     /// Orphans have ended: whoever waits for the last of his counts again.
@@ -332,11 +351,11 @@ impl Engine {
     }
 
     /// A child was reaped. One that is nobody's is an orphan that came to us.
-    fn take_end(&mut self, pid: u32, how: Ended) {
+    fn take_end(&mut self, whose: Option<TaskId>, pid: u32, how: Ended) {
         if self.check.as_ref().is_some_and(|check| check.pid == pid) {
             return self.conclude(how);
         }
-        let Some(id) = self.pids.remove(&pid) else { return self.orphans.forget(pid) };
+        let Some(id) = whose else { return };
         let Some(task) = self.tasks.get_mut(&id) else { return };
         let how = match task.verdict.take().and_then(spawn::Verdict::read) {
             Some(failed) => End::NotStarted(launch::fault(failed)),
@@ -346,7 +365,8 @@ impl Engine {
     }
 
     fn take_letters(&mut self, id: TaskId) {
-        let letters: Vec<Letter> = self.tasks.get(&id).map(Task::letters).unwrap_or_default();
+        let letters: Vec<Letter> =
+            self.tasks.get(&id).map(|task| task.letters()).unwrap_or_default();
         for letter in letters {
             self.feed(id, Event::Letter(letter));
         }

@@ -12,7 +12,10 @@ use std::path::Path;
 
 use cli::{Unable, UnableExt as _};
 use contract::{Status, layout, remarks};
+use sys::held::Held;
 use sys::{fifo, lock};
+
+use crate::look::Names;
 
 /// The open files of a service: two descriptors, or three where hard links are not to be had.
 #[derive(Debug)]
@@ -40,16 +43,17 @@ impl Files {
 pub(crate) struct Locked(File);
 
 impl Locked {
-    /// Makes `supervise/` and takes its lock. `name` is what messages call the service.
+    /// Makes `supervise/` and takes its lock; whether it was made, and there is nothing else in it.
+    /// `name` is what messages call the service.
     ///
     /// # Errors
     /// Another supervise has it (`temporary failure`), or the directory cannot be written.
-    pub(crate) fn take(dir: &Path, name: &str) -> Result<Self, Unable> {
-        make_supervise(&dir.join(layout::SUPERVISE))
+    pub(crate) fn take(dir: &Path, name: &str) -> Result<(Self, bool), Unable> {
+        let made = make_supervise(&dir.join(layout::SUPERVISE))
             .unable(format_args!("mkdir {name}/{}", layout::SUPERVISE))?;
         let lock = lock::acquire_now(&dir.join(layout::LOCK))
             .unable(format_args!("acquire {name}/{}", layout::LOCK))?;
-        Ok(Self(lock))
+        Ok((Self(lock), made))
     }
 
     /// A lock that our predecessor has handed over.
@@ -83,6 +87,23 @@ pub(crate) fn write_status(dir: &Path, status: &Status) -> io::Result<()> {
     let new = dir.join(layout::STATUS_NEW);
     io::Write::write_all(&mut create_new(&new)?, &status.encode())?;
     fs::rename(&new, dir.join(layout::STATUS))
+}
+
+/// The same in a directory held open. The first one, in a `supervise/` that was just made, is there
+/// before anybody looks for it, and takes its name at once.
+///
+/// # Errors
+/// As above.
+pub(crate) fn write_status_in(held: &Held, status: &Status, first: bool) -> io::Result<()> {
+    let bytes = status.encode();
+    if first && let Ok(mut file) = held.create_new(layout::STATUS, 0o644) {
+        let written = io::Write::write_all(&mut file, &bytes);
+        return written.inspect_err(|_| drop(held.remove(layout::STATUS)));
+    }
+    let create = || held.create_new(layout::STATUS_NEW, 0o644);
+    let new = create().or_else(|_| held.remove(layout::STATUS_NEW).and_then(|()| create()));
+    io::Write::write_all(&mut new?, &bytes)?;
+    held.rename(layout::STATUS_NEW, layout::STATUS)
 }
 
 /// The remark that an earlier supervisor left; `None` where there is none.
@@ -119,8 +140,8 @@ fn create_new(path: &Path) -> io::Result<File> {
 }
 
 /// Whether the service is not to be started by itself.
-pub(crate) fn is_down(dir: &Path) -> bool {
-    fs::metadata(dir.join(layout::DOWN)).is_ok()
+pub(crate) fn is_down(dir: &Path, names: Names) -> bool {
+    names.may_have(layout::DOWN) && fs::metadata(dir.join(layout::DOWN)).is_ok()
 }
 
 /// Whether `path` is a link that somebody made to a directory which is not his: one's own logger is
@@ -133,24 +154,25 @@ pub(crate) fn is_link_into_anothers(path: &Path) -> bool {
 
 /// As daemontools makes it, and as Debian's: a dangling link is a wish for its target. Only a link
 /// of ours or of root's: another's could lead us to write where he may not.
-pub(crate) fn make_supervise(path: &Path) -> io::Result<()> {
-    let link = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_symlink);
-    if link.is_some_and(|link| !sys::place::is_trusted_owner(link.uid())) {
-        return Err(io::Error::other("it is a link of somebody else's"));
-    }
+/// Gives whether it was made, under its own name.
+pub(crate) fn make_supervise(path: &Path) -> io::Result<bool> {
     let mut builder = DirBuilder::new();
     builder.mode(0o700);
     match builder.create(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match fs::read_link(path) {
-            Ok(target) if !path.is_dir() => {
-                let base = path.parent().unwrap_or(Path::new("."));
-                builder.recursive(true).create(base.join(target))
-            }
-            // A directory, or something in its way: then the lock cannot be made, and says why.
-            Ok(_) | Err(_) => Ok(()),
-        },
-        other => other,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        other => return other.map(|()| true),
     }
+    // A directory, or something in its way: then the lock cannot be made, and says why.
+    let Ok(target) = fs::read_link(path) else { return Ok(false) };
+    let link = fs::symlink_metadata(path)?;
+    if link.is_symlink() && !sys::place::is_trusted_owner(link.uid()) {
+        return Err(io::Error::other("it is a link of somebody else's"));
+    }
+    if !path.is_dir() {
+        let base = path.parent().unwrap_or(Path::new("."));
+        builder.recursive(true).create(base.join(target))?;
+    }
+    Ok(false)
 }
 
 /// Makes `ok` another name of the control FIFO: it has a reader exactly as long as we read control,

@@ -22,6 +22,7 @@ mod home;
 mod launch;
 mod ledger;
 mod limits;
+mod look;
 mod marker;
 mod obey;
 mod pair;

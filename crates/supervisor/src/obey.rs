@@ -52,6 +52,9 @@ impl Engine {
         }
         self.adopt(id);
         self.publish(id);
+        if let Some(task) = self.tasks.get_mut(&id) {
+            task.let_go();
+        }
         self.queue(id);
         if leaves {
             self.leave(id);
@@ -91,10 +94,10 @@ impl Engine {
         let (entry, part) = (wanted.entry, wanted.part);
         let seed = u64::from(id.0) << 32 | u64::from(sys::clock::monotonic().subsec_nanos());
         let (mut task, lock) = Task::new(now(), wanted, seed, &mut self.inherited)?;
-        let (dir, name) = (task.dir.clone(), task.name.clone());
+        let (dir, name, fresh) = (task.dir.clone(), task.name.clone(), task.fresh);
         self.check_room(&lock, &name)?;
         self.take_up(&mut task, id, seed);
-        self.tasks.insert(id, task);
+        self.tasks.insert(id, Box::new(task));
         if let Some(pair) = self.pairs.get_mut(&entry) {
             *pair.part_mut(part) = Some(id);
         }
@@ -112,7 +115,9 @@ impl Engine {
                     task.files = Some(files);
                 }
                 self.feed(id, Event::Tick);
-                self.discard_left(&dir);
+                if !fresh {
+                    self.discard_left(&dir);
+                }
                 Ok(())
             }
             Err(error) => {
@@ -241,7 +246,7 @@ impl Engine {
 
     /// Ends the supervision of a service that is down. Its lock is free when this returns.
     fn leave(&mut self, id: TaskId) {
-        if self.tasks.get(&id).is_some_and(Task::has_group_of_another) {
+        if self.tasks.get(&id).is_some_and(|task| task.has_group_of_another()) {
             // To remove what an earlier supervisor made.
             self.confine(id);
         }
@@ -283,7 +288,8 @@ impl Engine {
         let lost = task.service.fault().is_some_and(|fault| fault.step == Step::LogPipe);
         let without = self.pairs.get(&entry).is_some_and(|pair| pair.pipe.is_none());
         if self.scanner.is_some() && (lost || without && part == Part::Main) {
-            let opened = self.open_logger(entry);
+            let may_have_one = lost || task.names.may_have(layout::LOG);
+            let opened = if may_have_one { self.open_logger(entry) } else { Ok(()) };
             self.tell_once(entry, Part::Main, opened);
         }
     }

@@ -76,7 +76,7 @@ impl LogPipe {
     pub(crate) fn open(log_dir: &Path, name: &str) -> Result<Self, Unable> {
         let path = log_dir.join(layout::LOG_PIPE);
         let opened = files::make_supervise(&log_dir.join(layout::SUPERVISE))
-            .and_then(|()| fifo::make(&path))
+            .and_then(|_| fifo::make(&path))
             .and_then(|()| fifo::open_both(&path))
             .and_then(|file| file.metadata().map(|meta| (file, meta)));
         let (file, meta) = opened.unable(format_args!("open {name}/{}", layout::LOG_PIPE))?;

@@ -31,6 +31,10 @@ pub(crate) struct Orphans {
     ended: bool,
     /// How often we may still nap in this count.
     naps: u32,
+    /// Whether ends are taken that were all reaped before the first of them.
+    in_batch: bool,
+    /// Our children that are not processes of ours, as listed in this batch.
+    listed: Option<Vec<u32>>,
 }
 
 /// What is our own of what tells people from services.
@@ -69,6 +73,27 @@ impl Orphans {
     pub(crate) fn forget(&mut self, pid: u32) {
         self.owners.remove(&pid);
         self.ended = true;
+    }
+
+    /// Ends follow that were all reaped: whoever they have left is a child of ours already, so that
+    /// one list will do for all.
+    pub(crate) fn begin_batch(&mut self) {
+        (self.in_batch, self.listed) = (true, None);
+    }
+
+    pub(crate) fn end_batch(&mut self) {
+        (self.in_batch, self.listed) = (false, None);
+    }
+
+    /// Our children but those that `is_own`: orphans that came to us.
+    fn list(&mut self, is_own: impl Fn(&u32) -> bool) -> Vec<u32> {
+        if let Some(listed) = &self.listed {
+            return listed.clone();
+        }
+        let mut pids = child::list().unwrap_or_default();
+        pids.retain(|pid| !is_own(pid));
+        self.listed = self.in_batch.then(|| pids.clone());
+        pids
     }
 
     /// Whether any has ended since this was last asked.
@@ -142,6 +167,8 @@ impl Engine {
 
     /// Signals who is left of a service.
     pub(crate) fn sweep(&mut self, id: TaskId, signal: Signal) {
+        // Who was forked since the count is meant as well.
+        self.orphans.listed = None;
         let left = self.survivors(id);
         let membership = self.tasks.get_mut(&id).and_then(|task| task.membership.as_mut());
         if let (Signal::Kill, 0, Some(it)) = (signal, left.spared, membership) {
@@ -189,8 +216,8 @@ impl Engine {
     fn orphans_of(&mut self, id: TaskId) -> Vec<u32> {
         let Some(task) = self.tasks.get(&id) else { return Vec::new() };
         self.orphans.naps = NAPS_MAX;
-        let mut pids = child::list().unwrap_or_default();
-        pids.retain(|pid| !self.pids.contains_key(pid));
+        let pids = &self.pids;
+        let mut pids = self.orphans.list(|pid| pids.contains_key(pid));
         pids.retain(|pid| self.orphans.owner(*pid).is_some_and(|owner| is_of(task, owner)));
         if task.has_strange_kin {
             let us = std::process::id();

@@ -9,7 +9,7 @@ use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::sys::stat::{major, minor};
 use nix::sys::statfs::{
     AFS_SUPER_MAGIC, CODA_SUPER_MAGIC, FUSE_SUPER_MAGIC, FsType, NFS_SUPER_MAGIC, SMB_SUPER_MAGIC,
-    statfs,
+    Statfs, statfs,
 };
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{AccessFlags, faccessat, geteuid};
@@ -37,7 +37,11 @@ const REMOTE: [FsType; 7] = [
 /// # Errors
 /// statfs(2).
 pub fn is_remote(path: &Path) -> io::Result<bool> {
-    Ok(REMOTE.contains(&statfs(path)?.filesystem_type()))
+    Ok(is_served(&statfs(path)?))
+}
+
+pub(crate) fn is_served(found: &Statfs) -> bool {
+    REMOTE.contains(&found.filesystem_type())
 }
 
 /// Whether files of this owner are as good as ours: our own, or root's.
