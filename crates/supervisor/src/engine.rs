@@ -8,6 +8,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::CString;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
 use cli::{Unable, UnableExt as _};
@@ -46,6 +47,9 @@ use crate::voice::Voice;
 const REAPS_PER_TURN: usize = 1024;
 /// So many deadlines are served in a turn.
 const TICKS_PER_TURN: usize = 1024;
+
+/// There is something to do when nothing else has happened.
+const AT_ONCE: Option<Duration> = Some(Duration::ZERO);
 
 /// What the reactor can say is readable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,7 +130,7 @@ pub(crate) struct Engine {
     pub(crate) tasks: HashMap<TaskId, Box<Task>>,
     pub(crate) pids: HashMap<u32, TaskId>,
     pub(crate) deadlines: BTreeSet<(Monotonic, TaskId)>,
-    pub(crate) pairs: HashMap<EntryId, Pair>,
+    pub(crate) pairs: HashMap<EntryId, Box<Pair>>,
     pub(crate) scanner: Option<Scanner>,
     pub(crate) farewell: Farewell,
     /// svscan's own directory, where it could be had.
@@ -142,13 +146,15 @@ pub(crate) struct Engine {
     /// Where services have their control groups, if they have any.
     pub(crate) groups: Option<Groups>,
     /// What holds for services without files of their own.
-    pub(crate) defaults: Settings,
+    pub(crate) defaults: Rc<Settings>,
     pub(crate) orphans: Orphans,
     /// Control groups of services that are gone, which could not be removed yet.
-    pub(crate) lingering: Vec<(PathBuf, Membership)>,
+    pub(crate) lingering: Vec<(PathBuf, Box<Membership>)>,
     pub(crate) shortage: Shortage,
     /// Our own terminal and login: people have others.
     pub(crate) own: Own,
+    /// Those whose `supervise/status` is to be brought up to what is so.
+    pub(crate) unpublished: Vec<TaskId>,
     /// More children may have ended than a turn reaps.
     more_to_reap: bool,
     next_task: u32,
@@ -197,11 +203,12 @@ impl Engine {
             look_at_adopted: None,
             taken_over: 0,
             groups: if options.cgroups { Groups::find() } else { None },
-            defaults: Settings::built_in(Machine::look(open_files.soft)),
+            defaults: Rc::new(Settings::built_in(Machine::look(open_files.soft))),
             orphans: Orphans::default(),
             lingering: Vec::new(),
             shortage: Shortage::new(now().monotonic),
             own: Own::look(),
+            unpublished: Vec::new(),
             more_to_reap: false,
             next_task: 0,
         })
@@ -223,7 +230,7 @@ impl Engine {
         let entry = EntryId(0);
         let (name, dir) = (name.to_owned(), ".".into());
         let wanted = Wanted { entry, part: Part::Main, name, dir };
-        self.pairs.insert(entry, Pair::default());
+        self.pairs.insert(entry, Box::default());
         self.open_task(wanted)?;
         self.tell_taken_over();
         Ok(())
@@ -235,9 +242,17 @@ impl Engine {
     /// The kernel would not let us wait: nothing can be done then, and services go on.
     pub(crate) fn run(mut self) -> Result<(), Unable> {
         while !self.is_over() {
-            let limit = self.wait_limit();
+            let limit = if self.unpublished.is_empty() { self.wait_limit() } else { AT_ONCE };
             let ready = self.reactor.wait(limit).unable("wait for events")?;
+            // At most one turn late; who has ended meanwhile is written down once.
+            let unpublished = std::mem::take(&mut self.unpublished);
             self.turn(ready);
+            for id in unpublished {
+                self.publish(id);
+            }
+        }
+        for id in std::mem::take(&mut self.unpublished) {
+            self.publish(id);
         }
         self.leave_groups();
         Ok(())

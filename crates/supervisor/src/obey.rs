@@ -22,6 +22,8 @@ const ROUNDS_MAX: usize = 8;
 const LINGERING_MAX: usize = 255;
 /// Descriptors kept free for control, for looking around and for the way out.
 const DESCRIPTOR_RESERVE: u64 = 32;
+/// The service directory itself is held open before the lock, and let go after the start.
+const HELD_MEANWHILE: u64 = 1;
 
 impl Engine {
     /// Gives an event to a service and does what it asks for.
@@ -51,7 +53,12 @@ impl Engine {
             }
         }
         self.adopt(id);
-        self.publish(id);
+        // A directory that is held open is written to now, and so is a last word.
+        if leaves || self.tasks.get(&id).is_some_and(|task| task.look.is_some()) {
+            self.publish(id);
+        } else {
+            self.unpublished.push(id);
+        }
         if let Some(task) = self.tasks.get_mut(&id) {
             task.let_go();
         }
@@ -93,7 +100,7 @@ impl Engine {
         let id = self.new_task_id();
         let (entry, part) = (wanted.entry, wanted.part);
         let seed = u64::from(id.0) << 32 | u64::from(sys::clock::monotonic().subsec_nanos());
-        let (mut task, lock) = Task::new(now(), wanted, seed, &mut self.inherited)?;
+        let (mut task, lock) = Task::new(now(), wanted, seed, &self.defaults, &mut self.inherited)?;
         let (dir, name, fresh) = (task.dir.clone(), task.name.clone(), task.fresh);
         self.check_room(&lock, &name)?;
         self.take_up(&mut task, id, seed);
@@ -135,7 +142,8 @@ impl Engine {
     /// Descriptors are given from the lowest free number on, so the last one says how many there
     /// are.
     fn check_room(&self, last: &Locked, name: &str) -> Result<(), Unable> {
-        if last.descriptor().saturating_add(DESCRIPTOR_RESERVE) < self.open_files.hard {
+        let reserve = DESCRIPTOR_RESERVE - HELD_MEANWHILE;
+        if last.descriptor().saturating_add(reserve) < self.open_files.hard {
             return Ok(());
         }
         Err(std::io::Error::from_raw_os_error(sys::EMFILE)).unable(format_args!("start {name}"))
@@ -246,7 +254,8 @@ impl Engine {
 
     /// Ends the supervision of a service that is down. Its lock is free when this returns.
     fn leave(&mut self, id: TaskId) {
-        if self.tasks.get(&id).is_some_and(|task| task.has_group_of_another()) {
+        let strange = |task: &Task| task.has_group_of_another();
+        if self.groups.is_some() && self.tasks.get(&id).is_some_and(|task| strange(task)) {
             // To remove what an earlier supervisor made.
             self.confine(id);
         }

@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
+use std::rc::Rc;
 use std::time::Duration;
 
 use cli::Unable;
@@ -124,9 +125,12 @@ impl Engine {
         let mut complaints = Vec::new();
         let dir = Path::new(layout::SVSCAN);
         let (names, built_in) = (Names::UNKNOWN, Settings::built_in(machine));
-        self.defaults = Settings::read(dir, names, &built_in, |complaint| {
+        let defaults = Settings::read(dir, names, &built_in, |complaint| {
             complaints.push(format!("{}/{complaint}", layout::SVSCAN));
         });
+        if defaults != *self.defaults {
+            self.defaults = Rc::new(defaults);
+        }
         let Some(scanner) = &mut self.scanner else { return };
         if scanner.complaints != complaints {
             for complaint in &complaints {
@@ -193,7 +197,7 @@ impl Engine {
     }
 
     fn open_main(&mut self, entry: EntryId) -> Result<(), Unable> {
-        match self.pairs.get(&entry) {
+        match self.pairs.get(&entry).map(Box::as_ref) {
             Some(Pair { main: None, name, dir, .. }) => {
                 let (name, dir) = (name.clone(), dir.clone());
                 self.open_task(Wanted { entry, part: Part::Main, name, dir })

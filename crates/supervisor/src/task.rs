@@ -5,6 +5,7 @@ use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
 use cli::{Unable, UnableExt as _};
@@ -22,7 +23,6 @@ use crate::adoption::{Adopted, Living, Past};
 use crate::explain;
 use crate::files::{self, Files, Locked};
 use crate::groups::Membership;
-use crate::limits::Machine;
 use crate::look::{self, Look, Names};
 use crate::marker::Marker;
 use crate::repeats::Repeats;
@@ -64,7 +64,7 @@ pub(crate) struct Task {
     /// Which of the names are there that make a difference, as far as that is known.
     pub(crate) names: Names,
     /// Its directory, while something is done in it.
-    pub(crate) look: Option<Look>,
+    pub(crate) look: Option<Box<Look>>,
     /// Whether `supervise/` was made by us a moment ago.
     pub(crate) fresh: bool,
     pub(crate) service: Service,
@@ -90,9 +90,9 @@ pub(crate) struct Task {
     /// Set while its directory is watched for what may mend it.
     pub(crate) watch: Option<Watch>,
     /// What its files say.
-    pub(crate) settings: Settings,
+    pub(crate) settings: Rc<Settings>,
     /// What ties its processes to it: a control group,
-    pub(crate) membership: Option<Membership>,
+    pub(crate) membership: Option<Box<Membership>>,
     /// a secret in their environment,
     pub(crate) marker: Marker,
     /// Open until it has said that it is ready, or cannot any more.
@@ -109,7 +109,7 @@ pub(crate) struct Task {
     remarked: Option<String>,
     /// What the machine says of its life, and that in words. Kept as long as no start was tried:
     /// a cure is for the file that failed, not for the one that has been mended since.
-    explained: Option<(words::Remark, Option<Remark>)>,
+    explained: Option<Box<(words::Remark, Option<Remark>)>>,
     /// What was wrong with its settings when they were last read.
     complaints: Vec<String>,
     /// What the operator was told, and how often.
@@ -134,12 +134,13 @@ impl Task {
         now: Now,
         wanted: Wanted,
         seed: u64,
+        defaults: &Rc<Settings>,
         inherited: &mut Inherited,
     ) -> Result<(Self, Locked), Unable> {
         let Wanted { entry, part, name, dir } = wanted;
-        let look = Look::at(&dir, Names::UNKNOWN).ok();
-        let (identity, way, names) = if let Some(Look { identity, way, names, .. }) = &look {
-            (*identity, *way, *names)
+        let look = Look::at(&dir, Names::UNKNOWN).ok().map(Box::new);
+        let (identity, way, names) = if let Some(look) = &look {
+            (look.identity, look.way, look.names)
         } else {
             let meta = std::fs::metadata(&dir).unable(format_args!("stat {name}"))?;
             (identity(&meta), look::way_of(&dir, &meta), Names::UNKNOWN)
@@ -173,7 +174,7 @@ impl Task {
             queued: None,
             verdict: None,
             watch: None,
-            settings: Settings::built_in(Machine::default()),
+            settings: Rc::clone(defaults),
             membership: None,
             marker: Marker::new(seed),
             readiness: None,
@@ -194,7 +195,7 @@ impl Task {
         &mut self,
         now: Now,
         past: Past,
-        defaults: &Settings,
+        defaults: &Rc<Settings>,
         seed: u64,
     ) -> Option<Living> {
         self.refresh(defaults);
@@ -305,11 +306,15 @@ impl Task {
 
     fn explained(&mut self) -> Option<Remark> {
         let remark = self.service.remark();
-        match &self.explained {
+        if remark == words::Remark::None {
+            self.explained = None; // There is nothing to be said.
+            return None;
+        }
+        match self.explained.as_deref() {
             Some((of, words)) if *of == remark => words.clone(),
             Some(_) | None => {
                 let words = explain::remark(&self.name, &self.dir, remark);
-                self.explained = Some((remark, words.clone()));
+                self.explained = Some(Box::new((remark, words.clone())));
                 words
             }
         }
@@ -317,12 +322,14 @@ impl Task {
 
     /// Reads what may have changed since the last start, for the next; gives a sentence for each
     /// file that cannot be understood, and could be, or said something else, the last time.
-    pub(crate) fn refresh(&mut self, defaults: &Settings) -> Vec<String> {
+    pub(crate) fn refresh(&mut self, defaults: &Rc<Settings>) -> Vec<String> {
         let mut complaints = Vec::new();
         self.look_around();
-        self.settings = Settings::read(&self.dir, self.names, defaults, |complaint| {
+        let settings = Settings::read(&self.dir, self.names, defaults, |complaint| {
             complaints.push(format!("{}/{complaint}", self.name));
         });
+        let usual = settings == **defaults;
+        self.settings = if usual { Rc::clone(defaults) } else { Rc::new(settings) };
         self.explained = None;
         self.service.set_settings(self.settings.life);
         let known = std::mem::replace(&mut self.complaints, complaints.clone());
@@ -333,7 +340,7 @@ impl Task {
     /// Looks at its directory, unless that is held already.
     fn look_around(&mut self) {
         if self.look.is_none() {
-            self.look = Look::at(&self.dir, self.names).ok();
+            self.look = Look::at(&self.dir, self.names).ok().map(Box::new);
         }
         if let Some(look) = &self.look {
             (self.way, self.names) = (look.way, look.names);

@@ -5,6 +5,7 @@ use service::Boottime;
 use tempfile::TempDir;
 
 use super::*;
+use crate::limits::Machine;
 
 const EACCES: i32 = 13;
 
@@ -12,13 +13,18 @@ fn task(dir: &TempDir) -> Task {
     let dir = dir.path().join("a");
     fs::create_dir(&dir).unwrap();
     let wanted = Wanted { entry: EntryId(0), part: Part::Main, name: "a".into(), dir };
-    let (mut task, _) = Task::new(now(), wanted, 0, &mut Inherited::default()).unwrap();
+    let (mut task, _) =
+        Task::new(now(), wanted, 0, &defaults(), &mut Inherited::default()).unwrap();
     task.let_go();
     task
 }
 
+fn defaults() -> Rc<Settings> {
+    Rc::new(Settings::built_in(Machine::default()))
+}
+
 fn refresh(task: &mut Task) -> Vec<String> {
-    let complaints = task.refresh(&Settings::built_in(Machine::default()));
+    let complaints = task.refresh(&defaults());
     task.let_go();
     complaints
 }
