@@ -1,9 +1,9 @@
-//! A look at a service directory before something is done in it: which names are there, whose it is,
-//! and the directory itself, held open until that is done.
+//! A look at a service directory before something is done in it: which names are there, whose it
+//! is, and the directory itself, held open until that is done.
 //!
-//! Most small files of a service directory are mostly not there, and to ask for each of them is most
-//! of what a start would cost. So the names are read once, and again when the directory says that
-//! names have come or gone.
+//! Most small files of a service directory are mostly not there, and to ask for each of them is
+//! most of what a start would cost. So the names are read once, and again when the directory says
+//! that names have come or gone.
 
 use std::fs::Metadata;
 use std::io;

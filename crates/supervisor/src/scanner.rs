@@ -277,8 +277,8 @@ fn sight(name: &Path) -> Result<Sighting, Option<i32>> {
     })
 }
 
-/// Where links lead. Services mostly lie side by side: where their directory leads is found out once
-/// in a listing.
+/// Where links lead. Services mostly lie side by side: where their directory leads is found out
+/// once in a listing.
 #[derive(Debug, Default)]
 struct Targets {
     /// A directory that links led into, and its path without links.

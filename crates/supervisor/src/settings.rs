@@ -41,8 +41,8 @@ impl Settings {
         Self { life: words::Settings::default(), limits, notification: None, session: true }
     }
 
-    /// Reads the settings in `dir`, which has these names. `defaults` is what holds where there is no file; what is wrong
-    /// with a file is given to `complain`, a sentence each.
+    /// Reads the settings in `dir`, which has these names. `defaults` is what holds where there is
+    /// no file; what is wrong with a file is given to `complain`, a sentence each.
     pub(crate) fn read(
         dir: &Path,
         names: Names,

@@ -47,6 +47,37 @@ impl Held {
         Ok(Self(open(path, flags, Mode::empty())?))
     }
 
+    /// Only to walk the path once: a directory of which no more is known than that it may be
+    /// entered.
+    ///
+    /// # Errors
+    /// open(2).
+    pub fn enter(path: &Path) -> io::Result<Self> {
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        Ok(Self(open(path, flags, Mode::empty())?))
+    }
+
+    /// Opens for writing a FIFO that somebody reads.
+    ///
+    /// # Errors
+    /// `ENXIO` where nobody has it open for reading, and all of open(2).
+    pub fn open_writer(&self, name: &str) -> io::Result<File> {
+        self.open_there(name, OFlag::O_WRONLY)
+    }
+
+    /// Opens a file for reading that may turn out to be anything: a FIFO is not waited for.
+    ///
+    /// # Errors
+    /// open(2).
+    pub fn open_whatever(&self, name: &str) -> io::Result<File> {
+        self.open_there(name, OFlag::O_RDONLY)
+    }
+
+    fn open_there(&self, name: &str, access: OFlag) -> io::Result<File> {
+        let flags = access | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+        Ok(openat(&self.0, name, flags, Mode::empty())?.into())
+    }
+
     /// # Errors
     /// fstat(2).
     pub fn facts(&self) -> io::Result<Facts> {
