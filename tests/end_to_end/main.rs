@@ -16,6 +16,7 @@ mod limits;
 mod process_one;
 mod readiness;
 mod scan;
+mod soak;
 mod start;
 mod stop;
 mod succession;

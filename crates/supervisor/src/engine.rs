@@ -259,6 +259,11 @@ impl Engine {
     }
 
     fn turn(&mut self, ready: Vec<Token>) {
+        let adopted = ready.iter().filter(|token| matches!(token, Token::Adopted(_))).count();
+        if adopted > 1 {
+            // All of them have ended before the first is looked at.
+            self.orphans.begin_batch();
+        }
         for token in ready {
             match token {
                 Token::Signals => self.take_signals(),
@@ -270,6 +275,7 @@ impl Engine {
                 Token::Ready(task) => self.take_readiness(task),
             }
         }
+        self.orphans.end_batch();
         if self.more_to_reap {
             self.reap();
         }

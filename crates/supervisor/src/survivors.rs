@@ -35,6 +35,8 @@ pub(crate) struct Orphans {
     in_batch: bool,
     /// Our children that are not processes of ours, as listed in this batch.
     listed: Option<Vec<u32>>,
+    /// Everybody on the machine, and whose he is, as listed in this batch.
+    everybody: Option<Vec<(u32, Owner)>>,
 }
 
 /// What is our own of what tells people from services.
@@ -78,11 +80,33 @@ impl Orphans {
     /// Ends follow that were all reaped: whoever they have left is a child of ours already, so that
     /// one list will do for all.
     pub(crate) fn begin_batch(&mut self) {
-        (self.in_batch, self.listed) = (true, None);
+        self.list_anew();
+        self.in_batch = true;
     }
 
     pub(crate) fn end_batch(&mut self) {
-        (self.in_batch, self.listed) = (false, None);
+        self.list_anew();
+        self.in_batch = false;
+    }
+
+    /// What was listed is old.
+    fn list_anew(&mut self) {
+        (self.listed, self.everybody) = (None, None);
+    }
+
+    /// Those on the machine, but for those that `is_own`, who belong to whom `is_his` says.
+    fn of_everybody(
+        &mut self,
+        is_own: impl Fn(&u32) -> bool,
+        is_his: impl Fn(Owner) -> bool,
+    ) -> Vec<u32> {
+        let all = self.everybody.take().unwrap_or_else(|| {
+            let pids = proc::everybody().into_iter().filter(|pid| !is_own(pid));
+            pids.filter_map(|pid| Some((pid, owner(pid)?))).collect()
+        });
+        let his = all.iter().filter(|(_, owner)| is_his(*owner)).map(|(pid, _)| *pid).collect();
+        self.everybody = self.in_batch.then_some(all);
+        his
     }
 
     /// Our children but those that `is_own`: orphans that came to us.
@@ -168,7 +192,7 @@ impl Engine {
     /// Signals who is left of a service.
     pub(crate) fn sweep(&mut self, id: TaskId, signal: Signal) {
         // Who was forked since the count is meant as well.
-        self.orphans.listed = None;
+        self.orphans.list_anew();
         let left = self.survivors(id);
         let membership = self.tasks.get_mut(&id).and_then(|task| task.membership.as_mut());
         if let (Signal::Kill, 0, Some(it)) = (signal, left.spared, membership) {
@@ -216,15 +240,12 @@ impl Engine {
     fn orphans_of(&mut self, id: TaskId) -> Vec<u32> {
         let Some(task) = self.tasks.get(&id) else { return Vec::new() };
         self.orphans.naps = NAPS_MAX;
-        let pids = &self.pids;
-        let mut pids = self.orphans.list(|pid| pids.contains_key(pid));
+        let mut pids = self.orphans.list(|pid| self.pids.contains_key(pid));
         pids.retain(|pid| self.orphans.owner(*pid).is_some_and(|owner| is_of(task, owner)));
         if task.has_strange_kin {
             let us = std::process::id();
-            let mut all = proc::everybody();
-            all.retain(|pid| *pid != us && !self.pids.contains_key(pid));
-            all.retain(|pid| owner(*pid).is_some_and(|owner| is_of(task, owner)));
-            pids.extend(all);
+            let is_own = |pid: &u32| *pid == us || self.pids.contains_key(pid);
+            pids.extend(self.orphans.of_everybody(is_own, |owner| is_of(task, owner)));
         }
         let roots = pids.clone();
         for root in roots {
