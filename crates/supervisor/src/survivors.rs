@@ -216,13 +216,17 @@ impl Engine {
     }
 
     fn survivors(&mut self, id: TaskId) -> Left {
-        // A life that was adopted has its group from another supervisor.
-        self.confine(id);
+        let group = self.tasks.get(&id).and_then(|task| task.membership.as_ref());
+        let is_empty = group.is_some_and(|it| it.group.is_populated().is_ok_and(|some| !some));
+        if !is_empty {
+            // A life that was adopted has its group from another supervisor.
+            self.confine(id);
+        }
         // Who has left the group may still come to us as an orphan.
         let mut pids = self.orphans_of(id);
         let Some(task) = self.tasks.get(&id) else { return Left::default() };
         let mut populated = false;
-        if let Some(it) = &task.membership {
+        if let Some(it) = task.membership.as_ref().filter(|_| !is_empty) {
             let room = SURVIVORS_MAX.saturating_sub(pids.len());
             pids.extend(it.group.members(room).unwrap_or_default());
             populated = it.group.is_populated().unwrap_or(false);
