@@ -195,3 +195,27 @@ fn daemontools_own_tools_read_it() {
     let line = String::from_utf8(svstat.stdout).unwrap();
     assert_eq!(line, format!("{}: supervise not running\n", dir.display()));
 }
+
+#[test]
+fn a_status_in_a_held_directory_is_whole_and_goes_through_no_link() {
+    let (_keep, dir) = service();
+    let (_locked, made) = Locked::take(&dir, "a").unwrap();
+    let held = Held::open(&dir).unwrap();
+    let says = |pid| assert_eq!(fs::read(dir.join(layout::STATUS)).unwrap(), status(pid).encode());
+    assert!(made);
+    write_status_in(&held, &status(7), true).unwrap();
+    says(7);
+    assert!(!dir.join(layout::STATUS_NEW).exists());
+    let (elsewhere, new) = (dir.join("elsewhere"), dir.join(layout::STATUS_NEW));
+    fs::write(&elsewhere, "mine").unwrap();
+    for first in [false, true] {
+        symlink(&elsewhere, &new).unwrap();
+        write_status_in(&held, &status(8), first).unwrap();
+        says(8);
+        fs::write(&new, "half of").unwrap();
+        write_status_in(&held, &status(9), first).unwrap();
+        says(9);
+    }
+    assert_eq!(fs::read(&elsewhere).unwrap(), b"mine");
+    assert_eq!(mode(&dir.join(layout::STATUS)), 0o644);
+}
