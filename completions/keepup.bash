@@ -128,7 +128,7 @@ _keepup() {
 		operands=(directory) rest=
 		;;
 	ntpd)
-		flags='-g --panicgate -q --quit -x --slew -n -F --nofork -d --debug -c --configfile -f --driftfile -l --logfile -p --server --observe --serve --stratum --serve-offset --help --version'
+		flags='-g --panicgate -q --quit -x --slew -n -F --nofork -d --debug -c --configfile -f --driftfile -l --logfile -p --server -u --user -Q --query --check-config --observe --serve --stratum --serve-offset --help --version'
 		values[-c]=file
 		values[--configfile]=file
 		values[-f]=file
@@ -137,6 +137,8 @@ _keepup() {
 		values[--logfile]=file
 		values[-p]=other
 		values[--server]=other
+		values[-u]=other
+		values[--user]=other
 		values[--serve]=other
 		values[--stratum]=other
 		values[--serve-offset]=other

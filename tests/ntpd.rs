@@ -313,7 +313,7 @@ fn what_was_asked_wrongly_ends_with_100() {
     let conf = dir.path().join("ntp.conf");
     fs::write(&conf, "server 127.0.0.1\n\nsevrer 127.0.0.1\n").unwrap();
     let conf = conf.to_str().unwrap();
-    let usage = "ntpd: usage: ntpd [-dgnqx]";
+    let usage = "ntpd: usage: ntpd [-dgnqQx]";
     for (args, said) in [
         (&["-z"][..], "ntpd: illegal option -- z\n"),
         (&["-p"], "ntpd: option requires an argument -- p\n"),
@@ -354,7 +354,7 @@ fn a_distributions_configuration_works_with_one_warning() {
     let mut observer = Ntpd::observer(&["-n", "-g", "-p", "/run/ntpd.pid", "-c", conf]);
     observer.wait_for("info: -p /run/ntpd.pid is ignored: ");
     let line = observer.wait_for("warning: ");
-    let said = format!("{conf}: not supported and ignored: restrict (line 2), statsdir (line 3)");
+    let said = format!("{conf}: not supported and ignored: statsdir (line 3)");
     assert_eq!(line, format!("ntpd: warning: {said}"));
     observer.wait_for("synchronised to");
 }
@@ -381,7 +381,8 @@ fn a_log_file_that_was_moved_away_is_begun_anew_on_hup() {
     let dir = tempfile::tempdir().unwrap();
     let (log, old) = (dir.path().join("log"), dir.path().join("old"));
     let (_reference, address) = Ntpd::reference(&[]);
-    let observer = Ntpd::observer(&["-p", &address, "-l", log.to_str().unwrap()]);
+    // Only one who stays root may open a file of root's again.
+    let observer = Ntpd::observer(&["-u", "root", "-p", &address, "-l", log.to_str().unwrap()]);
     wait_for_text(&log, "synchronised to");
     fs::rename(&log, &old).unwrap();
     observer.signal("HUP");

@@ -49,6 +49,17 @@ pub(crate) fn arrival(now: Now, stamp: Option<Duration>) -> Raw {
     now.raw - if believable { queued } else { Span::ZERO }
 }
 
+/// When a datagram left, on the oscillator's scale: by the kernel's stamp, where that is after
+/// `before`, when it was sent.
+pub(crate) fn departure(before: Raw, stamp: Duration) -> Raw {
+    left(before, now(), wall(stamp))
+}
+
+fn left(before: Raw, now: Now, stamp: Wall) -> Raw {
+    let at = now.raw - (now.wall - stamp);
+    if at >= before && at <= now.raw { at } else { before }
+}
+
 fn nanos(time: Duration) -> i64 {
     i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
 }
@@ -65,6 +76,15 @@ mod tests {
         assert_eq!(at(999_999_999_999_000), Raw::from_nanos(4_000));
         assert_eq!(at(1_000_000_000_000_001), now.raw, "it comes from the future");
         assert_eq!(at(0), now.raw, "it comes from 1970");
+    }
+
+    #[test]
+    fn a_stamp_of_departure_lies_between_before_and_now() {
+        let now = Now { raw: Raw::from_nanos(5_000), wall: Wall::from_nanos(1_000_000) };
+        let left = |stamp| left(Raw::from_nanos(3_000), now, Wall::from_nanos(stamp));
+        assert_eq!(left(999_000), Raw::from_nanos(4_000));
+        assert_eq!(left(997_000), Raw::from_nanos(3_000), "before it was sent");
+        assert_eq!(left(1_000_001), Raw::from_nanos(3_000), "it comes from the future");
     }
 
     #[test]

@@ -11,15 +11,17 @@ use std::process::ExitCode;
 use cli::{EXIT_TEMPORARY, UnableExt as _};
 use ntp::bank::Frequency;
 use ntp::client::{Action, Authority, Client, Event, Outcome, Setup, Steer};
-use ntp::server::Reference;
-use ntp::time::{Now, Raw, Span};
+use ntp::time::{Raw, Span};
 use sys::timex::{self, Steering};
 use sys::wake::{self, Wish};
 
 use super::clock;
+use super::leaps::Leaps;
 use super::log::Log;
-use super::options::{Options, Serve};
+use super::options::Options;
+use super::privileges;
 use super::resolver::{GLANCE, Resolver};
+use super::service::Service;
 use super::sockets::{self, Arrived, Sockets};
 use super::state::State;
 
@@ -41,11 +43,8 @@ struct Daemon {
     sockets: Sockets,
     resolver: Resolver,
     log: Log,
-    serve: Option<Serve>,
-    /// No server is configured: it is the local clock that is served.
-    is_local: bool,
-    /// The clock that is served instead, as a test instrument: its time minus the oscillator.
-    instrument: Option<Span>,
+    service: Option<Service>,
+    leaps: Leaps,
     state: Option<State>,
     /// -g is not yet used up.
     keep_first: bool,
@@ -59,7 +58,7 @@ struct Daemon {
 ///
 /// # Errors
 /// What makes a start impossible, and a poll(2) that fails.
-pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(mut options: Options) -> anyhow::Result<ExitCode> {
     let mut log = Log::open(options.log.clone(), options.debug)?;
     for note in &options.notes {
         log.info(note);
@@ -69,31 +68,29 @@ pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
     }
     wake::install().unable("catch signals")?;
     sys::entry::ignore_sigxfsz();
-    let mut sockets = Sockets::default();
-    if let Some(serve) = &options.serve {
-        let at = sockets.serve(serve.at)?;
-        log.info(&serving(at, serve, options.servers.is_empty()));
+    let is_local = options.servers.is_empty();
+    let service = options.serve.take().map(|serve| Service::open(serve, is_local)).transpose()?;
+    if let Some(service) = &service {
+        log.info(&service.sentence());
     }
-    let mut daemon = Daemon::begin(options, log, sockets);
+    let mut state = options.drift.clone().map(State::new);
+    let steers = !options.observe && !is_local;
+    privileges::give_up(options.user.as_deref(), steers, state.as_mut(), &mut log)?;
+    let mut daemon = Daemon::begin(options, log, service, state);
+    privileges::confine(&mut daemon.log);
     let code = daemon.turns()?;
     Ok(code)
 }
 
-fn serving(at: std::net::SocketAddr, serve: &Serve, is_local: bool) -> String {
-    let what = if is_local { "the local clock" } else { "the time" };
-    let stratum = if is_local { format!(", stratum {}", serve.stratum) } else { String::new() };
-    let off = match serve.off {
-        None => String::new(),
-        Some(off) => format!(", off by {:+.6} s on purpose (--serve-offset)", off.seconds()),
-    };
-    format!("serving {what} on {at}{stratum}{off}")
-}
-
 impl Daemon {
-    fn begin(options: Options, mut log: Log, sockets: Sockets) -> Self {
+    fn begin(
+        options: Options,
+        mut log: Log,
+        service: Option<Service>,
+        state: Option<State>,
+    ) -> Self {
         let is_local = options.servers.is_empty();
         let (authority, steering) = take_the_clock(options.observe || is_local, &mut log);
-        let state = options.drift.clone().map(State::new);
         let frequency = frequency(state.as_ref(), &mut log);
         let mut policy = options.policy;
         let steers = steering.is_some();
@@ -116,12 +113,11 @@ impl Daemon {
         Self {
             client: Client::new(setup, now),
             steering,
-            sockets,
+            sockets: Sockets::default(),
             resolver: Resolver::default(),
             log,
-            serve: options.serve,
-            is_local,
-            instrument: options.serve.and_then(|serve| serve.off).map(|off| now.theta() + off),
+            service,
+            leaps: Leaps::new(options.leap_file),
             state: state.filter(|_| steers || options.drift_is_meant),
             keep_first,
             kept: now.raw,
@@ -147,7 +143,12 @@ impl Daemon {
                 }
                 None => {}
             }
-            let arrived = self.sockets.wait(self.limit()).unable("wait for packets")?;
+            let limit = self.limit();
+            let others = self.service.as_ref().map_or(&[][..], Service::sockets);
+            let came = self.sockets.wait(others, limit).unable("wait for packets")?;
+            let (arrived, asked) = came;
+            self.look_for_leaps();
+            self.answer(&asked);
             if let Some(code) = self.take_in(arrived) {
                 return Ok(code);
             }
@@ -156,27 +157,22 @@ impl Daemon {
     }
 
     /// Until when there is nothing to do.
-    fn limit(&self) -> std::time::Duration {
-        let limit = sockets::limit(self.client.deadline() - clock::raw());
+    fn limit(&mut self) -> std::time::Duration {
+        let now = clock::now();
+        let rest = self.service.as_mut().and_then(|service| service.rest(now.raw));
+        let leap = self.leaps.wait(now);
+        let limit = sockets::limit(self.client.deadline() - now.raw).min(sockets::limit(leap));
+        let limit = rest.map_or(limit, |rest| limit.min(sockets::limit(rest)));
         if self.resolver.is_busy() { limit.min(GLANCE) } else { limit }
     }
 
     fn take_in(&mut self, arrived: Vec<Arrived>) -> Option<ExitCode> {
         let now = clock::now();
-        for arrived in arrived {
-            match arrived {
-                Arrived::Question(asked, bytes) => {
-                    let reference = self.reference(now);
-                    let bytes = bytes.get(..asked.length).unwrap_or_default();
-                    self.sockets.answer(now, asked, bytes, &reference);
-                }
-                Arrived::Answer(source, received, bytes) => {
-                    if let Some(event) = sockets::event(source, received, &bytes, now)
-                        && let Some(code) = self.tell(event)
-                    {
-                        return Some(code);
-                    }
-                }
+        for Arrived { source, received, bytes } in arrived {
+            if let Some(event) = sockets::event(source, received, &bytes, now)
+                && let Some(code) = self.tell(event)
+            {
+                return Some(code);
             }
         }
         let found = self.resolver.harvest(now.raw);
@@ -224,14 +220,19 @@ impl Daemon {
         })
     }
 
-    fn reference(&self, now: Now) -> Reference {
-        match self.serve {
-            Some(serve) if self.is_local => {
-                let off = self.instrument.map_or(Span::ZERO, |theta| theta - now.theta());
-                Reference::local(serve.stratum, now.wall, off)
-            }
-            Some(_) | None => self.client.status(now).reference,
+    fn answer(&mut self, asked: &[bool]) {
+        if asked.contains(&true)
+            && let Some(service) = &mut self.service
+        {
+            let known = self.client.status(clock::now()).reference;
+            service.answer(asked, known, &self.leaps);
         }
+    }
+
+    /// A leap second that the kernel has made must be known before anything else is looked at.
+    fn look_for_leaps(&mut self) {
+        let steering = self.steering.as_ref();
+        self.leaps.look(clock::now(), &mut self.client, steering, &mut self.log);
     }
 
     /// Writes down, now and then, what the next start should know.

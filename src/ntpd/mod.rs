@@ -2,21 +2,27 @@
 //!
 //! This is the shell around the crate `ntp`, which decides everything and touches nothing. From the
 //! command line to the kernel: `options` reads flags and ntp.conf, `daemon` is the one loop,
-//! `sockets` and `resolver` talk to the world, `state` keeps what outlives us, `log` writes lines.
+//! `sockets`, `service` and `resolver` talk to the world, `leaps` knows of leap seconds, `state`
+//! keeps what outlives us, `privileges` are given up, `log` writes lines.
 //! It never forks into the background, writes to stderr, and has three exit codes: 0, 100 (asked
 //! wrongly), 111 (failed now).
 
 mod clock;
 mod daemon;
+mod held;
+mod leaps;
 mod log;
 mod options;
+mod privileges;
 mod resolver;
+mod service;
 mod sockets;
 mod state;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
-use cli::EXIT_USAGE;
+use cli::{EXIT_USAGE, UnableExt as _};
 
 use crate::ending;
 
@@ -31,10 +37,20 @@ pub fn main() -> ExitCode {
         return resolver::answer(&host);
     }
     match cli::parse(&COMMAND, words.clone()) {
-        Ok(args) => options::read(&args, &words).and_then(daemon::run).unwrap_or_else(|error| {
+        Ok(args) => options::read(&args, &words).and_then(begin).unwrap_or_else(|error| {
             let code = ending::failed(&COMMAND, &error);
             if error.is::<Misconfigured>() { ExitCode::from(EXIT_USAGE) } else { code }
         }),
         Err(stop) => ending::stopped(&COMMAND, &stop),
     }
+}
+
+/// A configuration that was only to be looked at has been by now: who wrote it reads what there is
+/// to say.
+fn begin(options: options::Options) -> anyhow::Result<ExitCode> {
+    if !options.check {
+        return daemon::run(options);
+    }
+    std::io::stdout().write_all(options::sentences(&options).as_bytes()).unable("write")?;
+    Ok(ExitCode::SUCCESS)
 }

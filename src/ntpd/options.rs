@@ -3,7 +3,6 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::Read as _;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use cli::{Args, Command, Flag, UnableExt as _, Usage};
@@ -12,17 +11,15 @@ use ntp::discipline::Policy;
 use ntp::source::Polling;
 use ntp::time::Span;
 
+pub(crate) use serving::Serve;
+
+mod serving;
+
 /// Read where no file and no server is named, as ntpd does.
 const CONFIG_FILE: &str = "/etc/ntp.conf";
 
 /// No configuration is longer: what is was not meant (`-c /dev/zero`).
 const CONFIG_MAX: u64 = 64 * 1024;
-
-/// The stratum of a local reference: far from the top, so that any real server is preferred.
-const LOCAL_STRATUM: u8 = 10;
-
-/// The highest stratum that clients believe.
-const STRATUM_MAX: u8 = 15;
 
 /// A clock that is off by more than this, in seconds, cannot be told in NTP's stamps.
 const OFFSET_MAX: f64 = 2e9;
@@ -31,7 +28,7 @@ const OFFSET_MAX: f64 = 2e9;
 pub static COMMAND: Command = Command {
     name: "ntpd",
     summary: "keep the clock right, in the foreground",
-    usage: "[-dgnqx] [-c conf] [-f drift] [-l file] [-p server]... [--observe] [--serve addr:port]",
+    usage: "[-dgnqQx] [-c conf] [-f drift] [-l file] [-p server]... [-u user] [--serve at]",
     flags: &[
         flag(&["g", "panicgate"], None, "set the first offset whatever its size"),
         flag(&["q", "quit"], None, "set the clock once and leave; the exit code says whether"),
@@ -42,6 +39,9 @@ pub static COMMAND: Command = Command {
         flag(&["f", "driftfile"], Some("DRIFT"), "keep the frequency in DRIFT"),
         flag(&["l", "logfile"], Some("FILE"), "log to FILE instead of stderr"),
         flag(&["p", "server"], Some("SERVER"), "ask SERVER[:PORT]; may be repeated"),
+        flag(&["u", "user"], Some("USER"), "as root, become USER[:GROUP] (_ntp, ntp or ntpsec)"),
+        flag(&["Q", "query"], None, "say what the time is and leave: --observe -q"),
+        flag(&["check-config"], None, "read the configuration, say what is not obeyed, and leave"),
         flag(&["observe"], None, "say what the time is and never touch the clock"),
         flag(&["serve"], Some("ADDR:PORT"), "answer others; port 0 takes one that is free"),
         flag(&["stratum"], Some("N"), "stratum of the local clock when serving it (10)"),
@@ -86,26 +86,21 @@ impl fmt::Display for Misconfigured {
 
 impl std::error::Error for Misconfigured {}
 
-/// Answering others.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Serve {
-    /// Where.
-    pub(crate) at: SocketAddr,
-    /// With which stratum, where it is the local clock that is served.
-    pub(crate) stratum: u8,
-    /// As a test instrument, how far off from the system clock at the start.
-    pub(crate) off: Option<Span>,
-}
-
 /// All that was asked for.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Options {
     pub(crate) servers: Vec<Server>,
     pub(crate) policy: Policy,
+    /// Only the configuration is looked at.
+    pub(crate) check: bool,
     pub(crate) once: bool,
     pub(crate) observe: bool,
     pub(crate) debug: bool,
+    /// Who to become.
+    pub(crate) user: Option<OsString>,
     pub(crate) log: Option<PathBuf>,
+    /// The table of leap seconds.
+    pub(crate) leap_file: Option<PathBuf>,
     pub(crate) drift: Option<PathBuf>,
     /// The drift file was named on the command line, so it is written by an observer as well.
     pub(crate) drift_is_meant: bool,
@@ -125,11 +120,11 @@ pub(crate) fn read(args: &Args, words: &[OsString]) -> anyhow::Result<Options> {
     if let Some(operand) = args.operands.first() {
         return Err(Usage::because(format!("no such argument: {}", operand.display())).into());
     }
-    let serve = serve(args)?;
+    let asked = serving::asked(args)?;
     let (named, notes) = named_servers(args);
     let path = match args.value("c") {
         Some(path) => Some(Path::new(path)),
-        None if named.is_empty() && serve.is_none() => Some(Path::new(CONFIG_FILE)),
+        None if named.is_empty() && asked.is_none() => Some(Path::new(CONFIG_FILE)),
         None => None,
     };
     let config = path.map_or_else(|| Ok(Config::default()), read_config)?;
@@ -138,7 +133,9 @@ pub(crate) fn read(args: &Args, words: &[OsString]) -> anyhow::Result<Options> {
         .map(|(list, path)| format!("{}: not supported and ignored: {list}", path.display()));
     let mut servers: Vec<Server> =
         named.into_iter().chain(config.servers.iter().cloned()).collect();
-    if args.has("q") {
+    let serve = serving::complete(asked, config.serving.clone());
+    let once = args.has("q") || args.has("Q");
+    if once {
         // Who wants the time once does not want to wait for it.
         for server in &mut servers {
             server.polling.iburst = true;
@@ -147,7 +144,7 @@ pub(crate) fn read(args: &Args, words: &[OsString]) -> anyhow::Result<Options> {
     if servers.is_empty() && serve.is_none() {
         return Err(Misconfigured("no server is named: give -p, or a configuration".into()).into());
     }
-    if !servers.is_empty() && serve.is_some_and(|serve| serve.off.is_some()) {
+    if !servers.is_empty() && asked.is_some_and(|asked| asked.off.is_some()) {
         return Err(Usage::because("--serve-offset is of no use with servers").into());
     }
     if servers.len() > SERVERS_MAX {
@@ -157,10 +154,13 @@ pub(crate) fn read(args: &Args, words: &[OsString]) -> anyhow::Result<Options> {
     Ok(Options {
         servers,
         policy: policy(args, &config),
-        once: args.has("q"),
-        observe: args.has("observe"),
+        check: args.has("check-config"),
+        once,
+        observe: args.has("observe") || args.has("Q"),
         debug: args.has("d"),
-        log: args.value("l").map(PathBuf::from),
+        user: args.value("u").cloned(),
+        log: args.value("l").map(PathBuf::from).or(config.serving.log_file.map(PathBuf::from)),
+        leap_file: config.serving.leap_file.map(PathBuf::from),
         drift_is_meant: drift.is_some(),
         drift: drift.or_else(|| config.drift_file.as_ref().map(PathBuf::from)),
         serve,
@@ -168,6 +168,20 @@ pub(crate) fn read(args: &Args, words: &[OsString]) -> anyhow::Result<Options> {
         notes,
         warnings: warnings.into_iter().collect(),
     })
+}
+
+/// What there is to say of a configuration that can be used, a sentence a line.
+pub(crate) fn sentences(options: &Options) -> String {
+    let server = |server: &Server| {
+        let kind = if server.pool { "pool" } else { "server" };
+        format!("{kind} {}", server.name)
+    };
+    let mut lines = options.warnings.clone();
+    lines.extend(options.servers.iter().map(server));
+    let at = options.serve.iter().flat_map(|serve| &serve.at);
+    lines.extend(at.map(|at| format!("serve {at}")));
+    lines.push("the configuration can be used".to_owned());
+    lines.join("\n") + "\n"
 }
 
 /// The servers of `-p`, and what there is to say of those that are none.
@@ -206,30 +220,6 @@ fn policy(args: &Args, config: &Config) -> Policy {
         panic: (config.panic > 0.0).then_some(config.panic),
         any_first: args.has("g"),
     }
-}
-
-fn serve(args: &Args) -> Result<Option<Serve>, Usage> {
-    let text = |key: &str| args.value(key).map(|value| value.to_string_lossy().into_owned());
-    let wrong = |key: &str, value: &str| Usage::because(format!("--{key} cannot be {value}"));
-    let Some(at) = text("serve") else {
-        let needless = ["stratum", "serve-offset"].into_iter().find(|key| args.has(key));
-        return needless.map_or(Ok(None), |key| {
-            Err(Usage::because(format!("--{key} is of no use without --serve")))
-        });
-    };
-    let stratum = match text("stratum") {
-        None => LOCAL_STRATUM,
-        Some(text) => {
-            let stratum = text.parse().ok().filter(|stratum| (1..=STRATUM_MAX).contains(stratum));
-            stratum.ok_or_else(|| wrong("stratum", &text))?
-        }
-    };
-    let off = match text("serve-offset") {
-        None => None,
-        Some(text) => Some(signed_time(&text).ok_or_else(|| wrong("serve-offset", &text))?),
-    };
-    let at = at.parse().map_err(|_| wrong("serve", &at))?;
-    Ok(Some(Serve { at, stratum, off }))
 }
 
 /// Seconds (`-90`, `1.5`) or a length of time in words (`2h`, `-30min`).
@@ -313,7 +303,7 @@ mod tests {
     fn a_local_reference_needs_no_server() {
         let options = options(&["--serve", "127.0.0.1:0", "--serve-offset=-2h"]).unwrap();
         let serve = options.serve.unwrap();
-        assert_eq!((serve.stratum, serve.off), (10, Some(Span::from_secs(-7200))));
+        assert_eq!((serve.local_stratum(), serve.off), (10, Some(Span::from_secs(-7200))));
         assert!(options.servers.is_empty());
     }
 
@@ -354,7 +344,7 @@ mod tests {
         let path = dir.path().join("ntp.conf");
         std::fs::write(
             &path,
-            "server 192.0.2.2 minpoll 4\ndriftfile /var/drift\ntinker panic 0\nrestrict default\n",
+            "server 192.0.2.2 minpoll 4\ndriftfile /var/drift\ntinker panic 0\nstatsdir /tmp\n",
         )
         .unwrap();
         let path = path.to_str().unwrap();
@@ -364,7 +354,7 @@ mod tests {
         assert_eq!(options.drift, Some("/var/drift".into()));
         assert!(!options.drift_is_meant);
         assert_eq!(options.policy.panic, None);
-        let warning = format!("{path}: not supported and ignored: restrict (line 4)");
+        let warning = format!("{path}: not supported and ignored: statsdir (line 4)");
         assert_eq!(options.warnings, [warning]);
     }
 

@@ -1,4 +1,5 @@
-//! The sockets: one per server that is asked, one for those who ask us.
+//! The sockets: one per server that is asked. Those for who asks us are the service's, and only
+//! waited for here.
 //!
 //! A request leaves from a fresh socket, so from a port that nobody can guess, and that is
 //! connected: the kernel drops what comes from elsewhere, and tells us when nobody listens there.
@@ -9,46 +10,31 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use cli::{Unable, UnableExt as _};
 use ntp::client::{Event, SourceId};
 use ntp::packet::{self, PACKET_MAX};
-use ntp::server::{self, Reference};
 use ntp::time::{Now, Span, Stamp};
 use sys::udp::{Received, Socket};
 
 use super::clock;
 
 /// One more than can be a packet, so that what is too long is seen to be.
-const BUFFER: usize = PACKET_MAX + 4;
+pub(super) const BUFFER: usize = PACKET_MAX + 4;
 
 /// All sockets.
 #[derive(Debug, Default)]
 pub(crate) struct Sockets {
-    serving: Option<Socket>,
     asking: BTreeMap<SourceId, Socket>,
 }
 
-/// A datagram, or what the network says instead.
+/// A datagram from a server, or what the network says of it instead.
 #[derive(Debug)]
-pub(crate) enum Arrived {
-    /// From or about a server.
-    Answer(SourceId, io::Result<Received>, Box<[u8]>),
-    /// From somebody who asks us.
-    Question(Received, Box<[u8]>),
+pub(crate) struct Arrived {
+    pub(crate) source: SourceId,
+    pub(crate) received: io::Result<Received>,
+    pub(crate) bytes: Box<[u8]>,
 }
 
 impl Sockets {
-    /// Listens for questions; where, once the kernel has chosen a port.
-    ///
-    /// # Errors
-    /// The address cannot be had.
-    pub(crate) fn serve(&mut self, at: SocketAddr) -> Result<SocketAddr, Unable> {
-        let socket = Socket::bound(at).unable(format_args!("bind to {at}"))?;
-        let local = socket.local().unable(format_args!("bind to {at}"))?;
-        self.serving = Some(socket);
-        Ok(local)
-    }
-
     /// Sends a request; what became of it.
     pub(crate) fn ask(&mut self, source: SourceId, server: SocketAddr) -> Event<'static> {
         match self.try_ask(source, server) {
@@ -64,8 +50,9 @@ impl Sockets {
         let nonce = Stamp(sys::random::nonce()?.get());
         let socket = Socket::connected(server)?;
         let request = packet::request(nonce);
-        let at = clock::raw();
+        let before = clock::raw();
         socket.send(&request)?;
+        let at = socket.departure().map_or(before, |left| clock::departure(before, left));
         self.asking.insert(source, socket);
         Ok(Event::Sent(source, nonce, at))
     }
@@ -75,43 +62,29 @@ impl Sockets {
         self.asking.remove(&source);
     }
 
-    /// Waits until something comes, `limit` passes, or a signal. One datagram of each socket is
-    /// taken per turn: nobody can keep us from the others.
+    /// Waits until something comes, here or at one of `others`, or `limit` passes, or a signal;
+    /// what came, and which of the others are ready. One datagram of each socket is taken per
+    /// turn: nobody can keep us from the others.
     ///
     /// # Errors
     /// Those of poll(2).
-    pub(crate) fn wait(&self, limit: Duration) -> io::Result<Vec<Arrived>> {
-        let sockets: Vec<&Socket> = self.serving.iter().chain(self.asking.values()).collect();
-        let mut ready = sys::udp::wait(&sockets, limit)?.into_iter();
+    pub(crate) fn wait(
+        &self,
+        others: &[Socket],
+        limit: Duration,
+    ) -> io::Result<(Vec<Arrived>, Vec<bool>)> {
+        let sockets: Vec<&Socket> = others.iter().chain(self.asking.values()).collect();
+        let mut others_ready = sys::udp::wait(&sockets, limit)?;
+        let ready = others_ready.split_off(others.len().min(others_ready.len()));
         let mut arrived = Vec::new();
-        if let Some(socket) = &self.serving
-            && ready.next() == Some(true)
-        {
-            let mut buffer = vec![0; BUFFER].into_boxed_slice();
-            // What the network says of an answer of ours is of no interest.
-            if let Ok(received) = socket.receive(&mut buffer) {
-                arrived.push(Arrived::Question(received, buffer));
-            }
-        }
         for ((source, socket), ready) in self.asking.iter().zip(ready) {
             if ready {
                 let mut buffer = vec![0; BUFFER].into_boxed_slice();
                 let received = socket.receive(&mut buffer);
-                arrived.push(Arrived::Answer(*source, received, buffer));
+                arrived.push(Arrived { source: *source, received, bytes: buffer });
             }
         }
-        Ok(arrived)
-    }
-
-    /// Answers a question, if it deserves it.
-    pub(crate) fn answer(&self, now: Now, asked: Received, bytes: &[u8], reference: &Reference) {
-        let (Some(socket), Some(from)) = (&self.serving, asked.from) else { return };
-        let arrived = clock::arrival(now, asked.stamp);
-        let received = now.wall + -(now.raw - arrived);
-        if let Ok(answer) = server::answer(bytes, reference, received, clock::wall_now()) {
-            // Whoever cannot be reached asks again.
-            let _ = socket.send_to(&answer, from);
-        }
+        Ok((arrived, others_ready))
     }
 }
 

@@ -7,8 +7,11 @@
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use cli::{Unable, UnableExt as _};
+
+use super::held::Held;
 
 /// A frequency beyond this, in parts per million, is no oscillator's: the file is damaged.
 const FREQUENCY_MAX: f64 = 500.0;
@@ -24,6 +27,7 @@ const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 pub(crate) struct State {
     drift: PathBuf,
     first: PathBuf,
+    held: Rc<Held>,
 }
 
 impl State {
@@ -31,7 +35,26 @@ impl State {
     pub(crate) fn new(drift: PathBuf) -> Self {
         let mut first = drift.clone().into_os_string();
         first.push(".first");
-        Self { drift, first: first.into() }
+        Self { drift, first: first.into(), held: Rc::default() }
+    }
+
+    /// Opens now what this user may not replace later; whether there was any such file. One that
+    /// only observes has no first offset to remember.
+    ///
+    /// # Errors
+    /// It can be neither opened nor made.
+    pub(crate) fn hold(&mut self, uid: u32, groups: &[u32], steers: bool) -> Result<bool, Unable> {
+        let mut held = Held::default();
+        for path in [&self.drift].into_iter().chain(steers.then_some(&self.first)) {
+            held.hold(path, uid, groups).unable(format_args!("open {}", path.display()))?;
+        }
+        let any = held.holds(&self.drift);
+        self.held = Rc::new(held);
+        Ok(any)
+    }
+
+    fn keep(&self, path: &Path, text: &str) -> io::Result<()> {
+        self.held.write(path, text).unwrap_or_else(|| replace(path, text))
     }
 
     /// The frequency that was kept, if one was.
@@ -43,6 +66,10 @@ impl State {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             read => read.unable(format_args!("read {}", self.drift.display()))?,
         };
+        if text.is_empty() && self.held.holds(&self.drift) {
+            // It was made when it was opened.
+            return Ok(None);
+        }
         let number = text.split_ascii_whitespace().next().and_then(|word| word.parse().ok());
         let sane = number.filter(|ppm: &f64| ppm.abs() <= FREQUENCY_MAX);
         sane.map(Some)
@@ -55,7 +82,7 @@ impl State {
     /// # Errors
     /// It cannot be written.
     pub(crate) fn keep_frequency(&self, ppm: f64) -> Result<(), Unable> {
-        replace(&self.drift, &format!("{ppm:.3}\n"))
+        self.keep(&self.drift, &format!("{ppm:.3}\n"))
             .unable(format_args!("write {}", self.drift.display()))
     }
 
@@ -73,7 +100,7 @@ impl State {
     /// It cannot be written.
     pub(crate) fn keep_first_is_over(&self) -> Result<(), Unable> {
         read(Path::new(BOOT_ID))
-            .and_then(|boot| replace(&self.first, &boot))
+            .and_then(|boot| self.keep(&self.first, &boot))
             .unable(format_args!("write {}", self.first.display()))
     }
 

@@ -182,3 +182,8 @@ fn ntpd_without_g_names_the_cure_for_a_clock_that_is_hours_behind() {
 fn ntpd_without_g_names_the_cure_for_a_clock_that_is_decades_ahead() {
     ntpd(YEARS, "").tell();
 }
+
+#[test]
+fn ntpd_and_the_kernel_make_a_leap_second() {
+    Story::of("leap").tell();
+}

@@ -28,8 +28,9 @@ const MODULES: [&str; 9] = [
 const DAEMONTOOLS: [&str; 8] =
     ["svscan", "supervise", "svc", "svstat", "svok", "multilog", "setuidgid", "softlimit"];
 
-const PASSWD: &str = "root:x:0:0::/root:/bin/sh\nuser:x:1000:1000::/tmp:/bin/sh\n";
-const GROUP: &str = "root:x:0:\nuser:x:1000:\n";
+const PASSWD: &str =
+    "root:x:0:0::/root:/bin/sh\nuser:x:1000:1000::/tmp:/bin/sh\n_ntp:x:87:87::/var:/bin/false\n";
+const GROUP: &str = "root:x:0:\nuser:x:1000:\n_ntp:x:87:\n";
 
 /// A machine's parts, in the directory where they were unpacked.
 #[derive(Debug)]

@@ -167,6 +167,20 @@ impl Client {
         sources.chain(names).chain(others.into_iter().flatten()).min().unwrap_or(self.started)
     }
 
+    /// The kernel has just put in a leap second or left one out, and so moved the clock by `by`;
+    /// the servers' clocks as well.
+    pub fn leap_second(&mut self, now: Raw, by: Span) {
+        self.watch.foresee(by);
+        self.discipline.leap_second(by);
+        if let Some(agreement) = &mut self.agreement {
+            agreement.estimate.theta = agreement.estimate.theta + by;
+        }
+        for entry in &mut self.entries {
+            entry.source.doubt(now);
+        }
+        self.patience = now + PATIENCE;
+    }
+
     fn absorb(&mut self, now: Now, event: Event, actions: &mut Vec<Action>) {
         match event {
             Event::Tick => {}

@@ -9,6 +9,10 @@ use std::fmt;
 use crate::discipline::{PANIC_LIMIT, STEP_THRESHOLD};
 use crate::source::{POLL_MAX, POLL_MIN, Polling};
 
+pub use serving::Serving;
+
+mod serving;
+
 /// The most `server` and `pool` lines; more add nothing to a vote.
 pub const SERVERS_MAX: usize = 16;
 
@@ -24,19 +28,13 @@ const NOT_OBEYED: &[&str] = &[
     "controlkey",
     "crypto",
     "disable",
-    "discard",
     "dscp",
     "enable",
     "filegen",
-    "fudge",
     "includefile",
-    "interface",
     "keys",
     "keysdir",
-    "leapfile",
-    "leapsmearinterval",
     "logconfig",
-    "logfile",
     "manycastclient",
     "manycastserver",
     "maxclock",
@@ -44,7 +42,6 @@ const NOT_OBEYED: &[&str] = &[
     "monitor",
     "mru",
     "multicastclient",
-    "nic",
     "nonvolatile",
     "nts",
     "ntpsigndsocket",
@@ -55,7 +52,6 @@ const NOT_OBEYED: &[&str] = &[
     "qos",
     "requestkey",
     "reset",
-    "restrict",
     "revoke",
     "rlimit",
     "saveconfigdir",
@@ -63,7 +59,6 @@ const NOT_OBEYED: &[&str] = &[
     "simulate",
     "statistics",
     "statsdir",
-    "tos",
     "trap",
     "trustedkey",
     "ttl",
@@ -116,6 +111,8 @@ pub struct Config {
     pub step: f64,
     /// `tinker panic`, seconds; 0 means no limit.
     pub panic: f64,
+    /// What it says of serving, leap seconds and the log.
+    pub serving: Serving,
     /// What stands there and is not obeyed: line and word.
     pub not_obeyed: Vec<(usize, String)>,
 }
@@ -127,6 +124,7 @@ impl Default for Config {
             drift_file: None,
             step: STEP_THRESHOLD,
             panic: PANIC_LIMIT,
+            serving: Serving::default(),
             not_obeyed: Vec::new(),
         }
     }
@@ -154,6 +152,10 @@ pub enum What {
     Crossed,
     /// More than [`SERVERS_MAX`].
     TooMany,
+    /// More than [`RULES_MAX`](crate::access::RULES_MAX).
+    TooManyRules,
+    /// More addresses to listen at than anybody has.
+    TooManyAddresses,
 }
 
 impl fmt::Display for Mistake {
@@ -165,6 +167,8 @@ impl fmt::Display for Mistake {
             What::BadValue(word, value) => write!(f, "{word} cannot be {value}"),
             What::Crossed => f.write_str("minpoll is greater than maxpoll"),
             What::TooMany => write!(f, "more than {SERVERS_MAX} servers"),
+            What::TooManyRules => f.write_str("too many restrict lines"),
+            What::TooManyAddresses => f.write_str("too many addresses to listen at"),
         }
     }
 }
@@ -217,6 +221,7 @@ fn parse_line(config: &mut Config, words: &mut Words) -> Result<(), What> {
             config.not_obeyed.push((words.line, word.to_owned()));
             return Ok(());
         }
+        word if serving::parse(&mut config.serving, &mut config.not_obeyed, word, words)? => {}
         word => return Err(What::Unknown(word.to_owned())),
     }
     words.words.next().map_or(Ok(()), |word| Err(What::Unknown(word.to_owned())))
@@ -227,6 +232,11 @@ fn parse_server(config: &mut Config, kind: &str, words: &mut Words) -> Result<()
     if name == "-4" || name == "-6" {
         config.not_obeyed.push((words.line, name.to_owned()));
         name = words.value(kind)?;
+    }
+    if name.starts_with("127.127.1.") {
+        config.serving.add_local_clock();
+        words.words.by_ref().for_each(drop);
+        return Ok(());
     }
     if name.starts_with("127.127.") {
         // A reference clock (ntp.conf(5)): its options are its own.
@@ -320,7 +330,7 @@ mod tests {
             drift_file: Some("/var/lib/ntp/ntp.drift".to_owned()),
             step: 0.5,
             panic: 0.0,
-            not_obeyed: vec![],
+            ..Config::default()
         };
         assert_eq!(config, expected);
         assert_eq!(config.not_obeyed_list(), None);
@@ -335,15 +345,14 @@ mod tests {
             pool 0.debian.pool.ntp.org iburst prefer version 4\n\
             restrict -4 default kod notrap nomodify nopeer noquery limited\n\
             restrict 127.0.0.1\n\
-            server 127.127.1.0 minpoll 1 flag1 1\n\
+            server 127.127.20.0 minpoll 1 flag1 1\n\
             tinker huffpuff 7200\n";
         let config = parse(text).unwrap();
         assert_eq!(config.servers.len(), 1);
         assert_eq!(
             config.not_obeyed_list().unwrap(),
-            "leapfile (line 2), tos (line 3), prefer (line 4), version (line 4), \
-             restrict (line 5), restrict (line 6), server 127.127.1.0 (line 7), \
-             tinker huffpuff (line 8)"
+            "tos maxclock (line 3), prefer (line 4), version (line 4), \
+             server 127.127.20.0 (line 7), tinker huffpuff (line 8)"
         );
     }
 

@@ -126,6 +126,13 @@ impl Discipline {
         if step { Decision::Step(offset) } else { slew(offset, agreed.sd, interval) }
     }
 
+    /// The time of day goes on differently than the oscillator counts.
+    pub fn leap_second(&mut self, by: Span) {
+        if let Some(accepted) = &mut self.accepted {
+            accepted.theta = accepted.theta + by;
+        }
+    }
+
     fn is_refused(&self, now: Now, agreed: &Estimate, offset: Span) -> bool {
         let Some(limit) = self.policy.panic else { return false };
         let beyond = |span: Span| span.abs().seconds() > limit;

@@ -9,11 +9,13 @@
 //! server's clock out of samples. [`source`] asks one server in good time and hears it out.
 //! [`select`] lets the servers vote. [`discipline`] decides what an offset deserves. [`watch`] sees
 //! others move our clock. [`client`] ties all of this together; [`config`] reads ntp.conf,
-//! [`server`] answers others.
+//! [`server`] answers others: those whom [`access`] lets ask, as often as [`limiter`] allows, with
+//! what [`interleave`] remembers. [`leap`] knows of leap seconds.
 //!
 //! What is to come has its place already: authenticated answers in [`answer`], better statistics in
-//! [`bank`], leap seconds in [`discipline`].
+//! [`bank`].
 
+pub mod access;
 pub mod answer;
 pub mod bank;
 mod budget;
@@ -21,6 +23,9 @@ pub mod client;
 pub mod config;
 pub mod discipline;
 pub mod filter;
+pub mod interleave;
+pub mod leap;
+pub mod limiter;
 pub mod packet;
 pub mod select;
 pub mod server;

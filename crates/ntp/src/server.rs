@@ -5,11 +5,17 @@
 //! answer, no error message, no control message, so two servers can never talk to each other
 //! (CVE-2009-3563).
 
-use crate::packet::{self, HEADER, Header, Leap, Mode, Tail};
-use crate::time::{Short, Span, Stamp, Wall};
+use crate::packet::{self, Header, Leap, Mode, Tail};
+use crate::time::{Now, Raw, Short, Span, Stamp, Wall};
 
 /// How finely we claim to read our clock: about a microsecond.
 const PRECISION: i8 = -20;
+
+/// How fast a clock without a reference becomes uncertain, as a ratio (RFC 5905, PHI).
+const DRIFT_TOLERANCE: f64 = 15e-6;
+
+/// And how uncertain it calls itself at most, in seconds: clients take no more than 1.5.
+const ALONE_MAX: f64 = 0.5;
 
 /// What is told of our time.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -73,17 +79,11 @@ pub enum Unanswered {
     Signed,
 }
 
-/// The answer to a packet, if it deserves one. `received` and `leaving` are what the system clock
-/// showed when the question came, and shows now.
+/// The question that a packet is, if it is one that deserves an answer.
 ///
 /// # Errors
 /// [`Unanswered`]: why not.
-pub fn answer(
-    request: &[u8],
-    reference: &Reference,
-    received: Wall,
-    leaving: Wall,
-) -> Result<[u8; HEADER], Unanswered> {
+pub fn question(request: &[u8]) -> Result<Header, Unanswered> {
     let (asked, tail) = packet::parse(request).map_err(|_| Unanswered::Malformed)?;
     if asked.mode != Mode::Client {
         return Err(Unanswered::NotAQuestion);
@@ -94,8 +94,15 @@ pub fn answer(
     if tail == Tail::Mac {
         return Err(Unanswered::Signed);
     }
+    Ok(asked)
+}
+
+/// The answer to a question. `received` and `leaving` are what the system clock showed when it
+/// came, and shows now.
+#[must_use]
+pub fn answer(asked: &Header, reference: &Reference, received: Wall, leaving: Wall) -> Header {
     let shown = |wall: Wall| Stamp::from_wall(wall + reference.correction);
-    let answer = Header {
+    Header {
         leap: reference.leap,
         version: asked.version,
         mode: Mode::Server,
@@ -109,8 +116,59 @@ pub fn answer(
         origin: asked.transmit,
         receive: shown(received),
         transmit: shown(leaving.max(received)),
-    };
-    Ok(answer.encode())
+    }
+}
+
+/// An answer that tells no time but to ask less often: once in two to the power of `average`
+/// seconds (RFC 5905, section 7.4). Its stamps are the client's own: they measure nothing.
+#[must_use]
+pub fn kiss(asked: &Header, average: u8) -> Header {
+    Header {
+        leap: Leap::Unsynchronised,
+        version: asked.version,
+        mode: Mode::Server,
+        stratum: 0,
+        poll: asked.poll.max(i8::try_from(average).unwrap_or(i8::MAX)),
+        precision: PRECISION,
+        reference_id: *b"RATE",
+        origin: asked.transmit,
+        receive: asked.transmit,
+        transmit: asked.transmit,
+        ..Header::default()
+    }
+}
+
+/// Our own clock for a network without another one (`tos orphan`): when, and at which stratum.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Orphan {
+    stratum: u8,
+    wait: Span,
+    /// Since when there has been no better time.
+    since: Raw,
+}
+
+impl Orphan {
+    /// At this stratum, after so long without a better time.
+    #[must_use]
+    pub fn new(stratum: u8, wait: Span, now: Raw) -> Self {
+        Self { stratum, wait, since: now }
+    }
+
+    /// What to tell others, where the servers say `known`.
+    pub fn stand_in(&mut self, known: Reference, now: Now) -> Reference {
+        if known.stratum != 0 {
+            self.since = now.raw;
+            return known;
+        }
+        let alone = now.raw - self.since;
+        if alone < self.wait {
+            return known;
+        }
+        // The farther behind the last good time, the less sure; never so much that nobody listens.
+        let root_dispersion = (alone.seconds() * DRIFT_TOLERANCE).min(ALONE_MAX);
+        let local = Reference::local(self.stratum, now.wall, Span::ZERO);
+        Reference { root_dispersion, ..local }
+    }
 }
 
 #[cfg(test)]
@@ -118,8 +176,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::answer::{Answer, Asked, Refused, judge};
-    use crate::time::Raw;
+    use crate::answer::{Answer, Asked, Kiss, Refused, judge};
+    use crate::packet::HEADER;
 
     const NONCE: Stamp = Stamp(0x0123_4567_89ab_cdef);
 
@@ -132,7 +190,15 @@ mod tests {
     }
 
     fn answered(request: &[u8]) -> Result<[u8; HEADER], Unanswered> {
-        answer(request, &local(), came(), came() + Span::from_nanos(10_000))
+        with(request, &local(), came() + Span::from_nanos(10_000))
+    }
+
+    fn with(
+        request: &[u8],
+        reference: &Reference,
+        leaving: Wall,
+    ) -> Result<[u8; HEADER], Unanswered> {
+        question(request).map(|asked| answer(&asked, reference, came(), leaving).encode())
     }
 
     fn judged(answer: &[u8]) -> Result<Answer, Refused> {
@@ -152,14 +218,14 @@ mod tests {
 
     #[test]
     fn a_server_that_does_not_know_the_time_says_so() {
-        let answer = answer(&packet::request(NONCE), &Reference::unknown(), came(), came());
+        let answer = with(&packet::request(NONCE), &Reference::unknown(), came());
         assert_eq!(judged(&answer.unwrap()), Err(Refused::Unsynchronised));
     }
 
     #[test]
     fn a_correction_is_added_to_every_stamp() {
         let reference = Reference::local(10, came(), Span::from_secs(-3600));
-        let bytes = answer(&packet::request(NONCE), &reference, came(), came()).unwrap();
+        let bytes = with(&packet::request(NONCE), &reference, came()).unwrap();
         let (header, _) = packet::parse(&bytes).unwrap();
         for stamp in [header.reference, header.receive, header.transmit] {
             assert_eq!(stamp.wall(), came() + Span::from_secs(-3600));
@@ -168,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_goes_back_meanwhile_does_not_make_a_backward_answer() {
-        let bytes = answer(&packet::request(NONCE), &local(), came(), Wall::default()).unwrap();
+        let bytes = with(&packet::request(NONCE), &local(), Wall::default()).unwrap();
         let (header, _) = packet::parse(&bytes).unwrap();
         assert_eq!(header.receive, header.transmit);
     }
@@ -214,6 +280,33 @@ mod tests {
     fn a_signed_question_is_not_answered() {
         let request = [&packet::request(NONCE)[..], &[0; 20]].concat();
         assert_eq!(answered(&request), Err(Unanswered::Signed));
+    }
+
+    #[test]
+    fn a_kiss_is_understood_and_measures_nothing() {
+        let asked = question(&packet::request(NONCE)).unwrap();
+        let kiss = kiss(&asked, 3);
+        assert_eq!(judged(&kiss.encode()), Ok(Answer::Kiss(Kiss::Rate)));
+        assert_eq!((kiss.poll, kiss.leap), (3, Leap::Unsynchronised));
+        assert_eq!((kiss.receive, kiss.transmit), (NONCE, NONCE));
+    }
+
+    #[test]
+    fn an_orphan_waits_and_grows_less_certain_and_stops_when_the_time_is_known() {
+        let now = |seconds: i64| Now {
+            raw: Raw::from_nanos(0) + Span::from_secs(seconds),
+            wall: came() + Span::from_secs(seconds),
+        };
+        let mut orphan = Orphan::new(7, Span::from_secs(300), now(0).raw);
+        let unknown = Reference::unknown();
+        assert_eq!(orphan.stand_in(unknown, now(299)).stratum, 0);
+        let first = orphan.stand_in(unknown, now(300));
+        assert_eq!((first.stratum, first.leap), (7, Leap::None));
+        assert!(orphan.stand_in(unknown, now(3000)).root_dispersion > first.root_dispersion);
+        assert!(orphan.stand_in(unknown, now(1 << 30)).root_dispersion < 1.0);
+        let known = Reference { stratum: 3, ..local() };
+        assert_eq!(orphan.stand_in(known, now(4000)), known);
+        assert_eq!(orphan.stand_in(unknown, now(4100)).stratum, 0, "it waits again");
     }
 
     proptest! {

@@ -2,10 +2,16 @@
 
 use std::io;
 
-use nix::unistd::{Gid, Uid, setgid, setgroups, setuid};
+use nix::unistd::{Gid, Uid, geteuid, setgid, setgroups, setuid};
 
 /// How many groups a process may have (`NGROUPS_MAX`).
 pub const GROUPS_MAX: usize = 65536;
+
+/// Who we are, as far as rights go.
+#[must_use]
+pub fn effective_uid() -> u32 {
+    geteuid().as_raw()
+}
 
 /// Sets the supplementary groups.
 ///

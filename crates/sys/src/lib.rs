@@ -3,6 +3,7 @@
 //! One file per concern; each unsafe block says why it holds. Everything else in the workspace
 //! forbids unsafe code and comes here for what the standard library does not offer.
 
+pub mod capabilities;
 pub mod cgroup;
 pub mod child;
 pub mod clock;
@@ -49,6 +50,8 @@ pub const EMFILE: i32 = libc::EMFILE;
 pub const EPERM: i32 = libc::EPERM;
 /// The errno of words and an environment that are more than a program may be given.
 pub const E2BIG: i32 = libc::E2BIG;
+/// The errno of a call that the kernel does not know.
+pub const ENOSYS: i32 = libc::ENOSYS;
 /// The errno of a wait that has taken too long.
 pub const ETIMEDOUT: i32 = libc::ETIMEDOUT;
 

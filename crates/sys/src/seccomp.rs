@@ -3,11 +3,15 @@
 //! Sandboxes and old kernels refuse calls, and programs must live with that; with this a test is
 //! such a sandbox. A program that wants to give up what it will not need may use it as well.
 
+pub use everyday::EVERYDAY;
+
 use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
 use libc::{BPF_ABS, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W, sock_filter};
+
+mod everyday;
 
 /// The kernel takes 4096 instructions (`BPF_MAXINSNS`); a call needs at most [`RULE_LEN`].
 const RULES_MAX: usize = 512;
@@ -63,6 +67,30 @@ impl Filter {
             rule(call, &mut program).ok_or_else(invalid)?;
         }
         program.push(statement(BPF_RET | BPF_K, libc::SECCOMP_RET_ALLOW));
+        Ok(Self(program))
+    }
+
+    /// A filter that lets nothing through but `calls`; everything else, and what is meant for
+    /// another architecture, fails with `errno`.
+    ///
+    /// # Errors
+    /// As of [`Filter::forbidding`].
+    pub fn allowing(calls: &[i64], errno: i32) -> io::Result<Self> {
+        let invalid = || io::Error::from_raw_os_error(libc::EINVAL);
+        let errno = u32::try_from(errno).ok().filter(|errno| *errno <= ERRNO_MAX);
+        let errno = errno.ok_or_else(invalid)?;
+        if calls.len() > RULES_MAX {
+            return Err(invalid());
+        }
+        let mut program = head();
+        for call in calls {
+            let number = u32::try_from(*call).ok().filter(|number| *number < X32);
+            program.extend([
+                jump(BPF_JEQ, number.ok_or_else(invalid)?, 0, 1),
+                statement(BPF_RET | BPF_K, libc::SECCOMP_RET_ALLOW),
+            ]);
+        }
+        program.push(refuse(errno));
         Ok(Self(program))
     }
 
@@ -199,6 +227,16 @@ mod tests {
             (of(0, 36), of(8, 0), of(319, 9), of(0x3fff_ffff, 0)),
             (ALLOW, ALLOW, ALLOW, ALLOW)
         );
+    }
+
+    #[test]
+    fn only_what_is_allowed_is_let_through() {
+        let filter = Filter::allowing(&[0, 9, 318], 38).unwrap();
+        let of = |number| answer(&filter, ARCH, number, 0);
+        assert_eq!((of(0), of(9), of(318)), (ALLOW, ALLOW, ALLOW));
+        assert_eq!((of(1), of(8), of(319)), (errno(38), errno(38), errno(38)));
+        assert_eq!(answer(&filter, 0x4000_0003, 9, 0), errno(38), "another architecture");
+        assert!(Filter::allowing(&[-1], 38).is_err() && Filter::allowing(&[1], -1).is_err());
     }
 
     #[test]

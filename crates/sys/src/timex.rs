@@ -8,6 +8,7 @@
 //! kernel's phase-locked loop, which takes a fixed part of what is left each second and so comes
 //! to rest by itself; its frequency is held, so that it learns nothing from our slews.
 
+use std::cell::Cell;
 use std::io;
 
 /// `freq` of `struct timex` for one part per million: 16 bits of fraction.
@@ -35,10 +36,34 @@ pub fn frequency() -> io::Result<f64> {
     adjust(&mut nothing()).map(|timex| ppm(timex.freq))
 }
 
+/// A leap second that the kernel is to make at the end of the UTC day.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Leap {
+    /// None.
+    #[default]
+    None,
+    /// The last minute of the day has 61 seconds: the clock shows its last second twice.
+    Insert,
+    /// It has 59: the clock leaves its last second out.
+    Delete,
+}
+
+/// Whether the kernel has just made a leap second, and has not been told since that it is over.
+/// Writes nothing.
+#[must_use]
+pub fn leap_was_made() -> bool {
+    let mut timex = nothing();
+    // SAFETY: the pointer is to a whole `struct timex` that is ours alone during the call.
+    let state = unsafe { libc::adjtimex(&raw mut timex) };
+    matches!(state, libc::TIME_OOP | libc::TIME_WAIT)
+}
+
 /// The right to steer the system clock.
 #[derive(Debug)]
 pub struct Steering {
-    _only_acquire_makes_one: (),
+    /// What is announced stays announced, whatever else is changed. Only [`Steering::acquire`]
+    /// makes one.
+    leap: Cell<Leap>,
 }
 
 impl Steering {
@@ -52,7 +77,7 @@ impl Steering {
         let mut probe = nothing();
         let freq = adjust(&mut probe)?.freq;
         adjust(&mut libc::timex { modes: libc::ADJ_FREQUENCY, freq, ..nothing() })?;
-        let steering = Self { _only_acquire_makes_one: () };
+        let steering = Self { leap: Cell::new(Leap::None) };
         steering.rest()?;
         Ok(steering)
     }
@@ -67,7 +92,7 @@ impl Steering {
             | libc::ADJ_TICK
             | libc::ADJ_TIMECONST
             | libc::ADJ_OFFSET;
-        let status = libc::STA_PLL | libc::STA_FREQHOLD | libc::STA_UNSYNC;
+        let status = libc::STA_PLL | libc::STA_FREQHOLD | libc::STA_UNSYNC | self.leap_status();
         adjust(&mut libc::timex { modes, status, tick: TICK, ..nothing() })?;
         // What adjtime(3) has begun is a slew of its own.
         let modes = libc::ADJ_OFFSET_SINGLESHOT;
@@ -91,7 +116,7 @@ impl Steering {
     pub fn slew(&self, nanos: i64, time_constant: u8) -> io::Result<()> {
         let modes = libc::ADJ_STATUS | libc::ADJ_NANO | libc::ADJ_TIMECONST | libc::ADJ_OFFSET;
         // Not STA_UNSYNC: the kernel may keep the hardware clock right now.
-        let status = libc::STA_PLL | libc::STA_FREQHOLD;
+        let status = libc::STA_PLL | libc::STA_FREQHOLD | self.leap_status();
         let offset = nanos.clamp(-SLEW_MAX, SLEW_MAX);
         let constant = time_constant.into();
         adjust(&mut libc::timex { modes, status, constant, offset, ..nothing() }).map(drop)
@@ -110,6 +135,35 @@ impl Steering {
             tv_usec: nanos.rem_euclid(NANOS_PER_SECOND),
         };
         adjust(&mut libc::timex { modes, time, ..nothing() }).map(drop)
+    }
+
+    /// Has the kernel make a leap second at the end of this UTC day, or makes it forget one.
+    ///
+    /// # Errors
+    /// Those of adjtimex(2).
+    pub fn announce(&self, leap: Leap) -> io::Result<()> {
+        let known = adjust(&mut nothing())?.status;
+        self.leap.set(leap);
+        let ours = libc::STA_PLL | libc::STA_FREQHOLD | libc::STA_UNSYNC;
+        let status = (known & ours) | self.leap_status();
+        adjust(&mut libc::timex { modes: libc::ADJ_STATUS, status, ..nothing() }).map(drop)
+    }
+
+    /// Tells the kernel by how many seconds TAI is ahead of UTC, for `CLOCK_TAI`.
+    ///
+    /// # Errors
+    /// Those of adjtimex(2).
+    pub fn set_tai(&self, seconds: i32) -> io::Result<()> {
+        let constant = seconds.into();
+        adjust(&mut libc::timex { modes: libc::ADJ_TAI, constant, ..nothing() }).map(drop)
+    }
+
+    fn leap_status(&self) -> libc::c_int {
+        match self.leap.get() {
+            Leap::None => 0,
+            Leap::Insert => libc::STA_INS,
+            Leap::Delete => libc::STA_DEL,
+        }
     }
 
     /// Tells the kernel, and who asks it, how wrong the clock may be: likely and at most, in

@@ -5,6 +5,7 @@
 //! `sendto`, `recvmsg` with one buffer, and `poll`; and hands out one datagram per poll. The
 //! standard library's own sockets set flags in `socket` and are refused there.
 
+use std::cell::Cell;
 use std::io;
 use std::mem::{self, MaybeUninit};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
@@ -15,13 +16,31 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+mod control;
+mod departure;
+
 /// Room for the control messages of one datagram: three `timespec` and what an option may add.
 const CONTROL: usize = 256;
 
 /// A non-blocking socket.
 #[derive(Debug)]
 pub struct Socket {
-    socket: UdpSocket,
+    inner: UdpSocket,
+    /// The kernel tells times of departure: of those that are asked for, or of each.
+    stamps_departures: Cell<bool>,
+    each_departure: Cell<bool>,
+    /// So many were asked for, and so many not yet read.
+    departures: Cell<u32>,
+    unread: Cell<u32>,
+}
+
+/// An address of ours, and the interface it was asked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Local {
+    /// The address.
+    pub address: IpAddr,
+    /// The interface's number.
+    pub interface: u32,
 }
 
 /// A datagram as it came.
@@ -33,6 +52,8 @@ pub struct Received {
     pub cut: bool,
     /// Who sent it.
     pub from: Option<SocketAddr>,
+    /// To which address of ours, where the socket hears several.
+    pub to: Option<Local>,
     /// When it came, by the system clock since the Unix epoch, where the kernel says it.
     pub stamp: Option<Duration>,
 }
@@ -44,7 +65,9 @@ impl Socket {
     /// Those of socket(2) and connect(2).
     pub fn connected(peer: SocketAddr) -> io::Result<Self> {
         let this = Self::open(&peer)?;
-        this.socket.connect(peer)?;
+        // Without, the clock has to do.
+        let _ = this.number_departures(true);
+        this.inner.connect(peer)?;
         Ok(this)
     }
 
@@ -54,11 +77,13 @@ impl Socket {
     /// Those of socket(2) and bind(2).
     pub fn bound(address: SocketAddr) -> io::Result<Self> {
         let this = Self::open(&address)?;
-        let (storage, length) = to_c(&address);
+        let _ = this.number_departures(false);
+        this.ask_for_addresses(&address);
+        let (storage, length) = in_c(&address);
         let pointer = (&raw const storage).cast();
         // SAFETY: the pointer and the length are those of an address of this family, which lives
         // on.
-        Errno::result(unsafe { libc::bind(this.socket.as_raw_fd(), pointer, length) })?;
+        Errno::result(unsafe { libc::bind(this.inner.as_raw_fd(), pointer, length) })?;
         Ok(this)
     }
 
@@ -67,7 +92,7 @@ impl Socket {
     /// # Errors
     /// Those of getsockname(2).
     pub fn local(&self) -> io::Result<SocketAddr> {
-        self.socket.local_addr()
+        self.inner.local_addr()
     }
 
     /// Sends to the peer it is connected to.
@@ -75,7 +100,11 @@ impl Socket {
     /// # Errors
     /// Those of send(2).
     pub fn send(&self, bytes: &[u8]) -> io::Result<()> {
-        self.socket.send(bytes).map(drop)
+        self.inner.send(bytes)?;
+        if self.each_departure.get() {
+            self.departed();
+        }
+        Ok(())
     }
 
     /// Sends to anybody.
@@ -83,7 +112,7 @@ impl Socket {
     /// # Errors
     /// Those of sendto(2).
     pub fn send_to(&self, bytes: &[u8], peer: SocketAddr) -> io::Result<()> {
-        self.socket.send_to(bytes, peer).map(drop)
+        self.inner.send_to(bytes, peer).map(drop)
     }
 
     /// Takes one datagram.
@@ -103,16 +132,24 @@ impl Socket {
         message.msg_control = control.0.as_mut_ptr().cast();
         message.msg_controllen = CONTROL;
         // SAFETY: every pointer in the message is to a buffer above, of the length beside it.
-        let length = unsafe { libc::recvmsg(self.socket.as_raw_fd(), &raw mut message, 0) };
-        let length = usize::try_from(length).map_err(|_| io::Error::last_os_error())?;
+        let length = unsafe { libc::recvmsg(self.inner.as_raw_fd(), &raw mut message, 0) };
+        let length = usize::try_from(length).map_err(|_| {
+            let error = io::Error::last_os_error();
+            self.clear_departures();
+            error
+        })?;
         // SAFETY: it was zeroed, which is a value of this struct of integers; perhaps filled since.
         let name = unsafe { name.assume_init() };
-        Ok(Received {
+        let mut received = Received {
             length: length.min(buffer.len()),
             cut: message.msg_flags & libc::MSG_TRUNC != 0,
             from: from_c(&name),
-            stamp: arrival(&message),
-        })
+            to: None,
+            stamp: None,
+        };
+        let filled = control.0.get(..message.msg_controllen).unwrap_or_default();
+        received.take_in(filled);
+        Ok(received)
     }
 
     fn open(address: &SocketAddr) -> io::Result<Self> {
@@ -124,7 +161,13 @@ impl Socket {
         let flags = OFlag::from_bits_truncate(fcntl(&fd, FcntlArg::F_GETFL)?);
         fcntl(&fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
         fcntl(&fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
-        let this = Self { socket: UdpSocket::from(fd) };
+        let this = Self {
+            inner: UdpSocket::from(fd),
+            stamps_departures: Cell::new(false),
+            each_departure: Cell::new(false),
+            departures: Cell::new(0),
+            unread: Cell::new(0),
+        };
         this.ask_for_stamps();
         Ok(this)
     }
@@ -132,24 +175,49 @@ impl Socket {
     /// Asks for the time of arrival. Where it is refused there is none, and the clock has to do.
     fn ask_for_stamps(&self) {
         let wanted = libc::SOF_TIMESTAMPING_RX_SOFTWARE | libc::SOF_TIMESTAMPING_SOFTWARE;
-        if self.set_option(libc::SO_TIMESTAMPING, wanted.cast_signed()).is_err() {
-            let _ = self.set_option(libc::SO_TIMESTAMPNS, 1);
+        let level = libc::SOL_SOCKET;
+        if self.set_option(level, libc::SO_TIMESTAMPING, wanted.cast_signed()).is_err() {
+            let _ = self.set_option(level, libc::SO_TIMESTAMPNS, 1);
         }
     }
 
-    fn set_option(&self, option: libc::c_int, value: libc::c_int) -> io::Result<()> {
+    /// Asks to which address of ours each datagram came, where there may be several.
+    fn ask_for_addresses(&self, address: &SocketAddr) {
+        let (level, option) = match address.ip() {
+            ip if !ip.is_unspecified() => return,
+            IpAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_PKTINFO),
+            IpAddr::V6(_) => (libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO),
+        };
+        // Without, the kernel chooses where an answer comes from.
+        let _ = self.set_option(level, option, 1);
+    }
+
+    fn set_option(&self, level: i32, option: libc::c_int, value: libc::c_int) -> io::Result<()> {
         let length = socklen(size_of_val(&value));
-        let (fd, pointer) = (self.socket.as_raw_fd(), (&raw const value).cast());
+        let (fd, pointer) = (self.inner.as_raw_fd(), (&raw const value).cast());
         // SAFETY: the pointer and the length are those of a value that lives through the call.
-        let set = unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, option, pointer, length) };
+        let set = unsafe { libc::setsockopt(fd, level, option, pointer, length) };
         Errno::result(set)?;
         Ok(())
     }
 }
 
+impl Received {
+    /// What the control messages say.
+    fn take_in(&mut self, filled: &[u8]) {
+        let stamps = [libc::SCM_TIMESTAMPING, libc::SCM_TIMESTAMPNS];
+        for (level, kind, data) in control::messages(filled) {
+            if level == libc::SOL_SOCKET && stamps.contains(&kind) {
+                self.stamp = self.stamp.or_else(|| stamp_of(data));
+            }
+            self.to = self.to.or_else(|| departure::local_of(level, kind, data));
+        }
+    }
+}
+
 impl AsFd for Socket {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
+        self.inner.as_fd()
     }
 }
 
@@ -180,34 +248,17 @@ fn empty_message() -> libc::msghdr {
     unsafe { mem::zeroed() }
 }
 
-/// The time of arrival among the control messages of a message that recvmsg has filled.
-fn arrival(message: &libc::msghdr) -> Option<Duration> {
-    // SAFETY: the kernel has filled the control buffer, which lives on in the caller.
-    let mut header = unsafe { libc::CMSG_FIRSTHDR(message) };
-    // SAFETY: the header is null, or points into the control buffer and is aligned as that is.
-    while let Some(control) = unsafe { header.as_ref() } {
-        let stamps = [libc::SCM_TIMESTAMPING, libc::SCM_TIMESTAMPNS];
-        let length = control.cmsg_len.saturating_sub(size_of::<libc::cmsghdr>());
-        if control.cmsg_level == libc::SOL_SOCKET
-            && stamps.contains(&control.cmsg_type)
-            && length >= size_of::<libc::timespec>()
-        {
-            // SAFETY: the header is of a message with data, which follow it in the buffer.
-            let data = unsafe { libc::CMSG_DATA(control) };
-            // SAFETY: there are at least the bytes of a `timespec`; read_unaligned wants no more.
-            let stamp = unsafe { data.cast::<libc::timespec>().read_unaligned() };
-            return since_epoch(stamp);
-        }
-        // SAFETY: the header is one of this message's.
-        header = unsafe { libc::CMSG_NXTHDR(message, header) };
-    }
-    None
+/// The stamp among three that is the software's: a `struct timespec`.
+fn stamp_of(data: &[u8]) -> Option<Duration> {
+    let seconds = i64::from_ne_bytes(*data.first_chunk()?);
+    let nanos = i64::from_ne_bytes(*data.get(8..)?.first_chunk()?);
+    since_epoch(seconds, nanos)
 }
 
 /// Zero is what the kernel gives where it has no stamp.
-fn since_epoch(stamp: libc::timespec) -> Option<Duration> {
-    let nanos = u32::try_from(stamp.tv_nsec).ok().filter(|nanos| *nanos < 1_000_000_000)?;
-    let stamp = Duration::new(u64::try_from(stamp.tv_sec).ok()?, nanos);
+fn since_epoch(seconds: i64, nanos: i64) -> Option<Duration> {
+    let nanos = u32::try_from(nanos).ok().filter(|nanos| *nanos < 1_000_000_000)?;
+    let stamp = Duration::new(u64::try_from(seconds).ok()?, nanos);
     (!stamp.is_zero()).then_some(stamp)
 }
 
@@ -219,7 +270,7 @@ fn family(family: libc::c_int) -> libc::sa_family_t {
     libc::sa_family_t::try_from(family).unwrap_or(0)
 }
 
-fn to_c(address: &SocketAddr) -> (libc::sockaddr_storage, libc::socklen_t) {
+fn in_c(address: &SocketAddr) -> (libc::sockaddr_storage, libc::socklen_t) {
     let mut storage = MaybeUninit::<libc::sockaddr_storage>::zeroed();
     let length = match address {
         SocketAddr::V4(address) => {
@@ -286,6 +337,7 @@ mod tests {
         let client = Socket::connected(server.local().unwrap()).unwrap();
         let before = crate::clock::realtime();
         client.send(b"when?").unwrap();
+        client.departure();
         assert_eq!(wait(&[&client, &server], PATIENCE).unwrap(), [false, true]);
         let mut buffer = [0; 64];
         let received = server.receive(&mut buffer).unwrap();
@@ -343,7 +395,7 @@ mod tests {
     fn addresses_survive_the_way_to_c_and_back() {
         for text in ["192.0.2.1:123", "[2001:db8::1]:1123", "[fe80::1%3]:123"] {
             let address: SocketAddr = text.parse().unwrap();
-            assert_eq!(from_c(&to_c(&address).0), Some(address));
+            assert_eq!(from_c(&in_c(&address).0), Some(address));
         }
     }
 

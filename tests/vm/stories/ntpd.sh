@@ -70,6 +70,15 @@ else
 	soon "-g is used up in this boot" [ -s /tmp/ntp/drift.first ]
 fi
 
+# has FIELD VALUE: a line of ntpd's /proc/PID/status.
+has() { grep -q "^$1:[[:space:]]*$2" "/proc/$(pid_of ntp)/status"; }
+check "it is not root any more" has Uid "87[[:space:]]*87[[:space:]]*87[[:space:]]*87"
+check "it has no groups but its own" has Groups "87 *$"
+check "it has the right to set the clock, and no other" has CapEff 0000000002000000
+check "for good" has CapBnd 0000000002000000
+check "it can gain no right" has NoNewPrivs 1
+check "unusual system calls are forbidden to it" has Seccomp 2
+
 # sane NAME: svstat's seconds are not of another time.
 sane() {
 	up_for=$(svstat "/service/$1" | sed -n 's/.*up (pid [0-9]*) \([0-9]*\) seconds.*/\1/p')
@@ -85,7 +94,8 @@ if [ -z "${PORT:-}" ]; then
 	check "an hour later the drift file is written" drift
 	check "the clock is right" within -1 1
 	check "ntpd is still the same" [ "$(pid_of ntp)" = "$ntpd" ]
-	rm /tmp/ntp/drift
+	# Its directory is root's: the file has been kept open.
+	: >/tmp/ntp/drift
 	svc -d /service/ntp
 	soon "told to end, it writes it too" drift
 fi

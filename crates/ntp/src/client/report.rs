@@ -49,7 +49,14 @@ impl Client {
             reference: self.reference(now).unwrap_or_else(Reference::unknown),
             frequency: frequency.filter(|frequency| frequency.sd <= FREQUENCY_SD_KEPT),
             has_accepted: self.discipline.has_accepted(),
+            leaps: self.leaps(),
         }
+    }
+
+    fn leaps(&self) -> [usize; 3] {
+        let said = || self.truechimers().filter_map(|with| Some(with.source.last()?.origin.leap));
+        let count = |what| said().filter(|said| *said == what).count();
+        [count(Leap::Insert), count(Leap::Delete), said().count()]
     }
 
     /// The time as others may have it from us. Where our clock is not quite there yet, or not ours

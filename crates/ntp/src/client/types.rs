@@ -138,4 +138,7 @@ pub struct Status {
     pub frequency: Option<Frequency>,
     /// Whether an offset has been acted upon: the first one is over.
     pub has_accepted: bool,
+    /// How many of those that agree announce that a leap second is put in, how many that one is
+    /// left out, and how many there are.
+    pub leaps: [usize; 3],
 }

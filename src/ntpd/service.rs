@@ -1,0 +1,197 @@
+//! Answering those who ask us: who, how often, with what.
+//!
+//! Nobody outside can make this grow or take the processor: what is remembered of clients is
+//! bounded (`ntp::limiter`, `ntp::interleave`), nothing is logged for a question, and serving takes
+//! at most half of one processor: after a batch of questions as much time passes before the next.
+
+use std::net::SocketAddr;
+
+use cli::{Unable, UnableExt as _};
+use ntp::interleave::{self, Pairs};
+use ntp::leap::{self, Smear};
+use ntp::limiter::{Limiter, Verdict};
+use ntp::packet::{Header, Leap};
+use ntp::server::{self, Orphan, Reference};
+use ntp::time::{Now, Raw, Span, Stamp};
+use sys::udp::{Received, Socket};
+
+use super::clock;
+use super::leaps::Leaps;
+use super::options::Serve;
+use super::sockets::BUFFER;
+
+/// So many questions are answered before anything else gets its turn.
+const BATCH: usize = 64;
+
+/// The service.
+#[derive(Debug)]
+pub(crate) struct Service {
+    serve: Serve,
+    sockets: Vec<Socket>,
+    limiter: Limiter,
+    pairs: Pairs,
+    orphan: Option<Orphan>,
+    /// The clock that is served instead, as a test instrument: its time minus the oscillator.
+    instrument: Option<Span>,
+    /// No server is configured: it is the local clock that is served.
+    is_local: bool,
+    /// Nobody is heard before then.
+    rests_until: Option<Raw>,
+}
+
+impl Service {
+    /// Listens for questions.
+    ///
+    /// # Errors
+    /// An address cannot be had.
+    pub(crate) fn open(serve: Serve, is_local: bool) -> Result<Self, Unable> {
+        let bind = |&at: &SocketAddr| Socket::bound(at).unable(format_args!("bind to {at}"));
+        let sockets = serve.at.iter().map(bind).collect::<Result<Vec<_>, _>>()?;
+        let now = clock::now();
+        // Early at boot there may be nothing random; nobody floods us yet.
+        let secret = sys::random::nonce().map_or(1, std::num::NonZeroU64::get);
+        let orphan = serve.stratum.filter(|_| !is_local);
+        Ok(Self {
+            limiter: Limiter::new(serve.limits, secret),
+            pairs: Pairs::default(),
+            orphan: orphan.map(|stratum| Orphan::new(stratum, serve.orphan_wait, now.raw)),
+            instrument: serve.off.map(|off| now.theta() + off),
+            sockets,
+            serve,
+            is_local,
+            rests_until: None,
+        })
+    }
+
+    /// What is served, and where: ports of the kernel's choice are known by now.
+    pub(crate) fn sentence(&self) -> String {
+        let at = self.sockets.iter().zip(&self.serve.at);
+        let at = at.map(|(socket, at)| socket.local().unwrap_or(*at).to_string());
+        let at = at.collect::<Vec<_>>().join(" and ");
+        let what = if self.is_local { "the local clock" } else { "the time" };
+        let stratum = self.serve.local_stratum();
+        let stratum = if self.is_local { format!(", stratum {stratum}") } else { String::new() };
+        let off = self.serve.off.map_or_else(String::new, |off| {
+            format!(", off by {:+.6} s on purpose (--serve-offset)", off.seconds())
+        });
+        format!("serving {what} on {at}{stratum}{off}")
+    }
+
+    /// Whom to wait for; nobody, while it rests.
+    pub(crate) fn sockets(&self) -> &[Socket] {
+        if self.rests_until.is_some() { &[] } else { &self.sockets }
+    }
+
+    /// How long it rests, if it does.
+    pub(crate) fn rest(&mut self, now: Raw) -> Option<Span> {
+        self.rests_until = self.rests_until.filter(|until| now < *until);
+        self.rests_until.map(|until| until - now)
+    }
+
+    /// Answers what has come at the sockets that are `ready`, with what the servers say.
+    pub(crate) fn answer(&mut self, ready: &[bool], known: Reference, leaps: &Leaps) {
+        let begun = clock::now();
+        let reference = self.reference(begun, known, leaps);
+        let sockets = std::mem::take(&mut self.sockets);
+        let mut most = 0;
+        for (socket, _) in sockets.iter().zip(ready).filter(|(_, ready)| **ready) {
+            most = most.max(self.answer_batch(socket, reference.as_ref()));
+        }
+        self.sockets = sockets;
+        if most == BATCH {
+            let ended = clock::raw();
+            self.rests_until = Some(ended + (ended - begun.raw));
+        }
+    }
+
+    /// How many questions there were.
+    fn answer_batch(&mut self, socket: &Socket, reference: Option<&Reference>) -> usize {
+        let mut buffer = [0; BUFFER];
+        for count in 0..BATCH {
+            // What the network says of an answer of ours is of no interest.
+            let Ok(asked) = socket.receive(&mut buffer) else { return count };
+            let bytes = buffer.get(..asked.length).unwrap_or_default();
+            if let Some(reference) = reference {
+                self.answer_one(socket, asked, bytes, reference);
+            }
+        }
+        BATCH
+    }
+
+    fn answer_one(
+        &mut self,
+        socket: &Socket,
+        asked: Received,
+        bytes: &[u8],
+        reference: &Reference,
+    ) {
+        let now = clock::now();
+        let Some(from) = asked.from else { return };
+        let terms = self.serve.access.terms(from.ip());
+        let Some(question) = server::question(bytes).ok().filter(|_| terms.answered) else {
+            return;
+        };
+        if terms.limited {
+            match self.limiter.judge(from.ip(), terms.kod, now.raw) {
+                Verdict::Answer => {}
+                Verdict::Kiss => {
+                    let kiss = server::kiss(&question, self.serve.limits.average);
+                    return drop(socket.answer(&kiss.encode(), from, asked.to, false));
+                }
+                Verdict::Silence => return,
+            }
+        }
+        let received = now.wall + -(now.raw - clock::arrival(now, asked.stamp));
+        let plain = server::answer(&question, reference, received, clock::wall_now());
+        let (answer, is_interleaved) = self.interleaved(&question, plain);
+        // Whoever cannot be reached asks again.
+        if socket.answer(&answer.encode(), from, asked.to, is_interleaved).is_err() {
+            return;
+        }
+        let departure = is_interleaved.then(|| socket.departure()).flatten();
+        let left = departure.map_or(plain.transmit, |left| {
+            Stamp::from_wall(clock::wall(left) + reference.correction)
+        });
+        self.pairs.remember(answer.receive, left);
+    }
+
+    /// The answer as those get it who ask for the time at which the last one really left.
+    fn interleaved(&mut self, question: &Header, plain: Header) -> (Header, bool) {
+        let receive = self.pairs.unique(plain.receive);
+        let last = self.pairs.last_answer_left(question);
+        let (origin, left) =
+            last.map_or((plain.origin, plain.transmit), |left| (question.receive, left));
+        let transmit = interleave::apart(left, receive);
+        // Whoever shows an origin goes on from answer to answer, and may want the next one so.
+        let goes_on = last.is_some() || question.origin != Stamp::ZERO;
+        (Header { origin, receive, transmit, ..plain }, goes_on)
+    }
+
+    /// What others are told; nothing, in the moment of a leap second that is smeared.
+    fn reference(&mut self, now: Now, known: Reference, leaps: &Leaps) -> Option<Reference> {
+        let mut reference = if self.is_local {
+            let off = self.instrument.map_or(Span::ZERO, |theta| theta - now.theta());
+            Reference::local(self.serve.local_stratum(), now.wall, off)
+        } else {
+            self.orphan.as_mut().map_or(known, |orphan| orphan.stand_in(known, now))
+        };
+        if reference.stratum == 0 {
+            return Some(reference);
+        }
+        let true_time = now.wall + reference.correction;
+        reference.leap = leaps.warning(true_time);
+        let Some(length) = self.serve.smear else { return Some(reference) };
+        let smear = leaps.near(true_time).map(|near| leap::smear(&near, length, true_time));
+        // Who is told of the leap second as well would make it a second time.
+        reference.leap = Leap::None;
+        match smear.unwrap_or(Smear::None) {
+            Smear::None => {}
+            Smear::By(by) => {
+                reference.correction = reference.correction + by;
+                reference.reference_id = leap::smeared_id(by);
+            }
+            Smear::Ambiguous => return None,
+        }
+        Some(reference)
+    }
+}
