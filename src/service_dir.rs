@@ -5,12 +5,14 @@
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use contract::remarks::{self, Remark};
 use contract::{Status, layout, status};
+use sys::held::Held;
 
 /// A directory named on the command line.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +21,11 @@ pub(crate) struct ServiceDir<'a>(&'a OsStr);
 impl<'a> ServiceDir<'a> {
     pub(crate) const fn new(name: &'a OsStr) -> Self {
         Self(name)
+    }
+
+    /// Holds it, so that its path is walked once; not for words on what is wrong with it.
+    pub(crate) fn enter(self) -> Option<Entered> {
+        (!self.0.is_empty()).then(|| Held::enter(Path::new(self.0)).ok().map(Entered)).flatten()
     }
 
     /// Its name as it was given, for messages.
@@ -54,16 +61,45 @@ impl<'a> ServiceDir<'a> {
 
     /// What there is to say beyond the status. Mostly nothing: the file is not there.
     pub(crate) fn remarks(self) -> Vec<Remark> {
-        let mut text = String::new();
         let opened = sys::fifo::open_whatever(&self.file(layout::REMARKS));
-        let Ok(file) = opened else { return Vec::new() };
-        if file.take(REMARKS_MAX).read_to_string(&mut text).is_err() {
-            return Vec::new();
-        }
-        // Whoever can write there could else send a terminal what it obeys.
-        let plain = |line: &&str| !line.contains(char::is_control);
-        text.lines().filter(plain).filter_map(Remark::decode).collect()
+        opened.map(remarks_in).unwrap_or_default()
     }
+}
+
+/// A service directory that was found and may be entered.
+#[derive(Debug)]
+pub(crate) struct Entered(Held);
+
+impl Entered {
+    /// The status of the service, and whether it is normally down; `None` where there is anything
+    /// to be said against it.
+    pub(crate) fn status(&self) -> Option<(Status, bool)> {
+        let normally_down = match self.0.owner_of(layout::DOWN) {
+            Ok(_) => true,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+            Err(_) => return None,
+        };
+        self.0.open_writer(layout::OK).ok()?;
+        let mut file = self.0.open_whatever(layout::STATUS).ok()?;
+        let mut bytes = [0; status::LEN];
+        let read = file.read(&mut bytes).ok()?;
+        Some((bytes.get(..read).and_then(Status::decode)?, normally_down))
+    }
+
+    /// As [`ServiceDir::remarks`].
+    pub(crate) fn remarks(&self) -> Vec<Remark> {
+        self.0.open_whatever(layout::REMARKS).map(remarks_in).unwrap_or_default()
+    }
+}
+
+fn remarks_in(file: File) -> Vec<Remark> {
+    let mut text = String::new();
+    if file.take(REMARKS_MAX).read_to_string(&mut text).is_err() {
+        return Vec::new();
+    }
+    // Whoever can write there could else send a terminal what it obeys.
+    let plain = |line: &&str| !line.contains(char::is_control);
+    text.lines().filter(plain).filter_map(Remark::decode).collect()
 }
 
 /// So much of the remarks is read.

@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind, Write as _};
 use std::process::ExitCode;
 
 use cli::{Args, Command, Flag, UnableExt as _};
+use contract::remarks::Remark;
 use contract::{Status, layout, svstat};
 use tai::Stamp;
 
@@ -75,20 +76,27 @@ fn write(lines: &[u8]) -> anyhow::Result<()> {
 
 /// What follows the name: the state, or why it cannot be known.
 fn words(dir: ServiceDir<'_>) -> Cow<'static, str> {
+    if let Some(entered) = dir.enter()
+        && let Some((status, normally_down)) = entered.status()
+    {
+        return words_of(&status, normally_down, &entered.remarks()).into();
+    }
     match look(dir) {
-        Ok((status, normally_down)) => {
-            let now = Stamp::from_unix(sys::clock::realtime());
-            let mut words = svstat::words(&status, normally_down, now);
-            for remark in dir.remarks() {
-                words.push_str(&remark.words(sys::clock::monotonic()));
-            }
-            words.into()
-        }
+        Ok((status, normally_down)) => words_of(&status, normally_down, &dir.remarks()).into(),
         Err(unknown) => match dir.refusal() {
             Some(error) => format!("unable to chdir: {}", cli::reason(&error)).into(),
             None => unknown,
         },
     }
+}
+
+fn words_of(status: &Status, normally_down: bool, remarks: &[Remark]) -> String {
+    let now = Stamp::from_unix(sys::clock::realtime());
+    let mut words = svstat::words(status, normally_down, now);
+    for remark in remarks {
+        words.push_str(&remark.words(sys::clock::monotonic()));
+    }
+    words
 }
 
 /// The status of a supervised service, and whether it is normally down.

@@ -17,6 +17,7 @@ mod limits;
 mod process_one;
 mod readiness;
 mod scan;
+mod soak;
 mod start;
 mod stop;
 mod succession;

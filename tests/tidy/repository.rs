@@ -120,7 +120,8 @@ impl Repository {
 
 /// Whether a Rust file of that path holds nothing but tests.
 fn is_test(path: &str) -> bool {
-    path.starts_with("tests/") || path.contains("/tests/") || path.ends_with("/tests.rs")
+    let starts = ["tests/", "benches/"].iter().any(|dir| path.starts_with(dir));
+    starts || path.contains("/tests/") || path.ends_with("/tests.rs")
 }
 
 fn collect(root: &Path, directory: &Path, files: &mut Vec<File>) {

@@ -286,7 +286,14 @@ impl Engine {
         if self.scanner.is_none() {
             self.open_ledger(Path::new(layout::STATE));
         }
-        let left = self.left(&task.dir, task.identity);
+        let left = if task.fresh {
+            self.ledger.left(task.identity)
+        } else {
+            self.left(&task.dir, task.identity)
+        };
+        if task.fresh && left.is_none() {
+            return; // There is nothing that anybody could have left.
+        }
         let past = Past::of(now(), &task.dir, task.identity, left);
         if let Some(living) = past.and_then(|past| task.resume(now(), past, &self.defaults, seed)) {
             self.take_living(task, id, living);

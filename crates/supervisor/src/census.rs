@@ -10,7 +10,7 @@ use sys::process::Process;
 use sys::signals;
 
 use crate::engine::{Engine, now};
-use crate::groups::{Hit, Membership};
+use crate::groups::Hit;
 use crate::limits::{Limits, UNLIMITED};
 use crate::task::TaskId;
 
@@ -32,7 +32,7 @@ impl Engine {
         }
         let Some(task) = self.tasks.get_mut(&id) else { return };
         let limits = &task.settings.limits;
-        let is_kept = task.membership.as_ref().is_some_and(Membership::limits_processes);
+        let is_kept = task.membership.as_ref().is_some_and(|it| it.limits_processes());
         let counts = asks(limits) && !is_kept;
         task.census = counts.then(|| Census::new(now().monotonic, limits.processes));
     }

@@ -30,7 +30,7 @@ impl Engine {
 
     fn watch_limits(&mut self, id: TaskId) {
         let (Some(watcher), Some(task)) = (&self.watcher, self.tasks.get_mut(&id)) else { return };
-        let events = task.membership.as_ref().map(Membership::events).into_iter().flatten();
+        let events = task.membership.as_deref().map(Membership::events).into_iter().flatten();
         // Not every kernel has both files; without them a hit is told when the service ends.
         task.limit_watches = events.filter_map(|file| watcher.content(&file).ok()).collect();
         self.watches.extend(task.limit_watches.iter().map(|watch| (*watch, id)));
@@ -46,7 +46,7 @@ impl Engine {
     /// Tells of the limits that a service has hit since this was last done.
     pub(crate) fn tell_of_limits(&mut self, id: TaskId) {
         let Some(task) = self.tasks.get_mut(&id) else { return };
-        let hits = task.membership.as_mut().map(Membership::hits).unwrap_or_default();
+        let hits = task.membership.as_deref_mut().map(Membership::hits).unwrap_or_default();
         for hit in hits {
             self.tell_of_limit(id, hit);
         }
@@ -74,7 +74,7 @@ fn join(groups: &mut Groups, task: &mut Task) -> Result<bool, String> {
         task.membership.as_ref().is_some_and(|it| groups.serves(it, &task.settings.limits));
     // Groups that do not serve are made anew, unless somebody is still in them.
     let gone = |it: &Membership| it.leave(&task.dir) || !it.is_killed();
-    let joins = !is_there && task.membership.as_ref().is_none_or(gone);
+    let joins = !is_there && task.membership.as_deref().is_none_or(gone);
     if joins {
         task.membership = None;
         let joined = groups.join(task).map_err(|error| {
@@ -85,7 +85,7 @@ fn join(groups: &mut Groups, task: &mut Task) -> Result<bool, String> {
                 cli::reason(&error)
             )
         });
-        task.membership = Some(joined?);
+        task.membership = Some(Box::new(joined?));
     }
     if let Some(it) = &task.membership {
         // Frozen by somebody, it would keep us waiting for a child that does not run.

@@ -8,6 +8,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::CString;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
 use cli::{Unable, UnableExt as _};
@@ -47,6 +48,9 @@ use crate::voice::Voice;
 const REAPS_PER_TURN: usize = 1024;
 /// So many deadlines are served in a turn.
 const TICKS_PER_TURN: usize = 1024;
+
+/// There is something to do when nothing else has happened.
+const AT_ONCE: Option<Duration> = Some(Duration::ZERO);
 
 /// What the reactor can say is readable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,10 +128,10 @@ pub(crate) struct Engine {
     pub(crate) open_files: OpenFiles,
     /// What we had before we protected ourselves from being killed for want of memory.
     pub(crate) oom_score: Option<CString>,
-    pub(crate) tasks: HashMap<TaskId, Task>,
+    pub(crate) tasks: HashMap<TaskId, Box<Task>>,
     pub(crate) pids: HashMap<u32, TaskId>,
     pub(crate) deadlines: BTreeSet<(Monotonic, TaskId)>,
-    pub(crate) pairs: HashMap<EntryId, Pair>,
+    pub(crate) pairs: HashMap<EntryId, Box<Pair>>,
     pub(crate) scanner: Option<Scanner>,
     pub(crate) farewell: Farewell,
     /// svscan's own directory, where it could be had.
@@ -145,13 +149,15 @@ pub(crate) struct Engine {
     /// Where services have their control groups, if they have any.
     pub(crate) groups: Option<Groups>,
     /// What holds for services without files of their own.
-    pub(crate) defaults: Settings,
+    pub(crate) defaults: Rc<Settings>,
     pub(crate) orphans: Orphans,
     /// Control groups of services that are gone, which could not be removed yet.
-    pub(crate) lingering: Vec<(PathBuf, Membership)>,
+    pub(crate) lingering: Vec<(PathBuf, Box<Membership>)>,
     pub(crate) shortage: Shortage,
     /// Our own terminal and login: people have others.
     pub(crate) own: Own,
+    /// Those whose `supervise/status` is to be brought up to what is so.
+    pub(crate) unpublished: Vec<TaskId>,
     /// More children may have ended than a turn reaps.
     more_to_reap: bool,
     next_task: u32,
@@ -201,11 +207,12 @@ impl Engine {
             look_at_adopted: None,
             taken_over: 0,
             groups: if options.cgroups { Groups::find() } else { None },
-            defaults: Settings::built_in(Machine::look(open_files.soft)),
+            defaults: Rc::new(Settings::built_in(Machine::look(open_files.soft))),
             orphans: Orphans::default(),
             lingering: Vec::new(),
             shortage: Shortage::new(now().monotonic),
             own: Own::look(),
+            unpublished: Vec::new(),
             more_to_reap: false,
             next_task: 0,
         })
@@ -227,7 +234,7 @@ impl Engine {
         let entry = EntryId(0);
         let (name, dir) = (name.to_owned(), ".".into());
         let wanted = Wanted { entry, part: Part::Main, name, dir };
-        self.pairs.insert(entry, Pair::default());
+        self.pairs.insert(entry, Box::default());
         self.open_task(wanted)?;
         self.tell_taken_over();
         Ok(())
@@ -239,9 +246,17 @@ impl Engine {
     /// The kernel would not let us wait: nothing can be done then, and services go on.
     pub(crate) fn run(mut self) -> Result<machine::End, Unable> {
         while !self.is_over() {
-            let limit = self.wait_limit();
+            let limit = if self.unpublished.is_empty() { self.wait_limit() } else { AT_ONCE };
             let ready = self.reactor.wait(limit).unable("wait for events")?;
+            // At most one turn late; who has ended meanwhile is written down once.
+            let unpublished = std::mem::take(&mut self.unpublished);
             self.turn(ready);
+            for id in unpublished {
+                self.publish(id);
+            }
+        }
+        for id in std::mem::take(&mut self.unpublished) {
+            self.publish(id);
         }
         self.leave_groups();
         if let Some(groups) = &self.groups {
@@ -251,6 +266,11 @@ impl Engine {
     }
 
     fn turn(&mut self, ready: Vec<Token>) {
+        let adopted = ready.iter().filter(|token| matches!(token, Token::Adopted(_))).count();
+        if adopted > 1 {
+            // All of them have ended before the first is looked at.
+            self.orphans.begin_batch();
+        }
         for token in ready {
             match token {
                 Token::Signals => self.take_signals(),
@@ -262,6 +282,7 @@ impl Engine {
                 Token::Ready(task) => self.take_readiness(task),
             }
         }
+        self.orphans.end_batch();
         if self.more_to_reap {
             self.reap();
         }
@@ -311,15 +332,34 @@ impl Engine {
     }
 
     pub(crate) fn reap(&mut self) {
+        let mut ended = Vec::new();
         self.more_to_reap = true;
         for _ in 0..REAPS_PER_TURN {
             let Ok(Some((pid, how))) = child::reap() else {
                 self.more_to_reap = false;
                 break;
             };
-            self.take_end(pid, how);
+            ended.push((self.take_pid(pid), pid, how));
+        }
+        if ended.is_empty() {
+            return;
+        }
+        // All that these have left is ours by now, and is listed once for all of them.
+        self.orphans.begin_batch();
+        for (whose, pid, how) in ended {
+            self.take_end(whose, pid, how);
         }
         self.tell_of_orphans();
+        self.orphans.end_batch();
+    }
+
+    /// Whose process it was that was reaped: the number may be another's from now on.
+    fn take_pid(&mut self, pid: u32) -> Option<TaskId> {
+        let whose = self.pids.remove(&pid);
+        if whose.is_none() && self.check.as_ref().is_none_or(|check| check.pid != pid) {
+            self.orphans.forget(pid);
+        }
+        whose
     }
 
     /// Orphans have ended: whoever waits for the last of his counts again.
@@ -335,11 +375,11 @@ impl Engine {
     }
 
     /// A child was reaped. One that is nobody's is an orphan that came to us.
-    fn take_end(&mut self, pid: u32, how: Ended) {
+    fn take_end(&mut self, whose: Option<TaskId>, pid: u32, how: Ended) {
         if self.check.as_ref().is_some_and(|check| check.pid == pid) {
             return self.conclude(how);
         }
-        let Some(id) = self.pids.remove(&pid) else { return self.orphans.forget(pid) };
+        let Some(id) = whose else { return };
         let Some(task) = self.tasks.get_mut(&id) else { return };
         let how = match task.verdict.take().and_then(spawn::Verdict::read) {
             Some(failed) => End::NotStarted(launch::fault(failed)),
@@ -349,7 +389,8 @@ impl Engine {
     }
 
     fn take_letters(&mut self, id: TaskId) {
-        let letters: Vec<Letter> = self.tasks.get(&id).map(Task::letters).unwrap_or_default();
+        let letters: Vec<Letter> =
+            self.tasks.get(&id).map(|task| task.letters()).unwrap_or_default();
         for letter in letters {
             self.feed(id, Event::Letter(letter));
         }

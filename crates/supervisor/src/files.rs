@@ -12,9 +12,11 @@ use std::path::Path;
 
 use cli::{Unable, UnableExt as _};
 use contract::{Status, layout, remarks};
+use sys::held::Held;
 use sys::{fifo, lock};
 
-use crate::held::Held;
+use crate::look::Names;
+use crate::supervise_dir::SuperviseDir;
 
 /// The open files of a service: two descriptors, or three where hard links are not to be had.
 #[derive(Debug)]
@@ -42,17 +44,18 @@ impl Files {
 pub(crate) struct Locked(File);
 
 impl Locked {
-    /// Makes `supervise/` and takes its lock. `name` is what messages call the service.
+    /// Makes `supervise/` and takes its lock; whether it was made, and there is nothing else in it.
+    /// `name` is what messages call the service.
     ///
     /// # Errors
     /// Another supervise has it (`temporary failure`), or the directory cannot be written.
-    pub(crate) fn take(dir: &Path, name: &str) -> Result<Self, Unable> {
-        make_supervise(&dir.join(layout::SUPERVISE))
+    pub(crate) fn take(dir: &Path, name: &str) -> Result<(Self, bool), Unable> {
+        let made = make_supervise(&dir.join(layout::SUPERVISE))
             .unable(format_args!("mkdir {name}/{}", layout::SUPERVISE))?;
-        let lock = Held::of(dir)
+        let lock = SuperviseDir::of(dir)
             .and_then(|held| lock::acquire_now(&held.path(layout::LOCK)))
             .unable(format_args!("acquire {name}/{}", layout::LOCK))?;
-        Ok(Self(lock))
+        Ok((Self(lock), made))
     }
 
     /// A lock that our predecessor has handed over.
@@ -70,7 +73,8 @@ impl Locked {
     /// # Errors
     /// The FIFOs cannot be made or opened.
     pub(crate) fn open(self, dir: &Path, name: &str) -> Result<Files, Unable> {
-        let held = Held::of(dir).unable(format_args!("open {name}/{}", layout::SUPERVISE))?;
+        let held =
+            SuperviseDir::of(dir).unable(format_args!("open {name}/{}", layout::SUPERVISE))?;
         let path = held.path(layout::CONTROL);
         let control = fifo::make(&path).and_then(|()| fifo::open_both(&path));
         let control = control.unable(format_args!("open {name}/{}", layout::CONTROL))?;
@@ -84,16 +88,33 @@ impl Locked {
 /// # Errors
 /// A full disk, a directory that is gone, a file system that has become read-only.
 pub(crate) fn write_status(dir: &Path, status: &Status) -> io::Result<()> {
-    let held = Held::of(dir)?;
+    let held = SuperviseDir::of(dir)?;
     let new = held.path(layout::STATUS_NEW);
     io::Write::write_all(&mut create_new(&new)?, &status.encode())?;
     fs::rename(&new, held.path(layout::STATUS))
 }
 
+/// The same in a directory held open. The first one, in a `supervise/` that was just made, is there
+/// before anybody looks for it, and takes its name at once.
+///
+/// # Errors
+/// As above.
+pub(crate) fn write_status_in(held: &Held, status: &Status, first: bool) -> io::Result<()> {
+    let bytes = status.encode();
+    if first && let Ok(mut file) = held.create_new(layout::STATUS, 0o644) {
+        let written = io::Write::write_all(&mut file, &bytes);
+        return written.inspect_err(|_| drop(held.remove(layout::STATUS)));
+    }
+    let create = || held.create_new(layout::STATUS_NEW, 0o644);
+    let new = create().or_else(|_| held.remove(layout::STATUS_NEW).and_then(|()| create()));
+    io::Write::write_all(&mut new?, &bytes)?;
+    held.rename(layout::STATUS_NEW, layout::STATUS)
+}
+
 /// The remark that an earlier supervisor left; `None` where there is none.
 pub(crate) fn read_remarks(dir: &Path) -> Option<String> {
     let mut text = String::new();
-    let file = fifo::open_plain(&Held::of(dir).ok()?.path(layout::REMARKS)).ok()?;
+    let file = fifo::open_plain(&SuperviseDir::of(dir).ok()?.path(layout::REMARKS)).ok()?;
     file.take(remarks::LEN_MAX as u64).read_to_string(&mut text).ok()?;
     Some(text.trim_end_matches('\n').to_owned())
 }
@@ -103,7 +124,7 @@ pub(crate) fn read_remarks(dir: &Path) -> Option<String> {
 /// # Errors
 /// As those of [`write_status`].
 pub(crate) fn write_remarks(dir: &Path, remark: Option<&str>) -> io::Result<()> {
-    let held = Held::of(dir)?;
+    let held = SuperviseDir::of(dir)?;
     let Some(remark) = remark else { return fs::remove_file(held.path(layout::REMARKS)) };
     let new = held.path(layout::REMARKS_NEW);
     io::Write::write_all(&mut create_new(&new)?, format!("{remark}\n").as_bytes())?;
@@ -125,8 +146,8 @@ fn create_new(path: &Path) -> io::Result<File> {
 }
 
 /// Whether the service is not to be started by itself.
-pub(crate) fn is_down(dir: &Path) -> bool {
-    fs::metadata(dir.join(layout::DOWN)).is_ok()
+pub(crate) fn is_down(dir: &Path, names: Names) -> bool {
+    names.may_have(layout::DOWN) && fs::metadata(dir.join(layout::DOWN)).is_ok()
 }
 
 /// Whether `path` is a link that somebody made to a directory which is not his: one's own logger is
@@ -139,29 +160,30 @@ pub(crate) fn is_link_into_anothers(path: &Path) -> bool {
 
 /// As daemontools makes it, and as Debian's: a dangling link is a wish for its target. Only a link
 /// of ours or of root's: another's could lead us to write where he may not.
-pub(crate) fn make_supervise(path: &Path) -> io::Result<()> {
-    let link = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_symlink);
-    if link.is_some_and(|link| !sys::place::is_trusted_owner(link.uid())) {
-        return Err(io::Error::other("it is a link of somebody else's"));
-    }
+/// Gives whether it was made, under its own name.
+pub(crate) fn make_supervise(path: &Path) -> io::Result<bool> {
     let mut builder = DirBuilder::new();
     builder.mode(0o700);
     match builder.create(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match fs::read_link(path) {
-            Ok(target) if !path.is_dir() => {
-                let base = path.parent().unwrap_or(Path::new("."));
-                builder.recursive(true).create(base.join(target))
-            }
-            // A directory, or something in its way: then the lock cannot be made, and says why.
-            Ok(_) | Err(_) => Ok(()),
-        },
-        other => other,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        other => return other.map(|()| true),
     }
+    // A directory, or something in its way: then the lock cannot be made, and says why.
+    let Ok(target) = fs::read_link(path) else { return Ok(false) };
+    let link = fs::symlink_metadata(path)?;
+    if link.is_symlink() && !sys::place::is_trusted_owner(link.uid()) {
+        return Err(io::Error::other("it is a link of somebody else's"));
+    }
+    if !path.is_dir() {
+        let base = path.parent().unwrap_or(Path::new("."));
+        builder.recursive(true).create(base.join(target))?;
+    }
+    Ok(false)
 }
 
 /// Makes `ok` another name of the control FIFO: it has a reader exactly as long as we read control,
 /// and costs no descriptor. Where the file system has no hard links it is a FIFO of its own.
-fn open_ok(held: &Held, control: &File) -> io::Result<Option<File>> {
+fn open_ok(held: &SuperviseDir, control: &File) -> io::Result<Option<File>> {
     let (path, ok, new) =
         (held.path(layout::CONTROL), held.path(layout::OK), held.path(layout::OK_NEW));
     if fs::hard_link(&path, &ok).is_ok() || is_same(&ok, control) {

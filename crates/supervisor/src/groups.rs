@@ -10,8 +10,8 @@ use contract::layout;
 use sys::cgroup::{Controller, Group, Tree, V1Group, V1Pids};
 use sys::spawn::Identity;
 
-use crate::held::Held;
 use crate::limits::{Limits, UNLIMITED, cpu_words, group_word};
+use crate::supervise_dir::SuperviseDir;
 use crate::task::Task;
 
 /// Names of groups begin with it, so that it is seen who made them.
@@ -228,14 +228,15 @@ impl Membership {
         let pids_gone = self.pids.as_ref().is_none_or(|pids| pids.remove().is_ok());
         let gone = self.group.remove().is_ok();
         if gone {
-            let _ = Held::of(dir).and_then(|held| fs::remove_file(held.path(layout::CGROUP)));
+            let _ =
+                SuperviseDir::of(dir).and_then(|held| fs::remove_file(held.path(layout::CGROUP)));
         }
         gone && pids_gone
     }
 }
 
 fn link(dir: &Path, group: &Path) -> io::Result<()> {
-    let held = Held::of(dir)?;
+    let held = SuperviseDir::of(dir)?;
     let link = held.path(layout::CGROUP);
     if fs::read_link(&link).is_ok_and(|old| old == group) {
         return Ok(());

@@ -1,12 +1,14 @@
 //! How a service is started: what its process does before it becomes `./run`.
 
 use std::ffi::{CStr, CString};
+use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use contract::layout;
 use service::Pid;
 use service::words::{self, End, Event, Fault};
+use sys::held::Held;
 use sys::limits::{Limit, OpenFiles};
 use sys::mapped::Birth;
 use sys::spawn::{Failed, Identity, PipeEnd, Place, Plan, Spawner, Started, Step, Verdict, Way};
@@ -40,6 +42,8 @@ pub(crate) struct Launch<'a> {
     /// Its directory, and who that is.
     pub(crate) dir: &'a Path,
     pub(crate) identity: Identity,
+    /// The same, held open.
+    pub(crate) held: Option<&'a Held>,
     /// Its end of the pipe between a service and its logger.
     pub(crate) pipe: Option<(&'a LogPipe, PipeEnd)>,
     /// The pipe on which it says that it is ready, and as which descriptor.
@@ -65,7 +69,10 @@ impl Launch<'_> {
             .map_err(|_| Fault { step: words::Step::Directory, errno: 0 })?;
         let mut steps = Vec::with_capacity(STEPS);
         steps.extend(self.groups.iter().map(|entrance| Step::Group(entrance)));
-        steps.push(Step::Enter(&dir, self.identity));
+        steps.push(match self.held {
+            Some(held) => Step::EnterHeld(held.as_fd()),
+            None => Step::Enter(&dir, self.identity),
+        });
         let held = self.pipe.and_then(|(pipe, _)| pipe.path_without_name());
         match (self.pipe, &held) {
             (Some((pipe, end)), Some(path)) => steps.push(Step::Reopen(path, pipe.identity, end)),
@@ -98,9 +105,10 @@ impl Engine {
         if let Some((what, until)) = self.shortage.delays(now().monotonic, cause) {
             return Event::Delayed(what, until);
         }
-        self.find_logger(id);
         let Some(task) = self.tasks.get_mut(&id) else { return Event::Tick };
-        for complaint in task.refresh(&self.defaults) {
+        let complaints = task.refresh(&self.defaults);
+        self.find_logger(id);
+        for complaint in complaints {
             self.warn_of(id, complaint);
         }
         self.confine(id);
@@ -166,6 +174,8 @@ impl Engine {
             Part::Main => PipeEnd::Stdout,
             Part::Log => PipeEnd::Stdin,
         };
+        let held = task.look.as_ref().filter(|look| look.identity == task.identity);
+        let held = held.filter(|_| task.way == Way::Borrowed);
         let launch = Launch {
             argv,
             marker: &task.marker.entry(),
@@ -173,6 +183,7 @@ impl Engine {
             session: task.settings.session,
             dir: &task.dir,
             identity: task.identity,
+            held: held.map(|look| &look.held),
             pipe: pipe.map(|pipe| (pipe, end)),
             notification,
             open_files: self.open_files,

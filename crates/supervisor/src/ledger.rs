@@ -30,7 +30,7 @@ pub(crate) struct Ledger {
     /// The records that were ever used.
     used: usize,
     free: Vec<Place>,
-    places: HashMap<Identity, Place>,
+    places: HashMap<Identity, Box<Place>>,
     /// What an earlier supervisor left, and nobody has asked for yet.
     left: HashMap<Identity, Left>,
     /// It could not be read: it is no file of ours, or of another version of us.
@@ -98,7 +98,7 @@ impl Ledger {
                 continue;
             };
             let (dev, ino) = record.directory;
-            self.places.insert(Identity { dev, ino }, place);
+            self.places.insert(Identity { dev, ino }, Box::new(place));
             self.left.insert(Identity { dev, ino }, Left { record, child: found.child });
         }
         self.used = records.len().saturating_sub(1);
@@ -136,7 +136,7 @@ impl Ledger {
         let (dev, ino) = record.directory;
         let directory = Identity { dev, ino };
         self.left.remove(&directory);
-        let known = self.places.get(&directory).copied();
+        let known = self.places.get(&directory).map(|place| **place);
         if known.is_some_and(|place| place.record == Some(*record)) {
             return Ok(());
         }
@@ -146,10 +146,10 @@ impl Ledger {
 
     /// The service is no longer supervised: nothing is to be known of it.
     pub(crate) fn forget(&mut self, directory: Identity) {
-        let Some(place) = self.places.get(&directory).copied() else { return };
+        let Some(place) = self.places.get(&directory).map(|place| **place) else { return };
         // What cannot be written now was told when it was to be noted.
         let _ = self.write(directory, place, None);
-        self.free.extend(self.places.remove(&directory));
+        self.free.extend(self.places.remove(&directory).map(|place| *place));
     }
 
     fn write(&mut self, directory: Identity, old: Place, record: Option<Record>) -> io::Result<()> {
@@ -164,7 +164,10 @@ impl Ledger {
             Ok(()) => Place { side, generation, record, ..old },
             Err(_) => Place { record: None, ..old },
         };
-        self.places.insert(directory, place);
+        match self.places.get_mut(&directory) {
+            Some(known) => **known = place,
+            None => drop(self.places.insert(directory, Box::new(place))),
+        }
         match written {
             Err(error) if !std::mem::replace(&mut self.told, true) => Err(error),
             Ok(()) | Err(_) => Ok(()),

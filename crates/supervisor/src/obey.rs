@@ -22,6 +22,8 @@ const ROUNDS_MAX: usize = 8;
 const LINGERING_MAX: usize = 255;
 /// Descriptors kept free for control, for looking around and for the way out.
 const DESCRIPTOR_RESERVE: u64 = 32;
+/// The service directory itself is held open before the lock, and let go after the start.
+const HELD_MEANWHILE: u64 = 1;
 
 impl Engine {
     /// Gives an event to a service and does what it asks for.
@@ -49,7 +51,15 @@ impl Engine {
             }
         }
         self.adopt(id);
-        self.publish(id);
+        // A directory that is held open is written to now, and so is a last word.
+        if leaves || self.tasks.get(&id).is_some_and(|task| task.look.is_some()) {
+            self.publish(id);
+        } else {
+            self.unpublished.push(id);
+        }
+        if let Some(task) = self.tasks.get_mut(&id) {
+            task.let_go();
+        }
         self.queue(id);
         if leaves {
             self.leave(id);
@@ -88,11 +98,11 @@ impl Engine {
         let id = self.new_task_id();
         let (entry, part) = (wanted.entry, wanted.part);
         let seed = u64::from(id.0) << 32 | u64::from(sys::clock::monotonic().subsec_nanos());
-        let (mut task, lock) = Task::new(now(), wanted, seed, &mut self.inherited)?;
-        let (dir, name) = (task.dir.clone(), task.name.clone());
+        let (mut task, lock) = Task::new(now(), wanted, seed, &self.defaults, &mut self.inherited)?;
+        let (dir, name, fresh) = (task.dir.clone(), task.name.clone(), task.fresh);
         self.check_room(&lock, &name)?;
         self.take_up(&mut task, id, seed);
-        self.tasks.insert(id, task);
+        self.tasks.insert(id, Box::new(task));
         if let Some(pair) = self.pairs.get_mut(&entry) {
             *pair.part_mut(part) = Some(id);
         }
@@ -110,7 +120,9 @@ impl Engine {
                     task.files = Some(files);
                 }
                 self.feed(id, Event::Tick);
-                self.discard_left(&dir);
+                if !fresh {
+                    self.discard_left(&dir);
+                }
                 Ok(())
             }
             Err(error) => {
@@ -128,7 +140,8 @@ impl Engine {
     /// Descriptors are given from the lowest free number on, so the last one says how many there
     /// are.
     fn check_room(&self, last: &Locked, name: &str) -> Result<(), Unable> {
-        if last.descriptor().saturating_add(DESCRIPTOR_RESERVE) < self.open_files.hard {
+        let reserve = DESCRIPTOR_RESERVE - HELD_MEANWHILE;
+        if last.descriptor().saturating_add(reserve) < self.open_files.hard {
             return Ok(());
         }
         Err(std::io::Error::from_raw_os_error(sys::EMFILE)).unable(format_args!("start {name}"))
@@ -239,7 +252,8 @@ impl Engine {
 
     /// Ends the supervision of a service that is down. Its lock is free when this returns.
     fn leave(&mut self, id: TaskId) {
-        if self.tasks.get(&id).is_some_and(Task::has_group_of_another) {
+        let strange = |task: &Task| task.has_group_of_another();
+        if self.groups.is_some() && self.tasks.get(&id).is_some_and(|task| strange(task)) {
             // To remove what an earlier supervisor made.
             self.confine(id);
         }
@@ -281,7 +295,8 @@ impl Engine {
         let lost = task.service.fault().is_some_and(|fault| fault.step == Step::LogPipe);
         let without = self.pairs.get(&entry).is_some_and(|pair| pair.pipe.is_none());
         if self.scanner.is_some() && (lost || without && part == Part::Main) {
-            let opened = self.open_logger(entry);
+            let may_have_one = lost || task.names.may_have(layout::LOG);
+            let opened = if may_have_one { self.open_logger(entry) } else { Ok(()) };
             self.tell_once(entry, Part::Main, opened);
         }
     }

@@ -17,7 +17,7 @@ use contract::layout;
 use sys::{fifo, proc, spawn::Identity};
 
 use crate::files;
-use crate::held::Held;
+use crate::supervise_dir::SuperviseDir;
 use crate::task::{Part, TaskId};
 
 /// A service of the scan directory, as the engine knows it.
@@ -76,9 +76,9 @@ impl LogPipe {
     /// The directory cannot be written, or the name is taken by something else.
     pub(crate) fn open(log_dir: &Path, name: &str) -> Result<Self, Unable> {
         let opened = files::make_supervise(&log_dir.join(layout::SUPERVISE))
-            .and_then(|()| Held::of(log_dir))
-            .and_then(|held| {
-                let path = held.path(layout::LOG_PIPE);
+            .and_then(|_| SuperviseDir::of(log_dir))
+            .and_then(|dir| {
+                let path = dir.path(layout::LOG_PIPE);
                 fifo::make(&path)?;
                 fifo::open_both(&path)
             })

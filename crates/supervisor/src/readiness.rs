@@ -15,7 +15,7 @@ use sys::fifo;
 use sys::spawn::Identity;
 
 use crate::engine::{Engine, Token};
-use crate::held::Held;
+use crate::supervise_dir::SuperviseDir;
 use crate::task::TaskId;
 
 /// So much is read at once of what a service says before its newline.
@@ -26,7 +26,7 @@ const CHUNK: usize = 512;
 /// # Errors
 /// The directory cannot be written, or something else has its name.
 pub(crate) fn open(dir: &Path) -> io::Result<(File, Identity)> {
-    let held = Held::of(dir)?;
+    let held = SuperviseDir::of(dir)?;
     let path = held.path(layout::READY);
     fifo::make(&path)?;
     let file = fifo::open_reader(&path)?;

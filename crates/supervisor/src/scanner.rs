@@ -4,7 +4,8 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
+use std::rc::Rc;
 use std::time::Duration;
 
 use cli::Unable;
@@ -17,6 +18,7 @@ use sys::reexec::Inherited;
 use crate::engine::{Engine, Token, now};
 use crate::explain;
 use crate::limits::Machine;
+use crate::look::Names;
 use crate::pair::Pair;
 use crate::settings::Settings;
 use crate::task::{Part, Wanted};
@@ -40,6 +42,8 @@ pub(crate) struct Scanner {
     unreadable: bool,
     /// What he was told of the settings of all.
     complaints: Vec<String>,
+    /// Kept for a listing: links and directories may be others afterwards.
+    targets: Targets,
 }
 
 impl Scanner {
@@ -65,7 +69,8 @@ impl Scanner {
         };
         let capacity = engine.open_files.hard / DESCRIPTORS_PER_SERVICE;
         let set = Set::new(usize::try_from(capacity).unwrap_or(usize::MAX));
-        Self { set, watch, list_at: None, unreadable: false, complaints: Vec::new() }
+        let targets = Targets::default();
+        Self { set, watch, list_at: None, unreadable: false, complaints: Vec::new(), targets }
     }
 
     /// When to look again, should nothing happen sooner.
@@ -102,12 +107,15 @@ impl Engine {
         let told = std::mem::replace(&mut scanner.unreadable, failed);
         let known: Vec<OsString> = scanner.set.names().map(OsStr::to_owned).collect();
         match listed {
-            Ok(names) => known.into_iter().chain(names).for_each(|name| self.look_at(name)),
+            Ok(names) => known.into_iter().chain(names).for_each(|name| self.look_at_one(name)),
             Err(error) if !told => {
                 let reason = cli::reason(&error);
                 self.voice.warn(format_args!("unable to read directory: {reason}"));
             }
             Err(_) => {}
+        }
+        if let Some(scanner) = &mut self.scanner {
+            scanner.targets = Targets::default();
         }
     }
 
@@ -116,9 +124,13 @@ impl Engine {
         let machine = Machine::look(self.open_files.soft);
         let mut complaints = Vec::new();
         let dir = Path::new(layout::SVSCAN);
-        self.defaults = Settings::read(dir, &Settings::built_in(machine), |complaint| {
+        let (names, built_in) = (Names::UNKNOWN, Settings::built_in(machine));
+        let defaults = Settings::read(dir, names, &built_in, |complaint| {
             complaints.push(format!("{}/{complaint}", layout::SVSCAN));
         });
+        if defaults != *self.defaults {
+            self.defaults = Rc::new(defaults);
+        }
         let Some(scanner) = &mut self.scanner else { return };
         if scanner.complaints != complaints {
             for complaint in &complaints {
@@ -130,6 +142,13 @@ impl Engine {
 
     /// Looks at one name of the scan directory, and does what follows.
     pub(crate) fn look_at(&mut self, name: OsString) {
+        self.look_at_one(name);
+        if let Some(scanner) = &mut self.scanner {
+            scanner.targets = Targets::default();
+        }
+    }
+
+    fn look_at_one(&mut self, name: OsString) {
         if !self.farewell.is_not_yet() {
             return;
         }
@@ -178,7 +197,7 @@ impl Engine {
     }
 
     fn open_main(&mut self, entry: EntryId) -> Result<(), Unable> {
-        match self.pairs.get(&entry) {
+        match self.pairs.get(&entry).map(Box::as_ref) {
             Some(Pair { main: None, name, dir, .. }) => {
                 let (name, dir) = (name.clone(), dir.clone());
                 self.open_task(Wanted { entry, part: Part::Main, name, dir })
@@ -190,7 +209,8 @@ impl Engine {
     fn rename_entry(&mut self, entry: EntryId, name: &OsStr) {
         let pair = self.pairs.entry(entry).or_default();
         pair.name = name.display().to_string();
-        pair.dir = lasting_path(Path::new(name));
+        let targets = self.scanner.as_mut().map(|scanner| &mut scanner.targets);
+        pair.dir = targets.map_or_else(|| name.into(), |it| it.lasting_path(Path::new(name)));
         let (name, dir) = (pair.name.clone(), pair.dir.clone());
         if let Some(task) = pair.log.and_then(|log| self.tasks.get_mut(&log)) {
             task.name = format!("{name}/{}", layout::LOG);
@@ -257,9 +277,71 @@ fn sight(name: &Path) -> Result<Sighting, Option<i32>> {
     })
 }
 
-/// A path that stays right when the link of that name goes: its target. A directory's own name
-/// is shorter, and goes with it anyway.
-fn lasting_path(name: &Path) -> PathBuf {
-    let target = if name.is_symlink() { fs::canonicalize(name).ok() } else { None };
-    target.unwrap_or_else(|| name.to_owned())
+/// Where links lead. Services mostly lie side by side: where their directory leads is found out
+/// once in a listing.
+#[derive(Debug, Default)]
+struct Targets {
+    /// A directory that links led into, and its path without links.
+    parent: Option<(PathBuf, PathBuf)>,
+}
+
+impl Targets {
+    /// A path that stays right when the link of that name goes: its target. A directory's own name
+    /// is shorter, and goes with it anyway.
+    fn lasting_path(&mut self, name: &Path) -> PathBuf {
+        let Ok(target) = fs::read_link(name) else { return name.to_owned() };
+        let found = self.in_parent(&target).or_else(|| fs::canonicalize(name).ok());
+        found.unwrap_or_else(|| name.to_owned())
+    }
+
+    /// A target that is a name in a directory, and itself no link.
+    fn in_parent(&mut self, target: &Path) -> Option<PathBuf> {
+        let (parent, Component::Normal(name)) =
+            (target.parent()?, target.components().next_back()?)
+        else {
+            return None;
+        };
+        let real = match &self.parent {
+            Some((known, real)) if known == parent => real,
+            Some(_) | None if target.is_absolute() => {
+                &self.parent.insert((parent.to_owned(), fs::canonicalize(parent).ok()?)).1
+            }
+            Some(_) | None => return None,
+        };
+        let path = real.join(name);
+        fs::symlink_metadata(&path).is_ok_and(|it| it.is_dir()).then_some(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_path_that_lasts_has_no_links_in_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let top = fs::canonicalize(dir.path()).unwrap();
+        for path in ["real/a", "real/b", "other/c", "scan"] {
+            fs::create_dir_all(top.join(path)).unwrap();
+        }
+        symlink("real", top.join("sv")).unwrap();
+        symlink(top.join("other/c"), top.join("real/link")).unwrap();
+        let mut targets = Targets::default();
+        let mut lasting = |target: &Path| {
+            let name = top.join("scan/name");
+            let _ = fs::remove_file(&name);
+            symlink(target, &name).unwrap();
+            targets.lasting_path(&name)
+        };
+        assert_eq!(lasting(&top.join("sv/a")), top.join("real/a"));
+        assert_eq!(lasting(&top.join("sv/b")), top.join("real/b"), "by what is known of sv");
+        assert_eq!(lasting(&top.join("sv/link")), top.join("other/c"), "a link itself");
+        assert_eq!(lasting(Path::new("../sv/a")), top.join("real/a"), "not an absolute one");
+        assert_eq!(lasting(&top.join("sv/../other/c")), top.join("other/c"));
+        assert_eq!(lasting(&top.join("sv/..")), top);
+        assert_eq!(lasting(&top.join("sv/gone")), top.join("scan/name"), "it leads nowhere");
+        assert_eq!(Targets::default().lasting_path(&top.join("real/a")), top.join("real/a"));
+    }
 }

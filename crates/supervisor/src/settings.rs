@@ -13,6 +13,7 @@ use contract::layout;
 use service::words::{self, DeathLimit, Policy};
 
 use crate::limits::{Limits, Machine};
+use crate::look::Names;
 
 /// A setting is a line, not a book.
 const SETTING_MAX: u64 = 256;
@@ -40,13 +41,23 @@ impl Settings {
         Self { life: words::Settings::default(), limits, notification: None, session: true }
     }
 
-    /// Reads the settings in `dir`. `defaults` is what holds where there is no file; what is wrong
-    /// with a file is given to `complain`, a sentence each.
-    pub(crate) fn read(dir: &Path, defaults: &Self, mut complain: impl FnMut(String)) -> Self {
+    /// Reads the settings in `dir`, which has these names. `defaults` is what holds where there is
+    /// no file; what is wrong with a file is given to `complain`, a sentence each.
+    pub(crate) fn read(
+        dir: &Path,
+        names: Names,
+        defaults: &Self,
+        mut complain: impl FnMut(String),
+    ) -> Self {
         let mut life = defaults.life;
-        let limits = Limits::read(dir, &defaults.limits, &mut complain);
+        let limits = if names.may_have(layout::LIMITS) {
+            Limits::read(dir, &defaults.limits, &mut complain)
+        } else {
+            defaults.limits.clone()
+        };
         let mut take = |file: &str, apply: &mut dyn FnMut(&str) -> Option<()>| {
-            let Some(text) = read_small(&dir.join(file)) else { return };
+            let there = names.may_have(file).then(|| read_small(&dir.join(file)));
+            let Some(text) = there.flatten() else { return };
             let understood = match &text {
                 Ok(text) => apply(text.trim()).is_some(),
                 Err(_) => false,
@@ -66,7 +77,9 @@ impl Settings {
             notification = text.parse().ok().filter(|number| DESCRIPTORS.contains(number));
             notification.map(|_| ())
         });
-        let session = defaults.session && !dir.join(layout::NO_SETSID).exists();
+        let no_session = layout::NO_SETSID;
+        let stays = names.may_have(no_session) && dir.join(no_session).exists();
+        let session = defaults.session && !stays;
         Self { life, limits, notification, session }
     }
 }
@@ -77,7 +90,7 @@ pub(crate) fn check(dir: &Path) -> Vec<String> {
     // Of a directory that cannot be looked into nothing is known.
     if dir.join(".").is_dir() {
         let defaults = Settings::built_in(Machine::default());
-        Settings::read(dir, &defaults, |complaint| complaints.push(complaint));
+        Settings::read(dir, Names::UNKNOWN, &defaults, |complaint| complaints.push(complaint));
     }
     complaints
 }
@@ -157,11 +170,15 @@ mod tests {
     use super::*;
 
     fn read(dir: &TempDir) -> (words::Settings, Vec<String>) {
-        let mut complaints = Vec::new();
-        let settings =
-            Settings::read(dir.path(), &Settings::built_in(Machine::default()), |complaint| {
+        let (mut complaints, names) = (Vec::new(), Names::UNKNOWN);
+        let settings = Settings::read(
+            dir.path(),
+            names,
+            &Settings::built_in(Machine::default()),
+            |complaint| {
                 complaints.push(complaint);
-            });
+            },
+        );
         (settings.life, complaints)
     }
 

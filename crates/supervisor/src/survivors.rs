@@ -6,6 +6,7 @@
 //! both is nobody's, and is left alone.
 
 use std::collections::{HashMap, HashSet};
+use std::io;
 use std::time::Duration;
 
 use service::words::{Event, Survivors};
@@ -29,6 +30,12 @@ pub(crate) struct Orphans {
     owners: HashMap<u32, Owner>,
     /// Whether any has ended since that was last asked.
     ended: bool,
+    /// Whether ends are taken that were all reaped before the first of them.
+    in_batch: bool,
+    /// Our children that are not processes of ours, as listed in this batch.
+    listed: Option<Vec<u32>>,
+    /// Everybody on the machine, and whose he is, as listed in this batch.
+    everybody: Option<Vec<(u32, Owner)>>,
 }
 
 /// What is our own of what tells people from services.
@@ -69,6 +76,50 @@ impl Orphans {
     pub(crate) fn forget(&mut self, pid: u32) {
         self.owners.remove(&pid);
         self.ended = true;
+    }
+
+    /// Ends follow that were all reaped: whoever they have left is a child of ours already, so that
+    /// one list will do for all.
+    pub(crate) fn begin_batch(&mut self) {
+        self.list_anew();
+        self.in_batch = true;
+    }
+
+    pub(crate) fn end_batch(&mut self) {
+        self.list_anew();
+        self.in_batch = false;
+    }
+
+    /// What was listed is old.
+    fn list_anew(&mut self) {
+        (self.listed, self.everybody) = (None, None);
+    }
+
+    /// Those on the machine, but for those that `is_own`, who belong to whom `is_his` says.
+    fn of_everybody(
+        &mut self,
+        is_own: impl Fn(&u32) -> bool,
+        mut is_his: impl FnMut(Option<Owner>) -> bool,
+    ) -> Vec<u32> {
+        let all = self.everybody.take().unwrap_or_else(|| {
+            let pids = proc::everybody().into_iter().filter(|pid| !is_own(pid));
+            pids.filter_map(|pid| Some((pid, owner(pid)?))).collect()
+        });
+        let his = all.iter().filter(|(_, owner)| is_his(Some(*owner)));
+        let his = his.map(|(pid, _)| *pid).collect();
+        self.everybody = self.in_batch.then_some(all);
+        his
+    }
+
+    /// Our children but those that `is_own`: orphans that came to us.
+    fn list(&mut self, is_own: impl Fn(&u32) -> bool) -> io::Result<Vec<u32>> {
+        if let Some(listed) = &self.listed {
+            return Ok(listed.clone());
+        }
+        let mut pids = child::list()?;
+        pids.retain(|pid| !is_own(pid));
+        self.listed = self.in_batch.then(|| pids.clone());
+        Ok(pids)
     }
 
     /// Whether any has ended since this was last asked.
@@ -139,6 +190,8 @@ impl Engine {
 
     /// Signals who is left of a service.
     pub(crate) fn sweep(&mut self, id: TaskId, signal: Signal) {
+        // Who was forked since the count is meant as well.
+        self.orphans.list_anew();
         let left = self.survivors(id);
         let membership = self.tasks.get_mut(&id).and_then(|task| task.membership.as_mut());
         if let (Signal::Kill, 0, Some(it)) = (signal, left.spared, membership) {
@@ -162,13 +215,17 @@ impl Engine {
     }
 
     fn survivors(&mut self, id: TaskId) -> Left {
-        // A life that was adopted has its group from another supervisor.
-        self.confine(id);
+        let group = self.tasks.get(&id).and_then(|task| task.membership.as_ref());
+        let is_empty = group.is_some_and(|it| it.group.is_populated().is_ok_and(|some| !some));
+        if !is_empty {
+            // A life that was adopted has its group from another supervisor.
+            self.confine(id);
+        }
         // Who has left the group may still come to us as an orphan.
         let (mut pids, undecided) = self.orphans_of(id);
         let Some(task) = self.tasks.get(&id) else { return Left::default() };
         let mut populated = false;
-        if let Some(it) = &task.membership {
+        if let Some(it) = task.membership.as_ref().filter(|_| !is_empty) {
             let room = SURVIVORS_MAX.saturating_sub(pids.len());
             pids.extend(it.group.members(room).unwrap_or_default());
             populated = it.group.is_populated().unwrap_or(false);
@@ -196,15 +253,14 @@ impl Engine {
             }
             None => false,
         };
-        let list = child::list();
+        let list = self.orphans.list(|pid| self.pids.contains_key(pid));
         let is_known = list.is_ok();
         let mut pids = list.unwrap_or_default();
-        pids.retain(|pid| !self.pids.contains_key(pid) && is_its(self.orphans.owner(*pid)));
+        pids.retain(|pid| is_its(self.orphans.owner(*pid)));
         if task.has_strange_kin {
             let us = std::process::id();
-            let mut all = proc::everybody();
-            all.retain(|pid| *pid != us && !self.pids.contains_key(pid) && is_its(owner(*pid)));
-            pids.extend(all);
+            let is_own = |pid: &u32| *pid == us || self.pids.contains_key(pid);
+            pids.extend(self.orphans.of_everybody(is_own, is_its));
         }
         let roots = pids.clone();
         for root in roots {

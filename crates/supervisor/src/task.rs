@@ -4,7 +4,8 @@
 use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
 use cli::{Unable, UnableExt as _};
@@ -23,7 +24,7 @@ use crate::adoption::{Adopted, Living, Past};
 use crate::explain;
 use crate::files::{self, Files, Locked};
 use crate::groups::Membership;
-use crate::limits::Machine;
+use crate::look::{self, Look, Names};
 use crate::marker::Marker;
 use crate::repeats::Repeats;
 use crate::settings::Settings;
@@ -61,6 +62,12 @@ pub(crate) struct Task {
     pub(crate) identity: Identity,
     /// Whether its directory could keep us waiting.
     pub(crate) way: Way,
+    /// Which of the names are there that make a difference, as far as that is known.
+    pub(crate) names: Names,
+    /// Its directory, while something is done in it.
+    pub(crate) look: Option<Box<Look>>,
+    /// Whether `supervise/` was made by us a moment ago.
+    pub(crate) fresh: bool,
     pub(crate) service: Service,
     /// Its process, where that is no child of ours.
     pub(crate) adopted: Option<Adopted>,
@@ -84,9 +91,9 @@ pub(crate) struct Task {
     /// Set while its directory is watched for what may mend it.
     pub(crate) watch: Option<Watch>,
     /// What its files say.
-    pub(crate) settings: Settings,
+    pub(crate) settings: Rc<Settings>,
     /// What ties its processes to it: a control group,
-    pub(crate) membership: Option<Membership>,
+    pub(crate) membership: Option<Box<Membership>>,
     /// a secret in their environment,
     pub(crate) marker: Marker,
     /// Set while its processes are counted by us.
@@ -107,7 +114,7 @@ pub(crate) struct Task {
     remarked: Option<String>,
     /// What the machine says of its life, and that in words. Kept as long as no start was tried:
     /// a cure is for the file that failed, not for the one that has been mended since.
-    explained: Option<(words::Remark, Option<Remark>)>,
+    explained: Option<Box<(words::Remark, Option<Remark>)>>,
     /// What was wrong with its settings when they were last read.
     complaints: Vec<String>,
     /// What the operator was told, and how often.
@@ -132,20 +139,28 @@ impl Task {
         now: Now,
         wanted: Wanted,
         seed: u64,
+        defaults: &Rc<Settings>,
         inherited: &mut Inherited,
     ) -> Result<(Self, Locked), Unable> {
         let Wanted { entry, part, name, dir } = wanted;
-        let meta = std::fs::metadata(&dir).unable(format_args!("stat {name}"))?;
-        let lock = match inherited.find(&dir.join(layout::LOCK)) {
-            Some(lock) => Locked::inherited(lock),
+        let look = Look::at(&dir, Names::UNKNOWN).ok().map(Box::new);
+        let (identity, way, names) = if let Some(look) = &look {
+            (look.identity, look.way, look.names)
+        } else {
+            let meta = std::fs::metadata(&dir).unable(format_args!("stat {name}"))?;
+            (identity(&meta), look::way_of(&dir, &meta), Names::UNKNOWN)
+        };
+        let (taken, fresh) = match inherited.find(&dir.join(layout::LOCK)) {
+            Some(file) => (Locked::inherited(file), false),
             None => Locked::take(&dir, &name)?,
         };
-        let identity = identity(&meta);
-        let way = way(&dir, &meta);
-        let want = if files::is_down(&dir) { Wish::Down } else { Wish::Up };
+        let want = if files::is_down(&dir, names) { Wish::Down } else { Wish::Up };
         let service = Service::new(now, want, seed);
-        let remarked = files::read_remarks(&dir);
+        let remarked = if fresh { None } else { files::read_remarks(&dir) };
         let task = Self {
+            names,
+            look,
+            fresh,
             entry,
             part,
             name,
@@ -164,7 +179,7 @@ impl Task {
             queued: None,
             verdict: None,
             watch: None,
-            settings: Settings::built_in(Machine::default()),
+            settings: Rc::clone(defaults),
             membership: None,
             marker: Marker::new(seed),
             census: None,
@@ -179,7 +194,7 @@ impl Task {
             complaints: Vec::new(),
             told: Repeats::default(),
         };
-        Ok((task, lock))
+        Ok((task, taken))
     }
 
     /// Goes on where another supervisor left it; gives who lives.
@@ -187,7 +202,7 @@ impl Task {
         &mut self,
         now: Now,
         past: Past,
-        defaults: &Settings,
+        defaults: &Rc<Settings>,
         seed: u64,
     ) -> Option<Living> {
         self.refresh(defaults);
@@ -263,6 +278,11 @@ impl Task {
 
     /// Writes it into our directory, not into one that has taken its place.
     fn write_status(&self, status: &Status) -> io::Result<()> {
+        let look = self.look.as_ref().filter(|look| look.identity == self.identity);
+        if let Some(look) = look.filter(|look| !look.exposed) {
+            let first = self.fresh && self.written.is_none();
+            return files::write_status_in(&look.held, status, first);
+        }
         if identity(&std::fs::metadata(&self.dir)?) == self.identity {
             files::write_status(&self.dir, status)
         } else {
@@ -295,11 +315,15 @@ impl Task {
 
     fn explained(&mut self) -> Option<Remark> {
         let remark = self.service.remark();
-        match &self.explained {
+        if remark == words::Remark::None {
+            self.explained = None; // There is nothing to be said.
+            return None;
+        }
+        match self.explained.as_deref() {
             Some((of, words)) if *of == remark => words.clone(),
             Some(_) | None => {
                 let words = explain::remark(&self.name, &self.dir, remark);
-                self.explained = Some((remark, words.clone()));
+                self.explained = Some(Box::new((remark, words.clone())));
                 words
             }
         }
@@ -307,19 +331,39 @@ impl Task {
 
     /// Reads what may have changed since the last start, for the next; gives a sentence for each
     /// file that cannot be understood, and could be, or said something else, the last time.
-    pub(crate) fn refresh(&mut self, defaults: &Settings) -> Vec<String> {
+    pub(crate) fn refresh(&mut self, defaults: &Rc<Settings>) -> Vec<String> {
         let mut complaints = Vec::new();
-        self.settings = Settings::read(&self.dir, defaults, |complaint| {
+        self.look_around();
+        let settings = Settings::read(&self.dir, self.names, defaults, |complaint| {
             complaints.push(format!("{}/{complaint}", self.name));
         });
+        let usual = settings == **defaults;
+        self.settings = if usual { Rc::clone(defaults) } else { Rc::new(settings) };
         self.explained = None;
         self.service.set_settings(self.settings.life);
-        if let Ok(meta) = std::fs::metadata(&self.dir) {
-            self.way = way(&self.dir, &meta);
-        }
         let known = std::mem::replace(&mut self.complaints, complaints.clone());
         complaints.retain(|complaint| !known.contains(complaint));
         complaints
+    }
+
+    /// Looks at its directory, unless that is held already.
+    fn look_around(&mut self) {
+        if self.look.is_none() {
+            self.look = Look::at(&self.dir, self.names).ok().map(Box::new);
+        }
+        if let Some(look) = &self.look {
+            (self.way, self.names) = (look.way, look.names);
+            return;
+        }
+        self.names = Names::UNKNOWN;
+        if let Ok(meta) = std::fs::metadata(&self.dir) {
+            self.way = look::way_of(&self.dir, &meta);
+        }
+    }
+
+    /// What was done in its directory is done.
+    pub(crate) fn let_go(&mut self) {
+        (self.look, self.fresh) = (None, false);
     }
 }
 
@@ -328,16 +372,6 @@ const STAMP_PRECISION: Duration = Duration::from_millis(500);
 
 fn identity(meta: &Metadata) -> Identity {
     Identity { dev: meta.dev(), ino: meta.ino() }
-}
-
-/// Whether somebody else could keep us waiting: whoever owns the directory, or ./run (by a lease),
-/// or serves the file system.
-fn way(dir: &Path, meta: &Metadata) -> Way {
-    let trusted = |meta: &Metadata| sys::place::is_trusted_owner(meta.uid());
-    let run = std::fs::metadata(dir.join(layout::RUN));
-    let foreign = !trusted(meta) || run.is_ok_and(|run| !trusted(&run));
-    let apart = foreign || sys::place::is_remote(dir).unwrap_or(true);
-    if apart { Way::Apart } else { Way::Borrowed }
 }
 
 /// The stamp of an instant, counted back from now: right by the wall clock as it stands, whatever
@@ -366,138 +400,4 @@ pub(crate) fn number(signal: Signal) -> i32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-    use std::time::Duration;
-
-    use service::Boottime;
-    use tempfile::TempDir;
-
-    use super::*;
-
-    const EACCES: i32 = 13;
-
-    fn task(dir: &TempDir) -> Task {
-        let dir = dir.path().join("a");
-        fs::create_dir(&dir).unwrap();
-        let wanted = Wanted { entry: EntryId(0), part: Part::Main, name: "a".into(), dir };
-        Task::new(now(), wanted, 0, &mut Inherited::default()).unwrap().0
-    }
-
-    fn now() -> Now {
-        let since = Duration::from_secs(1000);
-        Now { monotonic: Monotonic(since), boottime: Boottime(since) }
-    }
-
-    #[test]
-    fn a_status_is_written_when_it_has_changed() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut task = task(&dir);
-        let path = dir.path().join("a").join(layout::STATUS);
-        task.publish(now()).unwrap();
-        let status = Status::decode(&fs::read(&path).unwrap()).unwrap();
-        assert_eq!((status.pid, status.want), (0, Wish::Up));
-        fs::remove_file(&path).unwrap();
-        task.publish(now()).unwrap();
-        assert!(!path.exists(), "nothing has changed");
-        task.forget_written();
-        task.publish(now()).unwrap();
-        assert!(path.exists());
-    }
-
-    #[test]
-    fn a_status_is_not_written_into_a_directory_that_took_its_place() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut task = task(&dir);
-        let (old, new) = (dir.path().join("old"), dir.path().join("a"));
-        fs::rename(&new, old).unwrap();
-        fs::create_dir_all(new.join(layout::SUPERVISE)).unwrap();
-        let told = task.publish(now()).unwrap_err().to_string();
-        assert_eq!(
-            told,
-            "unable to write a/supervise/status.new: another directory has taken its place"
-        );
-        assert_eq!(fs::read_dir(new.join(layout::SUPERVISE)).unwrap().count(), 0);
-        assert!(task.publish(now()).is_ok(), "told once");
-    }
-
-    #[test]
-    fn a_status_that_could_not_be_written_is_due_until_it_is() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut task = task(&dir);
-        let at = |seconds| Now { monotonic: Monotonic(Duration::from_secs(seconds)), ..now() };
-        let due = |seconds| Some(Monotonic(Duration::from_secs(seconds) + REWRITE_PAUSE));
-        let supervise = dir.path().join("a").join(layout::SUPERVISE);
-        fs::remove_dir_all(&supervise).unwrap();
-        task.publish(at(1000)).unwrap_err();
-        assert_eq!(task.rewrite_at, due(1000));
-        task.publish(at(1010)).unwrap();
-        assert_eq!(task.rewrite_at, due(1010));
-        fs::create_dir(&supervise).unwrap();
-        task.publish(at(1020)).unwrap();
-        assert_eq!(task.rewrite_at, None);
-        assert!(supervise.join("status").exists());
-    }
-
-    #[test]
-    fn what_is_wrong_with_a_setting_is_told_when_it_is_new() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut task = task(&dir);
-        let file = dir.path().join("a").join(layout::SURVIVORS);
-        let defaults = Settings::built_in(Machine::default());
-        let told = ["a/survivors: not one of adopt, end, leave: ignored"];
-        for _ in 0..2 {
-            fs::write(&file, "kill").unwrap();
-            assert_eq!(task.refresh(&defaults), told);
-            assert_eq!(task.refresh(&defaults), [""; 0]);
-            fs::write(&file, "end").unwrap();
-            assert_eq!(task.refresh(&defaults), [""; 0]);
-        }
-    }
-
-    #[test]
-    fn the_cure_is_for_the_run_that_failed_until_another_start_is_tried() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut task = task(&dir);
-        let path = dir.path().join("a");
-        fs::write(path.join(layout::RUN), "#!/bin/sh\n").unwrap();
-        let fault = words::Fault { step: words::Step::Exec, errno: EACCES };
-        for event in [words::Event::Tick, words::Event::Started(Err(fault))] {
-            task.service.step(now(), event);
-        }
-        let said = |task: &mut Task| {
-            task.remark();
-            files::read_remarks(&path).unwrap_or_default()
-        };
-        let cure = said(&mut task);
-        assert!(cure.contains("it is not executable; chmod +x a/run"), "{cure}");
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        fs::set_permissions(path.join(layout::RUN), mode).unwrap();
-        assert_eq!(said(&mut task), cure);
-        task.refresh(&Settings::built_in(Machine::default()));
-        assert!(!said(&mut task).contains("chmod"));
-    }
-
-    #[test]
-    fn who_owns_the_directory_or_run_decides_how_it_is_started() {
-        /// Nobody whom the tests run as.
-        const STRANGER: u32 = 54_321;
-        let dir = tempfile::tempdir().unwrap();
-        let mut task = task(&dir);
-        assert_eq!(task.way, Way::Borrowed);
-        let run = dir.path().join("a/run");
-        fs::write(&run, "").unwrap();
-        if std::os::unix::fs::chown(&run, Some(STRANGER), None).is_err() {
-            eprintln!("SKIPPED: only root can give a file away");
-            return;
-        }
-        task.refresh(&Settings::built_in(Machine::default()));
-        assert_eq!(task.way, Way::Apart);
-        std::os::unix::fs::chown(&run, Some(0), None).unwrap();
-        task.refresh(&Settings::built_in(Machine::default()));
-        assert_eq!(task.way, Way::Borrowed);
-        std::os::unix::fs::chown(dir.path().join("a"), Some(STRANGER), None).unwrap();
-        task.refresh(&Settings::built_in(Machine::default()));
-        assert_eq!(task.way, Way::Apart);
-    }
-}
+mod tests;

@@ -1,6 +1,7 @@
 //! Our children: signal them, reap them, and become the parent of their orphans.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 
 use nix::sys::signal::{Signal, kill, killpg};
@@ -110,13 +111,17 @@ pub fn become_subreaper() -> io::Result<()> {
     Ok(nix::sys::prctl::set_child_subreaper(true)?)
 }
 
+/// Room for a list of children at first: what the kernel gives in one read.
+const LIST_LEN: usize = 4096;
+
 /// The pids of our children, ended ones too, as /proc lists them.
 ///
 /// # Errors
 /// No /proc, or a kernel without `CONFIG_PROC_CHILDREN`.
 pub fn list() -> io::Result<Vec<u32>> {
     let pid = std::process::id();
-    let text = std::fs::read_to_string(format!("/proc/self/task/{pid}/children"))?;
+    let mut text = String::with_capacity(LIST_LEN);
+    File::open(format!("/proc/self/task/{pid}/children"))?.read_to_string(&mut text)?;
     Ok(text.split_ascii_whitespace().filter_map(|word| word.parse().ok()).collect())
 }
 

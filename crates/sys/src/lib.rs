@@ -14,6 +14,7 @@ pub mod epoll;
 pub mod exec;
 pub mod fifo;
 pub mod fork;
+pub mod held;
 pub mod ids;
 pub mod inotify;
 pub mod limits;

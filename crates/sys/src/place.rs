@@ -11,7 +11,7 @@ use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, open, openat};
 use nix::sys::stat::{Mode, fstat, major, minor};
 use nix::sys::statfs::{
     AFS_SUPER_MAGIC, CODA_SUPER_MAGIC, FUSE_SUPER_MAGIC, FsType, NFS_SUPER_MAGIC, SMB_SUPER_MAGIC,
-    statfs,
+    Statfs, statfs,
 };
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{AccessFlags, faccessat, geteuid};
@@ -39,7 +39,11 @@ const REMOTE: [FsType; 7] = [
 /// # Errors
 /// statfs(2).
 pub fn is_remote(path: &Path) -> io::Result<bool> {
-    Ok(REMOTE.contains(&statfs(path)?.filesystem_type()))
+    Ok(is_served(&statfs(path)?))
+}
+
+pub(crate) fn is_served(found: &Statfs) -> bool {
+    REMOTE.contains(&found.filesystem_type())
 }
 
 /// Whether files of this owner are as good as ours: our own, or root's.
@@ -52,8 +56,12 @@ pub fn is_trusted_owner(uid: u32) -> bool {
 /// where that is not to be known.
 #[must_use]
 pub fn is_exposed(dir: &Path) -> bool {
-    std::fs::metadata(dir)
-        .map_or(true, |meta| !is_trusted_owner(meta.uid()) || meta.mode() & OTHERS_WRITE != 0)
+    std::fs::metadata(dir).map_or(true, |meta| exposes(meta.uid(), meta.mode()))
+}
+
+/// [`is_exposed`] of a directory of this owner and mode.
+pub(crate) fn exposes(uid: u32, mode: u32) -> bool {
+    !is_trusted_owner(uid) || mode & OTHERS_WRITE != 0
 }
 
 /// Group and others may write.

@@ -24,7 +24,7 @@ mod walk;
 use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt as _;
 use std::ptr;
 
@@ -71,6 +71,9 @@ pub enum Step<'a> {
     Group(&'a CStr),
     /// Make the directory the working directory, if it is still the one we know.
     Enter(&'a CStr, Identity),
+    /// Make the directory the working directory that is held open, and was seen to be the one we
+    /// know: before all other steps, and only for [`Way::Borrowed`].
+    EnterHeld(BorrowedFd<'a>),
     /// Open a FIFO afresh, if it is still the one we know: nobody gets a description of ours.
     Pipe(&'a CStr, Identity, PipeEnd),
     /// The same by a path below `/proc/PID/fd`, for a pipe that has lost its name or never had one.
@@ -163,7 +166,7 @@ impl Place {
     const fn of(step: &Step<'_>) -> Self {
         match step {
             Step::Group(_) => Self::Group,
-            Step::Enter(..) => Self::Enter,
+            Step::Enter(..) | Step::EnterHeld(_) => Self::Enter,
             Step::Pipe(..) | Step::Reopen(..) => Self::Pipe,
             Step::Session | Step::Limit(..) | Step::OomScore(_) | Step::Silence | Step::Signals => {
                 Self::Setup
@@ -397,6 +400,10 @@ extern "C" fn child(orders: *mut libc::c_void) -> libc::c_int {
     // it does not touch them meanwhile: it sleeps, or it is another process.
     let orders = unsafe { &mut *orders.cast::<Orders<'_>>() };
     orders.lives = true;
+    if !walk::enter_held(orders.plan.steps) {
+        orders.failed = Some(Failed { at: Place::Enter, errno: Errno::last_raw() });
+        return EXIT_NOT_STARTED;
+    }
     // No memory for a table of our own: a step would change the parent's descriptors.
     if orders.unshare && close_range(FIRST_OWN_FD, libc::CLOSE_RANGE_UNSHARE) != 0 {
         orders.failed = Some(Failed { at: Place::Setup, errno: Errno::last_raw() });

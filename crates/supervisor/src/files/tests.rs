@@ -26,7 +26,7 @@ fn status(pid: u32) -> Status {
 }
 
 fn supervised(dir: &Path) -> Files {
-    let locked = Locked::take(dir, "a").unwrap();
+    let (locked, _) = Locked::take(dir, "a").unwrap();
     write_status(dir, &status(7)).unwrap();
     locked.open(dir, "a").unwrap()
 }
@@ -107,7 +107,7 @@ fn what_stands_where_a_fifo_should_be_is_told_and_left_alone() {
         let (_keep, dir) = service();
         make_supervise(&dir.join("supervise")).unwrap();
         fs::create_dir(dir.join(name)).unwrap();
-        let refused = Locked::take(&dir, "a").unwrap().open(&dir, "a").unwrap_err();
+        let refused = Locked::take(&dir, "a").unwrap().0.open(&dir, "a").unwrap_err();
         assert!(refused.to_string().starts_with(&format!("unable to open a/{name}: ")));
         assert!(dir.join(name).is_dir());
         assert!(!dir.join(layout::OK_NEW).exists(), "nothing is left about");
@@ -125,7 +125,7 @@ fn planted_links_are_not_followed() {
     fs::remove_file(dir.join(layout::LOCK)).unwrap();
     fifo::make(&foreign).unwrap();
     symlink(&foreign, dir.join(layout::CONTROL)).unwrap();
-    assert!(Locked::take(&dir, "a").unwrap().open(&dir, "a").is_err());
+    assert!(Locked::take(&dir, "a").unwrap().0.open(&dir, "a").is_err());
 }
 
 #[test]
@@ -173,9 +173,9 @@ fn where_supervise_is_a_file_nothing_is_made() {
 #[test]
 fn down_is_down_whatever_is_in_it() {
     let (_keep, dir) = service();
-    assert!(!is_down(&dir));
+    assert!(!is_down(&dir, Names::UNKNOWN));
     fs::write(dir.join("down"), "").unwrap();
-    assert!(is_down(&dir));
+    assert!(is_down(&dir, Names::UNKNOWN));
 }
 
 #[test]
@@ -194,4 +194,28 @@ fn daemontools_own_tools_read_it() {
     let svstat = theirs("svstat", &dir).unwrap();
     let line = String::from_utf8(svstat.stdout).unwrap();
     assert_eq!(line, format!("{}: supervise not running\n", dir.display()));
+}
+
+#[test]
+fn a_status_in_a_held_directory_is_whole_and_goes_through_no_link() {
+    let (_keep, dir) = service();
+    let (_locked, made) = Locked::take(&dir, "a").unwrap();
+    let held = Held::open(&dir).unwrap();
+    let says = |pid| assert_eq!(fs::read(dir.join(layout::STATUS)).unwrap(), status(pid).encode());
+    assert!(made);
+    write_status_in(&held, &status(7), true).unwrap();
+    says(7);
+    assert!(!dir.join(layout::STATUS_NEW).exists());
+    let (elsewhere, new) = (dir.join("elsewhere"), dir.join(layout::STATUS_NEW));
+    fs::write(&elsewhere, "mine").unwrap();
+    for first in [false, true] {
+        symlink(&elsewhere, &new).unwrap();
+        write_status_in(&held, &status(8), first).unwrap();
+        says(8);
+        fs::write(&new, "half of").unwrap();
+        write_status_in(&held, &status(9), first).unwrap();
+        says(9);
+    }
+    assert_eq!(fs::read(&elsewhere).unwrap(), b"mine");
+    assert_eq!(mode(&dir.join(layout::STATUS)), 0o644);
 }

@@ -1,6 +1,7 @@
 //! The steps of a child: system calls on what was prepared, and nothing else.
 
 use std::ffi::CStr;
+use std::os::fd::AsRawFd as _;
 use std::ptr;
 
 use nix::errno::Errno;
@@ -14,6 +15,7 @@ pub(super) fn walk(step: &Step<'_>, mask: &SigSet) -> bool {
     match *step {
         Step::Group(procs) => enter_group(procs),
         Step::Enter(dir, known) => enter(dir, known),
+        Step::EnterHeld(_) => true, // That was the first step.
         Step::Pipe(path, known, end) => open_pipe(path, known, end, libc::O_NOFOLLOW),
         Step::Reopen(path, known, end) => open_pipe(path, known, end, 0),
         // SAFETY: takes nothing.
@@ -56,6 +58,15 @@ fn write_to(path: &CStr, word: &CStr) -> bool {
     // SAFETY: as many bytes as are there.
     let written = unsafe { libc::write(fd, word.as_ptr().cast(), len) };
     usize::try_from(written) == Ok(len)
+}
+
+/// The step that cannot wait until the parent's descriptors are left; `false` as above.
+pub(super) fn enter_held(steps: &[Step<'_>]) -> bool {
+    let held = steps
+        .iter()
+        .find_map(|step| if let Step::EnterHeld(dir) = step { Some(dir) } else { None });
+    // SAFETY: takes a number.
+    held.is_none_or(|dir| unsafe { libc::fchdir(dir.as_raw_fd()) } == 0)
 }
 
 fn enter(dir: &CStr, known: Identity) -> bool {

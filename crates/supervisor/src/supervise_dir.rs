@@ -15,13 +15,13 @@ use sys::place;
 
 /// The directory.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub(crate) struct SuperviseDir {
     dir: PathBuf,
     /// Where somebody else could exchange it.
     open: Option<OwnedFd>,
 }
 
-impl Held {
+impl SuperviseDir {
     /// Of the service directory `dir`.
     ///
     /// # Errors
@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn what_is_exchanged_meanwhile_leads_nobody_elsewhere() {
         let (dir, elsewhere) = (exposed(), tempfile::tempdir().unwrap());
-        let held = Held::of(dir.path()).unwrap();
+        let held = SuperviseDir::of(dir.path()).unwrap();
         let moved = dir.path().join("moved");
         fs::rename(dir.path().join(layout::SUPERVISE), &moved).unwrap();
         symlink(elsewhere.path(), dir.path().join(layout::SUPERVISE)).unwrap();
@@ -80,11 +80,11 @@ mod tests {
         let supervise = dir.path().join(layout::SUPERVISE);
         fs::remove_dir(&supervise).unwrap();
         symlink(elsewhere.path(), &supervise).unwrap();
-        fs::write(Held::of(dir.path()).unwrap().path(layout::STATUS), "x").unwrap();
+        fs::write(SuperviseDir::of(dir.path()).unwrap().path(layout::STATUS), "x").unwrap();
         assert!(elsewhere.path().join("status").exists());
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        let path = Held::of(dir.path()).unwrap().path(layout::STATUS);
+        let path = SuperviseDir::of(dir.path()).unwrap().path(layout::STATUS);
         assert_eq!(path, dir.path().join(layout::STATUS));
-        assert!(Held::of(&dir.path().join("nowhere")).is_err());
+        assert!(SuperviseDir::of(&dir.path().join("nowhere")).is_err());
     }
 }
