@@ -20,13 +20,13 @@ pub(crate) fn run(_args: &Args) -> anyhow::Result<ExitCode> {
     sys::localtime::load_zone();
     let mut localizer = Localizer::default();
     super::tai64n::filter(|block, out| match block {
-        Some(block) => localizer.feed(block, civil, out),
-        None => localizer.finish(civil, out),
+        Some(block) => localizer.feed(block, &mut civil, out),
+        None => localizer.finish(&mut civil, out),
     })
 }
 
 /// `None` where the C library knows no such time: the label then stays as it is.
-fn civil(unix: i64) -> Option<Civil> {
+pub(super) fn civil(unix: i64) -> Option<Civil> {
     let sys::localtime::LocalTime { year, month, day, hour, minute, second } =
         sys::localtime::at(unix)?;
     Some(Civil { year: u64::try_from(year).ok()?, month, day, hour, minute, second })

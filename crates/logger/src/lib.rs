@@ -19,7 +19,7 @@ pub use directory::{
     recovery, rotation,
 };
 pub use fill::{Fill, Piece};
-pub use local::{Civil, Localizer};
+pub use local::{Civil, LocalClock, Localizer, Zone, push_nanos};
 pub use prefix::Prefixer;
 pub use script::{Action, LogSpec, Script};
 pub use select::{MATCHED_MAX, Pattern};
