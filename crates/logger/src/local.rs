@@ -122,12 +122,7 @@ impl Localizer {
     }
 
     /// Adds to what is held until it is known what it is; the rest of the block.
-    fn complete<'a>(
-        &mut self,
-        block: &'a [u8],
-        zone: Zone<'_>,
-        out: &mut Vec<u8>,
-    ) -> &'a [u8] {
+    fn complete<'a>(&mut self, block: &'a [u8], zone: Zone<'_>, out: &mut Vec<u8>) -> &'a [u8] {
         let mut rest = block;
         while !self.held.is_empty() {
             let Some((&byte, after)) = rest.split_first() else { break };
