@@ -50,26 +50,21 @@ impl Lines {
         (self.end - self.start >= LINE_MAX).then(|| self.take(self.end, self.end, false))
     }
 
-    /// What has come of a line that has no end yet.
+    /// What has come of a line that will not go on: it ends here.
     pub fn rest(&mut self) -> Option<Piece> {
-        (self.end > self.start).then(|| self.take(self.end, self.end, false))
+        let is_within = self.end > self.start || !self.begins;
+        is_within.then(|| self.take(self.end, self.end, true))
     }
 
-    /// What has come of a line that has no end yet, and stays.
-    #[must_use]
-    pub fn unfinished(&self) -> &[u8] {
-        self.buffer.get(self.start..self.end).unwrap_or_default()
-    }
-
-    /// Whether some of a line was given, and not its end.
+    /// Whether a line has begun and has no end yet.
     #[must_use]
     pub const fn is_within_line(&self) -> bool {
-        !self.begins
+        self.end > self.start || !self.begins
     }
 
-    /// The line that has begun ends here, whatever comes next.
-    pub const fn break_off(&mut self) {
-        self.begins = true;
+    /// All that has come is thrown away.
+    pub fn clear(&mut self) {
+        *self = Self::default();
     }
 
     /// The bytes of a piece.
@@ -136,13 +131,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_broken_off_begins_anew() {
+    fn what_does_not_go_on_ends_there() {
         let (mut lines, mut out) = (Lines::default(), Vec::new());
+        assert!(!lines.is_within_line() && lines.rest().is_none());
         feed(&mut lines, b"half", &mut out);
-        assert_eq!((lines.unfinished(), out.len()), (&b"half"[..], 0));
+        assert!(out.is_empty() && lines.is_within_line());
         let piece = lines.rest().unwrap();
-        assert!(piece.begins && !piece.ends && lines.is_within_line());
-        lines.break_off();
+        assert_eq!((lines.bytes(piece), piece.begins, piece.ends), (&b"half"[..], true, true));
+        assert!(!lines.is_within_line());
+        feed(&mut lines, &vec![b'x'; LINE_MAX], &mut out);
+        assert!(lines.is_within_line() && !out[0].2);
+        let piece = lines.rest().unwrap();
+        assert_eq!((lines.bytes(piece), piece.begins, piece.ends), (&b""[..], false, true));
+        out.clear();
         feed(&mut lines, b"next\n", &mut out);
         assert_eq!(out, [(b"next".to_vec(), true, true)]);
     }

@@ -40,6 +40,16 @@ impl Part {
         self.entry.name == CURRENT.as_bytes()
     }
 
+    /// All of its lines are of `until` or later, as far as the labels tell. Where the clock has gone
+    /// back they tell nothing: then they follow one another by a nanosecond.
+    #[must_use]
+    pub fn is_after(&self, until: Stamp) -> bool {
+        let (Some(began), Some(label)) = (self.began, self.label) else { return false };
+        let length =
+            label.to_unix().zip(began.to_unix()).and_then(|(end, begin)| end.checked_sub(begin));
+        began >= until && length.is_some_and(|length| length.as_nanos() > 1)
+    }
+
     fn is_old(&self) -> bool {
         is_old(&self.entry.name)
     }
@@ -183,6 +193,18 @@ mod tests {
         let parts = in_order(vec![entry(&name(10), 1), entry(&name(20), 2), entry(b"current", 3)]);
         let positions = [5, 10, 11, 20, 21].map(|number| position_of(&parts, stamp(number)));
         assert_eq!(positions, [0, 0, 1, 1, 2]);
+    }
+
+    #[test]
+    fn a_file_is_after_a_time_unless_its_label_was_not_read_from_the_clock() {
+        let stamp = |secs| Stamp::from_unix(std::time::Duration::from_secs(secs));
+        let old = |secs: u64, nanos: u64| {
+            entry(format!("@{:016x}{nanos:08x}.s", stamp(secs).secs()).as_bytes(), secs * 9 + nanos)
+        };
+        let parts = in_order(vec![old(10, 0), old(10, 1), old(20, 0), entry(b"current", 1)]);
+        let after = parts.iter().map(|part| part.is_after(stamp(5))).collect::<Vec<_>>();
+        assert_eq!(after, [false, false, true, false]);
+        assert!(!parts[2].is_after(stamp(11)));
     }
 
     /// A log directory with a multilog at work, which makes a file of each number.

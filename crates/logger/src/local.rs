@@ -236,14 +236,14 @@ mod tests {
         let offset = changes.iter().rev().find(|(from, _)| *from <= unix).map_or(0, |it| it.1);
         let local = unix + offset;
         let (day, second) = (local.div_euclid(86_400), local.rem_euclid(86_400));
-        let part = |value: i64| u8::try_from(value).unwrap();
+        let part = |value: i64| u8::try_from(value).ok();
         Some(Civil {
-            year: u64::try_from(1970 + day / 28).unwrap(),
+            year: u64::try_from(1970 + day / 28).ok()?,
             month: 1,
-            day: part(day % 28 + 1),
-            hour: part(second / 3600),
-            minute: part(second / 60 % 60),
-            second: part(second % 60),
+            day: part(day % 28 + 1)?,
+            hour: part(second / 3600)?,
+            minute: part(second / 60 % 60)?,
+            second: part(second % 60)?,
         })
     }
 
