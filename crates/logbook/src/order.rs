@@ -4,6 +4,8 @@
 //! The names of old files rise in the order in which they were ended: keepup's multilog sees to it
 //! also where the clock goes back. `previous` is on its way to its name, and `current` is last.
 
+use std::time::Duration;
+
 use logger::{CURRENT, PREVIOUS, PROCESSED};
 use tai::{LABEL_LEN, Stamp};
 
@@ -15,6 +17,10 @@ pub struct Entry {
     /// Its number on the file system: names come and go, this stays.
     pub inode: u64,
 }
+
+/// A line gets its stamp when it is read, and a file may be ended before it is written, and be
+/// processed: a file may so have lines that are older than its beginning, though hardly so much.
+const HELD_BACK_MAX: Duration = Duration::from_hours(1);
 
 /// A file of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,10 +50,10 @@ impl Part {
     /// back they tell nothing: then they follow one another by a nanosecond.
     #[must_use]
     pub fn is_after(&self, until: Stamp) -> bool {
-        let (Some(began), Some(label)) = (self.began, self.label) else { return false };
-        let length =
-            label.to_unix().zip(began.to_unix()).and_then(|(end, begin)| end.checked_sub(begin));
-        began >= until && length.is_some_and(|length| length.as_nanos() > 1)
+        let unix = |stamp: Option<Stamp>| stamp.and_then(Stamp::to_unix);
+        let (Some(began), Some(label)) = (unix(self.began), unix(self.label)) else { return false };
+        let is_of_clock = label.checked_sub(began).is_some_and(|length| length.as_nanos() > 1);
+        is_of_clock && until.to_unix().is_some_and(|until| began >= until + HELD_BACK_MAX)
     }
 
     fn is_old(&self) -> bool {
@@ -201,10 +207,10 @@ mod tests {
         let old = |secs: u64, nanos: u64| {
             entry(format!("@{:016x}{nanos:08x}.s", stamp(secs).secs()).as_bytes(), secs * 9 + nanos)
         };
-        let parts = in_order(vec![old(10, 0), old(10, 1), old(20, 0), entry(b"current", 1)]);
+        let parts = in_order(vec![old(5000, 0), old(5000, 1), old(9000, 0), entry(b"current", 1)]);
         let after = parts.iter().map(|part| part.is_after(stamp(5))).collect::<Vec<_>>();
         assert_eq!(after, [false, false, true, false]);
-        assert!(!parts[2].is_after(stamp(11)));
+        assert!(parts[2].is_after(stamp(1400)) && !parts[2].is_after(stamp(1401)));
     }
 
     /// A log directory with a multilog at work, which makes a file of each number.
