@@ -36,30 +36,21 @@ pub(super) struct Merge {
     within: Option<usize>,
     /// Lines that come before those asked for.
     skip: u64,
-    shown: bool,
-}
-
-/// What came of it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Outcome {
-    /// There were lines.
-    pub(super) shown: bool,
-    /// Not all could be read.
-    pub(super) unreadable: bool,
 }
 
 impl Merge {
     pub(super) fn new(sources: Vec<Source>, show: Show, named: bool) -> Self {
-        Self { sources, show, named, out: Vec::new(), within: None, skip: 0, shown: false }
+        Self { sources, show, named, out: Vec::new(), within: None, skip: 0 }
     }
 
-    /// Shows what is wanted, only the last lines where there is a `limit`.
+    /// Shows what is wanted, only the last lines where there is a `limit`. Gives whether all of it
+    /// could be read.
     pub(super) fn run(
         mut self,
         wanted: &Wanted,
         limit: Option<u64>,
         follow: bool,
-    ) -> anyhow::Result<Outcome> {
+    ) -> anyhow::Result<bool> {
         // Watched before it is read: what is written between is told.
         let watcher = if follow { self.watch() } else { None };
         let available: u64 = self.sources.iter_mut().map(|it| it.begin(wanted, limit)).sum();
@@ -72,8 +63,7 @@ impl Merge {
             wait(watcher.as_ref())?;
         }
         self.flush()?;
-        let unreadable = self.sources.iter().any(|source| source.unreadable);
-        Ok(Outcome { shown: self.shown, unreadable })
+        Ok(!self.sources.iter().any(|source| source.unreadable))
     }
 
     /// Shows all there is now; whether there may be more later.
@@ -114,7 +104,6 @@ impl Merge {
             self.skip -= u64::from(head.piece.ends);
             return;
         }
-        self.shown = true;
         let line = Shown {
             bytes: source.bytes(head),
             stamp_len: head.stamp_len,

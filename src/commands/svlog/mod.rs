@@ -53,14 +53,11 @@ TIME: a duration (10m, 2h30m: so long ago), a time of day (14:00), a date, both
 (\"2026-11-22 14:00\"), today, yesterday, now, a label. TEXT is found anywhere in a line; a star in
 it stands for anything.
 
-Exit codes: 0 all was read, 1 nothing was found, 100 wrong usage, 111 something could not be read.",
+Exit codes: 0 all was read, 100 wrong usage, 111 something could not be read.",
 };
 
 /// So many lines come first when a log is followed, as `tail -f` has it.
 const LINES_BEFORE: u64 = 10;
-
-/// Nothing was found; as `grep` has it.
-const NOTHING_FOUND: u8 = 1;
 
 /// Which lines are wanted.
 #[derive(Debug, Default)]
@@ -109,12 +106,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let sources = logs.into_iter().map(|log| Source::new(log, follow));
     let show = Show::new(form, looks());
     let merge = Merge::new(sources.collect(), show, !is_one);
-    let outcome = merge.run(&wanted, last, follow)?;
-    Ok(match outcome {
-        merge::Outcome { unreadable: true, .. } => ExitCode::from(cli::EXIT_TEMPORARY),
-        merge::Outcome { shown: false, .. } => ExitCode::from(NOTHING_FOUND),
-        merge::Outcome { .. } => ExitCode::SUCCESS,
-    })
+    let all_was_read = merge.run(&wanted, last, follow)?;
+    Ok(if all_was_read { ExitCode::SUCCESS } else { ExitCode::from(cli::EXIT_TEMPORARY) })
 }
 
 fn wanted(args: &Args) -> anyhow::Result<Wanted> {
