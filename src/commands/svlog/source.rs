@@ -107,7 +107,8 @@ impl Source {
     /// Leaves out the files and lines before the last `limit` lines.
     fn shorten(&mut self, wanted: &Wanted, limit: u64) -> u64 {
         let (mut total, mut from) = (0, self.queue.len());
-        while total < limit && from > 0 {
+        // One more than is wanted: the first line of a file may be the end of one in the file before.
+        while total <= limit && from > 0 {
             from -= 1;
             let Some(held) = self.queue.get(from) else { break };
             let file = held.file.as_ref().and_then(|file| file.try_clone().ok());

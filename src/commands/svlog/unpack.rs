@@ -1,7 +1,7 @@
 //! What a processor has packed: unpacked again by the program that can, a block at a time.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Seek as _};
 use std::process::{Child, Command, Stdio};
 
 /// The first bytes of packed files, and who unpacks them. Names tell nothing: multilog calls
@@ -26,7 +26,9 @@ impl Unpacker {
         let Some((_, program, args)) = PACKERS.iter().find(|it| start.starts_with(it.0)) else {
             return Ok(None);
         };
-        let input = file.try_clone()?;
+        let mut input = file.try_clone()?;
+        // It may have been unpacked before, to be counted.
+        input.rewind()?;
         let mut command = Command::new(program);
         command.args(*args).stdin(input).stdout(Stdio::piped()).stderr(Stdio::null());
         let child = command.spawn().map_err(|error| {
