@@ -136,7 +136,8 @@ pub fn parts_after(
     }
     let after = parts.partition_point(|part| part.is_old() && part.entry.name <= last.newest);
     let newer = parts.get(after..).unwrap_or_default();
-    let read = newer.iter().take(last.unlabelled).take_while(|part| part.is_old());
+    let has_passed = |part: &&Part| part.is_old() || part.entry.name == PROCESSED.as_bytes();
+    let read = newer.iter().take(last.unlabelled).take_while(has_passed);
     let read: Vec<&Part> = read.collect();
     // The oldest is pruned first, so where one that is older is left, these are as well.
     let skipped = if after > 0 {
@@ -241,22 +242,31 @@ mod tests {
             Some(self.entries.remove(at).inode)
         }
 
-        /// Half a rotation: the first gives `current` away, the second gives a label and prunes.
+        /// A part of a rotation: `current` is given away, processed, gets a label; the oldest go.
         fn step(&mut self, keep: usize) {
-            if let Some(inode) = self.take(b"previous") {
-                let of = self.content[usize::try_from(inode).unwrap()];
-                let inode = if self.processes { self.inode(of) } else { inode };
-                self.made += 1;
-                self.entries.push(entry(&name(self.made), inode));
-                let mut old: Vec<Entry> =
-                    self.entries.iter().filter(|entry| is_old(&entry.name)).cloned().collect();
-                old.sort();
-                old.truncate(old.len().saturating_sub(keep));
-                self.entries.retain(|entry| !old.contains(entry));
+            if let Some(inode) = self.take(b"processed") {
+                self.label(inode, keep);
+            } else if let Some(inode) = self.take(b"previous") {
+                if self.processes {
+                    let inode = self.inode(self.content[usize::try_from(inode).unwrap()]);
+                    self.entries.push(entry(b"processed", inode));
+                } else {
+                    self.label(inode, keep);
+                }
             } else if let Some(inode) = self.take(b"current") {
                 self.entries.push(entry(b"previous", inode));
                 self.begin();
             }
+        }
+
+        fn label(&mut self, inode: u64, keep: usize) {
+            self.made += 1;
+            self.entries.push(entry(&name(self.made), inode));
+            let mut old: Vec<Entry> =
+                self.entries.iter().filter(|entry| is_old(&entry.name)).cloned().collect();
+            old.sort();
+            old.truncate(old.len().saturating_sub(keep));
+            self.entries.retain(|entry| !old.contains(entry));
         }
 
         fn contents(&self, parts: &[Part]) -> Vec<u64> {
