@@ -111,7 +111,11 @@ impl Drop for Following {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 24,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     /// Lines of any length, also such as are cut at the end of a file; runs that end well.
     #[test]

@@ -46,8 +46,8 @@ impl Part {
         self.entry.name == CURRENT.as_bytes()
     }
 
-    /// All of its lines are of `until` or later, as far as the labels tell. Where the clock has gone
-    /// back they tell nothing: then they follow one another by a nanosecond.
+    /// All of its lines are of `until` or later, as far as the labels tell. Where the clock has
+    /// gone back they tell nothing: then they follow one another by a nanosecond.
     #[must_use]
     pub fn is_after(&self, until: Stamp) -> bool {
         let unix = |stamp: Option<Stamp>| stamp.and_then(Stamp::to_unix);
@@ -279,7 +279,8 @@ mod tests {
         /// A reader that looks now and then reads each file that is still there once, in order.
         #[test]
         fn each_file_is_read_once_however_often_they_change_names(
-            steps in proptest::collection::vec(0usize..6, 1..20), keep in 1usize..12, processes: bool,
+            steps in proptest::collection::vec(0usize..6, 1..20), keep in 1usize..12,
+            processes: bool,
         ) {
             let mut directory = Directory { processes, ..Directory::default() };
             directory.begin();
@@ -290,7 +291,8 @@ mod tests {
                 (0..count).for_each(|_| directory.step(keep));
                 let there = in_order(directory.entries.clone());
                 let of_last = *read.last().unwrap();
-                let made_of = |part: &Part| directory.contents(std::slice::from_ref(part)) == [of_last];
+                let made_of =
+                    |part: &Part| directory.contents(std::slice::from_ref(part)) == [of_last];
                 let after = parts_after(&there, &last, made_of);
                 let expected: Vec<u64> =
                     directory.contents(&there).into_iter().filter(|it| *it > of_last).collect();

@@ -20,8 +20,8 @@ pub struct Civil {
     pub second: u8,
 }
 
-/// How long local time is sure to run evenly where it does so at both ends: no zone has been changed
-/// twice within a quarter of an hour.
+/// How long local time is sure to run evenly where it does so at both ends: no zone has been
+/// changed twice within a quarter of an hour.
 const SPAN: i64 = 15 * 60;
 
 /// Gives the local time of a Unix time in seconds, where there is one.

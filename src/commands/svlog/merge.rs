@@ -130,8 +130,8 @@ impl Merge {
     /// The kernel tells what is written to the logs; `None` where it does not, for all of them.
     fn watch(&self) -> Option<Watcher> {
         let watcher = Watcher::new().ok()?;
-        let watched = |source: &Source| watcher.log(&source.log.path).is_ok();
-        self.sources.iter().all(watched).then_some(watcher)
+        let is_told = |source: &Source| watcher.log(&source.log.path).is_ok();
+        self.sources.iter().all(is_told).then_some(watcher)
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) struct Reading {
     unpacker: Option<Unpacker>,
     /// What comes next of a file that is not packed.
     at: u64,
-    /// Where what is wanted of it ends; what is written meanwhile is wanted too where there is none.
+    /// Where what is wanted of it ends; where there is none, what is written meanwhile is wanted.
     end: Option<u64>,
     /// Its lines have stamps, as far as that was looked at.
     pub(super) is_stamped: bool,
@@ -77,7 +77,7 @@ impl Reading {
         Ok(reading)
     }
 
-    /// Leaves out what is before and after the times that are wanted, where its stamps are in order.
+    /// Leaves out what is before and after the times that are wanted, where its stamps rise.
     fn find(&mut self, wanted: &Wanted, grows: bool) -> io::Result<()> {
         let len = self.file.0.metadata()?.len();
         let find = |wanted| first_at(&self.file, len, wanted, |line| Some(stamp_of(line)?.stamp));

@@ -37,7 +37,7 @@ pub(super) struct Source {
     reader: Reader,
     /// The newest file that was there when the directory was looked at last.
     last: Option<Last>,
-    /// The file that is read has lost the name `current`; nothing more will be written to it.
+    /// The file that is read has lost the name `current`; nothing more is written to it.
     is_ended: bool,
     /// The file that was read ended within a line, and perhaps that does not go on.
     seam: Option<Seam>,
@@ -74,7 +74,7 @@ impl Source {
         }
     }
 
-    /// Finds where to begin; `limit`: only the last lines are wanted. Gives how many there are then.
+    /// Finds where to begin; `limit`: only the last lines are wanted. Gives how many that are.
     pub(super) fn begin(&mut self, wanted: &Wanted, limit: Option<u64>) -> u64 {
         let mut held = match files::look(&self.log.path) {
             Ok(held) => held,
@@ -107,7 +107,7 @@ impl Source {
     /// Leaves out the files and lines before the last `limit` lines.
     fn shorten(&mut self, wanted: &Wanted, limit: u64) -> u64 {
         let (mut total, mut from) = (0, self.queue.len());
-        // One more than is wanted: the first line of a file may be the end of one in the file before.
+        // One to spare: the first line of a file may be the end of one in the file before.
         while total <= limit && from > 0 {
             from -= 1;
             let Some(held) = self.queue.get(from) else { break };
@@ -146,7 +146,7 @@ impl Source {
             } else if self.reading.is_none() {
                 match self.next_part(wanted) {
                     State::Line => {}
-                    state => return state,
+                    state @ (State::Waits | State::Done) => return state,
                 }
             } else if !self.read() && self.is_at_end() {
                 return State::Waits;
