@@ -225,6 +225,40 @@ fn a_log_that_is_not_there_yet_is_waited_for_and_lines_are_shown_when_they_end()
 }
 
 #[test]
+fn logs_of_other_loggers_are_read_back() {
+    for (program, config, args) in [
+        ("s6-log", "", &["-b", "n1000", "s4096", "T", "./m"][..]),
+        ("s6-log", "", &["-b", "t", "n1000", "s4096", "./m"]),
+        ("svlogd", "s4096\nn1000\n", &["-ttt", "./m"]),
+        ("/usr/bin/multilog", "", &["t", "n1000", "s4096", "./m"]),
+    ] {
+        let dir = scratch();
+        let logs = dir.path().join(LOGS);
+        if !config.is_empty() {
+            fs::create_dir(&logs).unwrap();
+            fs::write(logs.join("config"), config).unwrap();
+        }
+        let mut command = Command::new(program);
+        command.args(args).current_dir(dir.path()).env("TZ", "UTC0").stdin(Stdio::piped());
+        let Ok(mut child) = command.spawn() else {
+            println!("SKIPPED: {program} is not installed");
+            continue;
+        };
+        child.stdin.take().unwrap().write_all(counted(0, 900).as_bytes()).unwrap();
+        assert!(child.wait().unwrap().success());
+        assert!(fs::read_dir(&logs).unwrap().count() > 5, "{program}");
+        let shown = svlog(dir.path(), &["--since", "1h", LOGS]);
+        let texts: String = shown
+            .lines()
+            .filter_map(|line| line.rsplit(' ').next())
+            .flat_map(|text| [text, "\n"])
+            .collect();
+        assert_eq!(texts, counted(0, 900), "{program}");
+        assert_eq!(svlog(dir.path(), &["--until", "1h", LOGS]), "");
+    }
+}
+
+#[test]
 fn each_packer_is_unpacked_by_what_the_file_begins_with() {
     let dir = scratch();
     let logs = dir.path().join(LOGS);
