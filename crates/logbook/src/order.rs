@@ -125,14 +125,15 @@ impl Last {
 /// What of a directory's `parts` was written after the last file, oldest first.
 ///
 /// Where that has gone, a processor has made another file of it, or it was pruned; `is_made_of`
-/// says whether a file is made of it.
+/// says whether a file is made of it. Gives also whether files that were not read may have been
+/// pruned as well.
 pub fn parts_after(
     parts: &[Part],
     last: &Last,
     mut is_made_of: impl FnMut(&Part) -> bool,
-) -> Vec<Part> {
+) -> (Vec<Part>, bool) {
     if let Some(at) = parts.iter().position(|part| part.entry.inode == last.inode) {
-        return parts.get(at + 1..).unwrap_or_default().to_vec();
+        return (parts.get(at + 1..).unwrap_or_default().to_vec(), false);
     }
     let after = parts.partition_point(|part| part.is_old() && part.entry.name <= last.newest);
     let newer = parts.get(after..).unwrap_or_default();
@@ -145,7 +146,8 @@ pub fn parts_after(
     } else {
         read.iter().rposition(|part| is_made_of(part)).map_or(0, |at| at + 1)
     };
-    newer.get(skipped..).unwrap_or_default().to_vec()
+    let gap = after == 0 && skipped == 0 && *last != Last::default();
+    (newer.get(skipped..).unwrap_or_default().to_vec(), gap && !newer.is_empty())
 }
 
 #[cfg(test)]
@@ -293,10 +295,12 @@ mod tests {
                 let of_last = *read.last().unwrap();
                 let made_of =
                     |part: &Part| directory.contents(std::slice::from_ref(part)) == [of_last];
-                let after = parts_after(&there, &last, made_of);
+                let (after, gap) = parts_after(&there, &last, made_of);
                 let expected: Vec<u64> =
                     directory.contents(&there).into_iter().filter(|it| *it > of_last).collect();
                 prop_assert_eq!(directory.contents(&after), &expected[..]);
+                let lost = expected.first().is_some_and(|first| *first > of_last + 1);
+                prop_assert!(gap || !lost, "{:?} after {}", expected, of_last);
                 if let Some(newest) = after.last() {
                     last = Last::new(newest, &there);
                     read.extend(expected);

@@ -270,7 +270,14 @@ impl Source {
         {
             reading.part.entry.name.clone_from(&now.entry.name);
         }
-        let after = logbook::parts_after(&parts, &last, |part| self.is_made_of_last(part));
+        let is_made_of_last = |part: &Part| self.is_made_of_last(part);
+        let (after, gap) = logbook::parts_after(&parts, &last, is_made_of_last);
+        if gap {
+            let path = self.log.path.display();
+            warn(&format!(
+                "files of {path} are removed as fast as they are read; lines may be missing"
+            ));
+        }
         if after.is_empty() {
             self.last = Some(last);
             return;
