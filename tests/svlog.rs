@@ -321,6 +321,35 @@ fn services_are_found_by_name_and_shown_as_one() {
 }
 
 #[test]
+fn a_line_goes_on_in_the_next_file_unless_that_begins_with_a_stamp() {
+    let dir = scratch();
+    let logs = dir.path().join(LOGS);
+    old(&logs, 1000, line(999, "begun").trim_end());
+    old(&logs, 1001, " and ended\nmore\n".to_owned() + line(1001, "cut").trim_end());
+    fs::write(logs.join("current"), line(1002, "next")).unwrap();
+    let expected =
+        [&line(999, "begun and ended"), "more\n", &line(1001, "cut"), &line(1002, "next")];
+    assert_eq!(svlog(dir.path(), &["--raw", LOGS]), expected.concat());
+    let since = stamp(1001).to_string();
+    let shown = svlog(dir.path(), &["--raw", "--since", &since, LOGS]);
+    assert_eq!(shown, expected[2..].concat());
+}
+
+#[test]
+fn lines_without_a_stamp_have_the_time_of_the_one_before_also_in_the_file_before() {
+    let dir = scratch();
+    let logs = dir.path().join(LOGS);
+    old(&logs, 1001, line(999, "early") + &line(1001, "one"));
+    old(&logs, 1002, "of one\n".to_owned() + &line(1002, "two"));
+    let since = stamp(1000).to_string();
+    let expected = [&line(1001, "one"), "of one\n", &line(1002, "two")].concat();
+    assert_eq!(svlog(dir.path(), &["--raw", "--since", &since, LOGS]), expected);
+    let until = stamp(1002).to_string();
+    let shown = svlog(dir.path(), &["--raw", "--since", &since, "--until", &until, LOGS]);
+    assert_eq!(shown, line(1001, "one") + "of one\n");
+}
+
+#[test]
 fn texts_choose_lines() {
     let dir = scratch();
     let logs = dir.path().join(LOGS);
