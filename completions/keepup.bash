@@ -10,7 +10,7 @@ _keepup() {
 	case $command in
 	keepup)
 		flags='--list --help --version'
-		operands=(name) names='svscan supervise svc svscanctl svstat svok svcheck multilog tai64n tai64nlocal setuidgid envuidgid envdir softlimit setlock fghack pgrphack readproctitle svscanboot'
+		operands=(name) names='svscan supervise svc svscanctl svstat svok svcheck svlog multilog tai64n tai64nlocal setuidgid envuidgid envdir softlimit setlock fghack pgrphack readproctitle svscanboot'
 		;;
 	svscan)
 		flags='--grace --no-cgroups --help --version'
@@ -46,6 +46,20 @@ _keepup() {
 		values[-s]=directory
 		values[--scan]=directory
 		operands=(directory) rest=directory
+		;;
+	svlog)
+		flags='-f --follow -n --lines --since --until -g --grep -v --without -i --ignore-case --raw --json -s --scan --help --version'
+		values[-n]=other
+		values[--lines]=other
+		values[--since]=other
+		values[--until]=other
+		values[-g]=other
+		values[--grep]=other
+		values[-v]=other
+		values[--without]=other
+		values[-s]=directory
+		values[--scan]=directory
+		operands=(other) rest=other
 		;;
 	multilog)
 		flags='--help --version'
@@ -173,4 +187,4 @@ _keepup() {
 	esac
 }
 
-complete -F _keepup keepup svscan supervise svc svscanctl svstat svok svcheck multilog tai64n tai64nlocal setuidgid envuidgid envdir softlimit setlock fghack pgrphack readproctitle svscanboot ntpd
+complete -F _keepup keepup svscan supervise svc svscanctl svstat svok svcheck svlog multilog tai64n tai64nlocal setuidgid envuidgid envdir softlimit setlock fghack pgrphack readproctitle svscanboot ntpd

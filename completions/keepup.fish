@@ -34,6 +34,7 @@ complete -c keepup -n '__fish_is_nth_token 1' -x -a svscanctl -d 'control svscan
 complete -c keepup -n '__fish_is_nth_token 1' -x -a svstat -d 'show the state of services'
 complete -c keepup -n '__fish_is_nth_token 1' -x -a svok -d 'say by exit code whether supervise runs in a service directory'
 complete -c keepup -n '__fish_is_nth_token 1' -x -a svcheck -d 'say what is wrong with services, and how to mend it'
+complete -c keepup -n '__fish_is_nth_token 1' -x -a svlog -d 'read the logs of services back'
 complete -c keepup -n '__fish_is_nth_token 1' -x -a multilog -d 'write a log into rotated files'
 complete -c keepup -n '__fish_is_nth_token 1' -x -a tai64n -d 'put a TAI64N label before each line'
 complete -c keepup -n '__fish_is_nth_token 1' -x -a tai64nlocal -d 'turn TAI64N labels into local time'
@@ -164,6 +165,35 @@ complete -c svcheck -n '__keepup_runs svcheck' -l version -d 'print the version 
 complete -c keepup -n '__keepup_runs svcheck' -l version -d 'print the version and exit'
 complete -c svcheck -n '__keepup_operand svcheck 1+ -s --scan' -x -a '(__fish_complete_directories)'
 complete -c keepup -n '__keepup_operand svcheck 1+ -s --scan' -x -a '(__fish_complete_directories)'
+
+complete -c svlog -n '__keepup_runs svlog' -f
+complete -c keepup -n '__keepup_runs svlog' -f
+complete -c svlog -n '__keepup_runs svlog' -s f -l follow -d 'go on with what is written from now on, after the last 10 lines'
+complete -c keepup -n '__keepup_runs svlog' -s f -l follow -d 'go on with what is written from now on, after the last 10 lines'
+complete -c svlog -n '__keepup_runs svlog' -s n -l lines -x -d 'only the last N lines'
+complete -c keepup -n '__keepup_runs svlog' -s n -l lines -x -d 'only the last N lines'
+complete -c svlog -n '__keepup_runs svlog' -l since -x -d 'only lines of this time or later'
+complete -c keepup -n '__keepup_runs svlog' -l since -x -d 'only lines of this time or later'
+complete -c svlog -n '__keepup_runs svlog' -l until -x -d 'only lines before this time'
+complete -c keepup -n '__keepup_runs svlog' -l until -x -d 'only lines before this time'
+complete -c svlog -n '__keepup_runs svlog' -s g -l grep -x -d 'only lines with this text in them, or with any of several'
+complete -c keepup -n '__keepup_runs svlog' -s g -l grep -x -d 'only lines with this text in them, or with any of several'
+complete -c svlog -n '__keepup_runs svlog' -s v -l without -x -d 'no lines with this text'
+complete -c keepup -n '__keepup_runs svlog' -s v -l without -x -d 'no lines with this text'
+complete -c svlog -n '__keepup_runs svlog' -s i -l ignore-case -d 'find texts in either case'
+complete -c keepup -n '__keepup_runs svlog' -s i -l ignore-case -d 'find texts in either case'
+complete -c svlog -n '__keepup_runs svlog' -l raw -d 'leave labels as they are'
+complete -c keepup -n '__keepup_runs svlog' -l raw -d 'leave labels as they are'
+complete -c svlog -n '__keepup_runs svlog' -l json -d 'write a JSON object for each line'
+complete -c keepup -n '__keepup_runs svlog' -l json -d 'write a JSON object for each line'
+complete -c svlog -n '__keepup_runs svlog' -s s -l scan -x -a '(__fish_complete_directories)' -d 'the scan directory (/service)'
+complete -c keepup -n '__keepup_runs svlog' -s s -l scan -x -a '(__fish_complete_directories)' -d 'the scan directory (/service)'
+complete -c svlog -n '__keepup_runs svlog' -l help -d 'print a summary and exit'
+complete -c keepup -n '__keepup_runs svlog' -l help -d 'print a summary and exit'
+complete -c svlog -n '__keepup_runs svlog' -l version -d 'print the version and exit'
+complete -c keepup -n '__keepup_runs svlog' -l version -d 'print the version and exit'
+complete -c svlog -n '__keepup_operand svlog 1+ -n --lines --since --until -g --grep -v --without -s --scan' -x
+complete -c keepup -n '__keepup_operand svlog 1+ -n --lines --since --until -g --grep -v --without -s --scan' -x
 
 complete -c multilog -n '__keepup_runs multilog' -f
 complete -c keepup -n '__keepup_runs multilog' -f

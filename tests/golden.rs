@@ -20,13 +20,17 @@ const ALWAYS: [&[&str]; 3] = [&["--help"], &["--version"], &["--no-such-option"]
 
 /// What else each is asked. Nothing here may begin its work: ntpd could set the clock, svscan would
 /// run for ever.
-const CASES: [(&str, &[&[&str]]); 20] = [
+const CASES: [(&str, &[&[&str]]); 21] = [
     ("keepup", &[&[], &["--list-all"], &["-l"], &["nobody"], &["svok"], &["svok", "dir"]]),
     ("svscan", &[&["missing"], &["file"], &["dir", "dir"], &["--grace"], &["--grace", "soon"]]),
     ("supervise", &[&[], &["missing"], &["file"], &["dir", "dir"], &[""]]),
     ("svc", &[&[], &["-z"], &["-u", "missing", "dir", "file", ""], &["--nap", "dir"]]),
     ("svstat", &[&[], &["missing", "dir", "file", ""]]),
     ("svcheck", &[&["missing"], &["-s"], &["-s", "missing"], &["-z", "dir"]]),
+    (
+        "svlog",
+        &[&[], &["missing"], &["dir"], &["./file"], &["-n", "x", "dir"], &["--since", "x", "dir"]],
+    ),
     ("svok", &[&[], &["missing"], &["dir"], &["file"], &[""]]),
     ("multilog", &[&[], &["t", "./file"], &["./missing/dir"], &["=missing/file"], &["z", "-*"]]),
     ("tai64n", &[&[], &["operand"]]),

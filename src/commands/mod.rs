@@ -17,6 +17,7 @@ mod softlimit;
 mod supervise;
 mod svc;
 mod svcheck;
+mod svlog;
 mod svok;
 mod svscan;
 mod svscanboot;
@@ -59,6 +60,7 @@ pub const ALL: &[Entry] = &[
     Entry { command: &svstat::COMMAND, run: svstat::run },
     Entry { command: &svok::COMMAND, run: svok::run },
     Entry { command: &svcheck::COMMAND, run: svcheck::run },
+    Entry { command: &svlog::COMMAND, run: svlog::run },
     Entry { command: &multilog::COMMAND, run: multilog::run },
     Entry { command: &tai64n::COMMAND, run: tai64n::run },
     Entry { command: &tai64nlocal::COMMAND, run: tai64nlocal::run },

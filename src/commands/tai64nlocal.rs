@@ -20,8 +20,8 @@ pub(crate) fn run(_args: &Args) -> anyhow::Result<ExitCode> {
     sys::localtime::load_zone();
     let mut localizer = Localizer::default();
     super::tai64n::filter(|block, out| match block {
-        Some(block) => localizer.feed(block, civil, out),
-        None => localizer.finish(civil, out),
+        Some(block) => localizer.feed(block, &mut civil, out),
+        None => localizer.finish(&mut civil, out),
     })
 }
 

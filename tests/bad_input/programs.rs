@@ -28,7 +28,7 @@ const fn daemon(name: &'static str, works: &'static [&'static [&'static str]]) -
 
 /// Every program, also those that are not there yet. The operand of svscanboot is never missing,
 /// or it would take `/service`.
-const PROGRAMS: [Program; 21] = [
+const PROGRAMS: [Program; 22] = [
     tool("keepup", &[&[], &["@"], &["svstat", "@"]]),
     daemon("svscan", &[&["@"]]),
     daemon("supervise", &[&["@"]]),
@@ -37,6 +37,7 @@ const PROGRAMS: [Program; 21] = [
     tool("svstat", &[&["@"], &["-v", "@"], &["--json", "@"]]),
     Program { mute: true, ..tool("svok", &[&["@"]]) },
     Program { finds: true, ..tool("svcheck", &[&["@"], &["-v", "-s", "@"]]) },
+    tool("svlog", &[&["@"], &["--json", "-n", "3", "@"], &["--since", "@", "@"]]),
     daemon("multilog", &[&["@"], &["t", "s4096", "n2", "e", "=@"], &["@/log"]]),
     tool("tai64n", &[&[], &["@"]]),
     tool("tai64nlocal", &[&[]]),

@@ -20,8 +20,8 @@ const DAYS_TO_EPOCH: i64 = 719_468;
 /// 9999-12-30: every zone has four digits for the year.
 const UNIX_MAX: i64 = 253_402_128_000;
 
-/// The local time of a Unix time in seconds, where there is one.
-pub type Zone = fn(i64) -> Option<Civil>;
+/// A [`Zone`](crate::Zone) that remembers nothing.
+pub type KeptZone = fn(i64) -> Option<Civil>;
 
 /// What is put before each line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,14 +40,14 @@ pub enum Stamping {
 /// The prefix of a line, with the digits that can have changed since the last written anew.
 #[derive(Debug)]
 pub(crate) struct Iso {
-    zone: Option<Zone>,
+    zone: Option<KeptZone>,
     secs: Option<u64>,
     text: Vec<u8>,
 }
 
 impl Iso {
     /// In UTC where no zone is given.
-    pub(crate) const fn new(zone: Option<Zone>) -> Self {
+    pub(crate) const fn new(zone: Option<KeptZone>) -> Self {
         Self { zone, secs: None, text: Vec::new() }
     }
 
@@ -75,7 +75,7 @@ impl Iso {
         let unix =
             i64::try_from(now.secs().saturating_sub(UNIX_EPOCH)).unwrap_or(UNIX_MAX).min(UNIX_MAX);
         let local = self.zone.and_then(|zone| zone(unix));
-        let offset = local.map_or(0, |local| seconds(local) - unix) / 60;
+        let offset = local.and_then(Civil::unix_of_utc).map_or(0, |local| local - unix) / 60;
         let (days, second) = (unix.div_euclid(SECS_PER_DAY), unix.rem_euclid(SECS_PER_DAY));
         let (days, second) = match (second + offset * 60).div_euclid(SECS_PER_DAY) {
             0 => (days, second + offset * 60),
@@ -106,26 +106,13 @@ fn date(days: i64) -> (i64, i64, i64) {
     (era * 400 + year + january, month + 3 - 12 * january, day)
 }
 
-/// What a civil time would be in seconds since 1970, were it UTC.
-fn seconds(civil: Civil) -> i64 {
-    let Civil { year, month, day, hour, minute, second } = civil;
-    let month = i64::from(month);
-    let january = i64::from(month <= 2);
-    let year = i64::try_from(year).unwrap_or_default() - january;
-    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
-    let of_year = (153 * (month - 3 + 12 * january) + 2) / 5 + i64::from(day) - 1;
-    let day = 365 * of_era + of_era / 4 - of_era / 100 + of_year;
-    let days = era * DAYS_PER_ERA + day - DAYS_TO_EPOCH;
-    days * SECS_PER_DAY + i64::from(hour) * 3600 + i64::from(minute) * 60 + i64::from(second)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::time::Duration;
 
-    fn stamp(zone: Option<Zone>, secs: u64, nanos: u32) -> String {
+    fn stamp(zone: Option<KeptZone>, secs: u64, nanos: u32) -> String {
         let text = Iso::new(zone).at(Stamp::from_unix(Duration::new(secs, nanos))).to_vec();
         String::from_utf8(text).unwrap()
     }
@@ -174,7 +161,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_day_is_what_its_date_says(unix in 0..UNIX_MAX) {
-            prop_assert_eq!(east::<0>(unix).map(seconds), Some(unix));
+            prop_assert_eq!(east::<0>(unix).and_then(Civil::unix_of_utc), Some(unix));
         }
 
         #[test]

@@ -26,9 +26,9 @@ pub use directory::{
 };
 pub use fill::{Fill, Piece, Room};
 pub use intent::{INTENT, INTENT_MAX, Intent, Line, MARK_AT, Repair, Scene, repair, was_taken};
-pub use iso::{Stamping, Zone};
+pub use iso::{KeptZone, Stamping};
 pub use limit::Rate;
-pub use local::{Civil, Localizer};
+pub use local::{Civil, LocalClock, Localizer, Zone, push_nanos};
 pub use prefix::Prefixer;
 pub use script::{Action, LogSpec, Script};
 pub use select::{MATCHED_MAX, Pattern};

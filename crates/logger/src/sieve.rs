@@ -8,7 +8,7 @@ use tai::Stamp;
 
 use crate::limit::Limit;
 use crate::visible::Visible;
-use crate::{Action, Line, MATCHED_MAX, Room, Script, Settings, Stamping, Stamps, Zone};
+use crate::{Action, KeptZone, Line, MATCHED_MAX, Room, Script, Settings, Stamping, Stamps};
 
 /// Length of the content of a status file: what is matched of a line, and at least one line end.
 pub const STATUS_LEN: usize = MATCHED_MAX + 1;
@@ -76,7 +76,7 @@ enum Place {
 impl Sieve {
     /// A sieve before the first line; `zone` is for stamps in local time.
     #[must_use]
-    pub fn new(script: Script, zone: Zone) -> Self {
+    pub fn new(script: Script, zone: KeptZone) -> Self {
         let (logs, status) = (script.logs().count(), script.status_files().count());
         let ways: Vec<Way> = script.logs().map(|log| Way::new(&log.settings)).collect();
         let plain = script.actions.iter().all(|action| matches!(action, Action::Log(_)))

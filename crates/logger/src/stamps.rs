@@ -3,7 +3,7 @@
 use tai::Stamp;
 
 use crate::iso::Iso;
-use crate::{PREFIX_LEN, Prefix, Stamping, Zone};
+use crate::{KeptZone, PREFIX_LEN, Prefix, Stamping};
 
 /// Makes the prefixes of lines.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ enum Kind {
 impl Stamps {
     /// `zone` is asked for local time, where that is wanted.
     #[must_use]
-    pub fn new(stamping: Stamping, zone: Zone) -> Self {
+    pub fn new(stamping: Stamping, zone: KeptZone) -> Self {
         Self(match stamping {
             Stamping::None => Kind::None,
             Stamping::Tai => Kind::Tai(Prefix::default()),

@@ -24,6 +24,12 @@ const MEND: AddWatchFlags = AddWatchFlags::IN_CREATE
     .union(AddWatchFlags::IN_ONLYDIR)
     .union(AddWatchFlags::from_bits_retain(libc::IN_MASK_ADD));
 
+/// What a log directory says: lines come, files are begun, renamed, removed.
+const LOG: AddWatchFlags = AddWatchFlags::IN_MODIFY
+    .union(AddWatchFlags::IN_CREATE)
+    .union(AddWatchFlags::IN_MOVED_TO)
+    .union(AddWatchFlags::IN_ONLYDIR);
+
 /// What a file of the kernel says by changing.
 const MODIFY: AddWatchFlags = AddWatchFlags::IN_MODIFY;
 
@@ -73,6 +79,14 @@ impl Watcher {
     /// `inotify_add_watch(2)`.
     pub fn mend(&self, dir: &Path) -> io::Result<Watch> {
         Ok(Watch(self.inotify.add_watch(dir, MEND)?))
+    }
+
+    /// Watches a log directory: what is written in it.
+    ///
+    /// # Errors
+    /// `inotify_add_watch(2)`.
+    pub fn log(&self, dir: &Path) -> io::Result<Watch> {
+        Ok(Watch(self.inotify.add_watch(dir, LOG)?))
     }
 
     /// Watches a file of the kernel's that tells of events (`pids.events`).

@@ -4,7 +4,8 @@ use crate::repository::{File, Offence};
 use crate::rust::{Line, is_word, words};
 
 /// Crates that touch nothing: what happens to them is an argument, what they want is a value.
-pub(crate) const PURE: [&str; 6] = ["contract", "doctor", "logger", "ntp", "service", "tai"];
+pub(crate) const PURE: [&str; 7] =
+    ["contract", "doctor", "logbook", "logger", "ntp", "service", "tai"];
 
 /// Paths that lead out of a pure crate. Addresses without sockets are in `core::net`.
 const IMPURE: [&str; 21] = [
