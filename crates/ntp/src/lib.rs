@@ -11,8 +11,12 @@
 //! others move our clock. [`client`] ties all of this together; [`config`] reads ntp.conf,
 //! [`server`] answers others.
 //!
-//! What is to come has its place already: authenticated answers in [`answer`], better statistics in
-//! [`bank`], leap seconds in [`discipline`].
+//! Whether a packet is of whom it should be is decided before it is judged: [`mac`] by a key that
+//! both sides have ([`keys`] reads them), [`nts`] by what a handshake agreed on, both with the help
+//! of a cipher that is not theirs; [`field`] finds what follows a header.
+//!
+//! What is to come has its place already: better statistics in [`bank`], leap seconds in
+//! [`discipline`].
 
 pub mod answer;
 pub mod bank;
@@ -20,7 +24,11 @@ mod budget;
 pub mod client;
 pub mod config;
 pub mod discipline;
+pub mod field;
 pub mod filter;
+pub mod keys;
+pub mod mac;
+pub mod nts;
 pub mod packet;
 pub mod select;
 pub mod server;
