@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use cli::{EXIT_TEMPORARY, UnableExt as _};
 use ntp::bank::Frequency;
 use ntp::client::{Action, Authority, Client, Event, Outcome, Setup, Steer};
+use ntp::config::Proof;
 use ntp::server::Reference;
 use ntp::time::{Now, Raw, Span};
 use sys::timex::{self, Steering};
@@ -19,6 +20,7 @@ use sys::wake::{self, Wish};
 use super::clock;
 use super::log::Log;
 use super::options::{Options, Serve};
+use super::proofs::{Proofs, When};
 use super::resolver::{GLANCE, Resolver};
 use super::sockets::{self, Arrived, Sockets};
 use super::state::State;
@@ -40,6 +42,7 @@ struct Daemon {
     steering: Option<Steering>,
     sockets: Sockets,
     resolver: Resolver,
+    proofs: Proofs,
     log: Log,
     serve: Option<Serve>,
     /// No server is configured: it is the local clock that is served.
@@ -105,6 +108,8 @@ impl Daemon {
             log.info(&format!("-g has been used up in this boot, says {file}"));
         }
         let now = clock::now();
+        let last_good = state.as_ref().and_then(State::last_good);
+        let proofs = Proofs::new(options.keys, options.authorities, last_good);
         let setup = Setup {
             servers: options.servers,
             policy,
@@ -118,6 +123,7 @@ impl Daemon {
             steering,
             sockets,
             resolver: Resolver::default(),
+            proofs,
             log,
             serve: options.serve,
             is_local,
@@ -147,6 +153,9 @@ impl Daemon {
                 }
                 None => {}
             }
+            if let Some(code) = self.prove() {
+                return Ok(code);
+            }
             let arrived = self.sockets.wait(self.limit()).unable("wait for packets")?;
             if let Some(code) = self.take_in(arrived) {
                 return Ok(code);
@@ -158,7 +167,28 @@ impl Daemon {
     /// Until when there is nothing to do.
     fn limit(&self) -> std::time::Duration {
         let limit = sockets::limit(self.client.deadline() - clock::raw());
-        if self.resolver.is_busy() { limit.min(GLANCE) } else { limit }
+        let busy = self.resolver.is_busy() || self.proofs.is_busy();
+        if busy { limit.min(GLANCE) } else { limit }
+    }
+
+    /// Goes on with handshakes.
+    fn prove(&mut self) -> Option<ExitCode> {
+        let when = self.when();
+        self.proofs.turn(clock::raw(), when);
+        let events = self.proofs.harvest(clock::raw());
+        for (level, text) in self.proofs.lines() {
+            self.log.say(level, &text);
+        }
+        events.into_iter().find_map(|event| self.tell(event))
+    }
+
+    /// What the time is, for certificates, and whether that is certain.
+    fn when(&self) -> When {
+        let now = clock::now();
+        let reference = self.client.status(now).reference;
+        let seconds = |span: Span| u64::try_from(span.nanos() / 1_000_000_000).unwrap_or(0);
+        let wall = (now.wall + reference.correction) - ntp::time::Wall::default();
+        When { now: seconds(wall), is_known: reference.stratum > 0 }
     }
 
     fn take_in(&mut self, arrived: Vec<Arrived>) -> Option<ExitCode> {
@@ -171,7 +201,11 @@ impl Daemon {
                     self.sockets.answer(now, asked, bytes, &reference);
                 }
                 Arrived::Answer(source, received, bytes) => {
-                    if let Some(event) = sockets::event(source, received, &bytes, now)
+                    let proof = self.client.proof(source);
+                    let event = sockets::event(source, received, &bytes, now, |bytes| {
+                        self.proofs.open(source, proof, bytes)
+                    });
+                    if let Some(event) = event
                         && let Some(code) = self.tell(event)
                     {
                         return Some(code);
@@ -189,11 +223,19 @@ impl Daemon {
         let mut actions = VecDeque::from(self.client.step(clock::now(), event));
         while let Some(action) = actions.pop_front() {
             let event = match action {
-                Action::Send(source, to) => Some(self.sockets.ask(source, to)),
-                Action::Resolve(server, host) => self.resolver.ask(server, &host, clock::raw()),
+                Action::Send(source, to) => {
+                    let proof = self.client.proof(source);
+                    let request = |stamp| self.proofs.request(source, proof, stamp);
+                    Some(self.sockets.ask(source, to, request))
+                }
+                Action::Resolve(server, host) => match self.client.proof_of(server) {
+                    Proof::Nts(ca) => self.proofs.shake(server, &host, ca, self.when()),
+                    Proof::None | Proof::Key(_) => self.resolver.ask(server, &host, clock::raw()),
+                },
                 Action::Steer(steer) => self.steer(steer),
                 Action::Forget(source) => {
                     self.sockets.forget(source);
+                    self.proofs.forget(source);
                     None
                 }
                 Action::Say(level, text) => {

@@ -9,6 +9,11 @@ use std::fmt;
 use crate::discipline::{PANIC_LIMIT, STEP_THRESHOLD};
 use crate::source::{POLL_MAX, POLL_MIN, Polling};
 
+use proof::Asked;
+pub use proof::Proof;
+
+mod proof;
+
 /// The most `server` and `pool` lines; more add nothing to a vote.
 pub const SERVERS_MAX: usize = 16;
 
@@ -31,7 +36,6 @@ const NOT_OBEYED: &[&str] = &[
     "fudge",
     "includefile",
     "interface",
-    "keys",
     "keysdir",
     "leapfile",
     "leapsmearinterval",
@@ -46,7 +50,6 @@ const NOT_OBEYED: &[&str] = &[
     "multicastclient",
     "nic",
     "nonvolatile",
-    "nts",
     "ntpsigndsocket",
     "peer",
     "phone",
@@ -65,7 +68,6 @@ const NOT_OBEYED: &[&str] = &[
     "statsdir",
     "tos",
     "trap",
-    "trustedkey",
     "ttl",
     "unpeer",
     "unrestrict",
@@ -73,12 +75,10 @@ const NOT_OBEYED: &[&str] = &[
 ];
 
 /// Words that may follow `server` and are not obeyed, without a value.
-const NOT_OBEYED_FLAGS: &[&str] =
-    &["autokey", "noselect", "nts", "preempt", "prefer", "true", "xleave"];
+const NOT_OBEYED_FLAGS: &[&str] = &["autokey", "noselect", "preempt", "prefer", "true", "xleave"];
 
 /// Words that may follow `server` and are not obeyed, with a value.
-const NOT_OBEYED_OPTIONS: &[&str] =
-    &["ask", "bias", "ca", "cert", "key", "mode", "require", "ttl", "version"];
+const NOT_OBEYED_OPTIONS: &[&str] = &["ask", "bias", "cert", "mode", "require", "ttl", "version"];
 
 /// Words that may follow `tinker` and are not obeyed; each has a value.
 const NOT_OBEYED_TINKER: &[&str] = &[
@@ -103,6 +103,8 @@ pub struct Server {
     pub pool: bool,
     /// How often to ask.
     pub polling: Polling,
+    /// How it proves that an answer is its own.
+    pub proof: Proof,
 }
 
 /// A configuration.
@@ -116,6 +118,12 @@ pub struct Config {
     pub step: f64,
     /// `tinker panic`, seconds; 0 means no limit.
     pub panic: f64,
+    /// Where the keys are that servers and we share.
+    pub keys_file: Option<String>,
+    /// Those of them that are trusted, from one number to another.
+    pub trusted: Vec<(u32, u32)>,
+    /// Whom to trust instead of the system's authorities (`nts ca`): a file of certificates.
+    pub authorities: Option<String>,
     /// What stands there and is not obeyed: line and word.
     pub not_obeyed: Vec<(usize, String)>,
 }
@@ -127,6 +135,9 @@ impl Default for Config {
             drift_file: None,
             step: STEP_THRESHOLD,
             panic: PANIC_LIMIT,
+            keys_file: None,
+            trusted: Vec::new(),
+            authorities: None,
             not_obeyed: Vec::new(),
         }
     }
@@ -154,6 +165,9 @@ pub enum What {
     Crossed,
     /// More than [`SERVERS_MAX`].
     TooMany,
+    /// What does not go with `nts`: each address of a pool would want a handshake of its own, and
+    /// a key is another proof.
+    NotWithNts(String),
 }
 
 impl fmt::Display for Mistake {
@@ -165,6 +179,7 @@ impl fmt::Display for Mistake {
             What::BadValue(word, value) => write!(f, "{word} cannot be {value}"),
             What::Crossed => f.write_str("minpoll is greater than maxpoll"),
             What::TooMany => write!(f, "more than {SERVERS_MAX} servers"),
+            What::NotWithNts(word) => write!(f, "{word} does not go with nts"),
         }
     }
 }
@@ -213,6 +228,9 @@ fn parse_line(config: &mut Config, words: &mut Words) -> Result<(), What> {
         "server" | "pool" => parse_server(config, first, words)?,
         "driftfile" => config.drift_file = Some(words.value(first)?.to_owned()),
         "tinker" => parse_tinker(config, words)?,
+        "keys" => config.keys_file = Some(words.value(first)?.to_owned()),
+        "trustedkey" => config.trusted.extend(proof::trusted(words)?),
+        "nts" => proof::parse_nts(config, words)?,
         word if NOT_OBEYED.contains(&word) => {
             config.not_obeyed.push((words.line, word.to_owned()));
             return Ok(());
@@ -235,11 +253,13 @@ fn parse_server(config: &mut Config, kind: &str, words: &mut Words) -> Result<()
         return Ok(());
     }
     let mut polling = Polling::default();
+    let mut proof = Asked::default();
     while let Some(word) = words.words.next() {
         match word {
             "iburst" | "burst" => polling.iburst = true,
             "minpoll" => polling.min = poll(word, words.value(word)?)?,
             "maxpoll" => polling.max = poll(word, words.value(word)?)?,
+            "nts" | "key" | "ca" => proof.take(word, words)?,
             word if NOT_OBEYED_FLAGS.contains(&word) => {
                 config.not_obeyed.push((words.line, word.to_owned()));
             }
@@ -256,7 +276,8 @@ fn parse_server(config: &mut Config, kind: &str, words: &mut Words) -> Result<()
     if config.servers.len() == SERVERS_MAX {
         return Err(What::TooMany);
     }
-    config.servers.push(Server { name: name.to_owned(), pool: kind == "pool", polling });
+    let proof = proof.of(kind)?;
+    config.servers.push(Server { name: name.to_owned(), pool: kind == "pool", polling, proof });
     Ok(())
 }
 
@@ -310,6 +331,7 @@ mod tests {
             name: name.to_owned(),
             pool,
             polling: Polling { iburst, min, max },
+            proof: Proof::None,
         };
         let expected = Config {
             servers: vec![
@@ -320,7 +342,7 @@ mod tests {
             drift_file: Some("/var/lib/ntp/ntp.drift".to_owned()),
             step: 0.5,
             panic: 0.0,
-            not_obeyed: vec![],
+            ..Config::default()
         };
         assert_eq!(config, expected);
         assert_eq!(config.not_obeyed_list(), None);
