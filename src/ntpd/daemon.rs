@@ -229,7 +229,10 @@ impl Daemon {
                     Some(self.sockets.ask(source, to, request))
                 }
                 Action::Resolve(server, host) => match self.client.proof_of(server) {
-                    Proof::Nts(ca) => self.proofs.shake(server, &host, ca, self.when()),
+                    Proof::Nts(ca) => {
+                        let when = self.when();
+                        self.proofs.shake(server, &host, ca.as_deref(), when)
+                    }
                     Proof::None | Proof::Key(_) => self.resolver.ask(server, &host, clock::raw()),
                 },
                 Action::Steer(steer) => self.steer(steer),

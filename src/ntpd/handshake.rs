@@ -7,6 +7,7 @@
 //! environment. It is killed after [`PATIENCE`].
 
 use std::ffi::OsString;
+use std::fmt::Write as _;
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::path::Path;
@@ -200,8 +201,14 @@ fn line(why: &str) -> String {
     why.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect()
 }
 
+fn digits(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
 fn text(agreed: &Agreed, at: SocketAddr) -> String {
-    let digits = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let by = if agreed.by_floor { "floor" } else { "clock" };
     let (ours, theirs) = (digits(&agreed.ours), digits(&agreed.theirs));
     let mut text = format!("agreed {at} {by} {ours} {theirs}\n");

@@ -21,7 +21,7 @@ use nts::handshake::Agreed;
 use super::handshake::{Came, Look, Running};
 
 /// 2026-11-23, when this was written. It has passed for sure, as has the day it was built for,
-/// where the builder says which (SOURCE_DATE_EPOCH).
+/// where the builder says which (`SOURCE_DATE_EPOCH`).
 const WRITTEN: u64 = 1_795_392_000;
 
 /// A clock that was off by more than this, in seconds, when it judged a certificate, has to judge
@@ -166,14 +166,14 @@ impl Proofs {
         &mut self,
         id: ServerId,
         host: &str,
-        ca: &Option<String>,
+        ca: Option<&str>,
         when: When,
     ) -> Option<Event<'static>> {
         let at = super::clock::raw();
         let judged = Judged { at, now: when.now, is_known: when.is_known, by_floor: false };
         let server = self.servers.entry(id).or_insert_with(|| Server {
             host: host.to_owned(),
-            ca: ca.clone().or_else(|| self.authorities.clone()),
+            ca: ca.map(str::to_owned).or_else(|| self.authorities.clone()),
             running: None,
             judged,
             agreed: None,

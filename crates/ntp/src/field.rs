@@ -76,7 +76,7 @@ impl<'a> Iterator for Fields<'a> {
 /// there may be. What is too long for a field is cut; callers have their own limits below that.
 pub fn append(packet: &mut Vec<u8>, kind: u16, value: &[u8]) {
     let length = (FIELD_HEAD + value.len()).next_multiple_of(4).max(FIELD_MIN);
-    let length = u16::try_from(length).unwrap_or(u16::MAX & !3);
+    let length = u16::try_from(length).unwrap_or(!3);
     let end = packet.len() + usize::from(length);
     packet.extend_from_slice(&kind.to_be_bytes());
     packet.extend_from_slice(&length.to_be_bytes());

@@ -1,4 +1,4 @@
-//! AEAD_AES_SIV_CMAC_256 (RFC 5297), the cipher that every NTS server has.
+//! `AEAD_AES_SIV_CMAC_256` (RFC 5297), the cipher that every NTS server has.
 
 use aes_siv::KeyInit as _;
 use aes_siv::siv::Aes128Siv;

@@ -14,7 +14,7 @@ pub const ALPN: &[u8] = b"ntske/1";
 /// The label under which TLS gives the keys.
 pub const EXPORTER: &[u8] = b"EXPORTER-network-time-security";
 
-/// The length of a key of AEAD_AES_SIV_CMAC_256.
+/// The length of a key of `AEAD_AES_SIV_CMAC_256`.
 pub const KEY_LENGTH: usize = 32;
 
 /// The longest answer that is read: eight cookies of the longest sort and some more.
@@ -35,10 +35,10 @@ const COOKIE: u16 = 5;
 const SERVER: u16 = 6;
 const NTP_PORT: u16 = 7;
 
-/// NTPv4, the one protocol there is.
+/// NTP version 4, the one protocol there is.
 const NTP_4: u16 = 0;
 
-/// AEAD_AES_SIV_CMAC_256, which every server has.
+/// `AEAD_AES_SIV_CMAC_256`, which every server has.
 const AES_SIV_CMAC_256: u16 = 15;
 
 /// What a server grants.
@@ -65,7 +65,7 @@ pub enum Denied {
     Warning(u16),
     /// A critical record of this type, which we do not know.
     Critical(u16),
-    /// It does not offer NTPv4.
+    /// It does not offer NTP version 4.
     Protocol,
     /// It does not offer the cipher that every server must have.
     Cipher,
