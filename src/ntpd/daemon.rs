@@ -13,7 +13,7 @@ use ntp::bank::Frequency;
 use ntp::client::{Action, Authority, Client, Event, Outcome, Setup, Steer};
 use ntp::config::Proof;
 use ntp::server::Reference;
-use ntp::time::{Now, Raw, Span};
+use ntp::time::{Now, Raw, Span, Wall};
 use sys::timex::{self, Steering};
 use sys::wake::{self, Wish};
 
@@ -43,6 +43,8 @@ struct Daemon {
     sockets: Sockets,
     resolver: Resolver,
     proofs: Proofs,
+    /// What the time was last known to be: true time minus the oscillator.
+    known: Option<Span>,
     log: Log,
     serve: Option<Serve>,
     /// No server is configured: it is the local clock that is served.
@@ -124,6 +126,7 @@ impl Daemon {
             sockets,
             resolver: Resolver::default(),
             proofs,
+            known: None,
             log,
             serve: options.serve,
             is_local,
@@ -182,13 +185,17 @@ impl Daemon {
         events.into_iter().find_map(|event| self.tell(event))
     }
 
-    /// What the time is, for certificates, and whether that is certain.
-    fn when(&self) -> When {
+    /// What the time is, for certificates, and whether that is certain: once it was known the
+    /// oscillator knows it.
+    fn when(&mut self) -> When {
         let now = clock::now();
         let reference = self.client.status(now).reference;
-        let seconds = |span: Span| u64::try_from(span.nanos() / 1_000_000_000).unwrap_or(0);
-        let wall = (now.wall + reference.correction) - ntp::time::Wall::default();
-        When { now: seconds(wall), is_known: reference.stratum > 0 }
+        if reference.stratum > 0 {
+            self.known = Some(now.theta() + reference.correction);
+        }
+        let wall = now.raw.wall(self.known.unwrap_or(now.theta())) - Wall::default();
+        let seconds = u64::try_from(wall.nanos() / 1_000_000_000).unwrap_or(0);
+        When { now: seconds, is_known: self.known.is_some() }
     }
 
     fn take_in(&mut self, arrived: Vec<Arrived>) -> Option<ExitCode> {
@@ -228,13 +235,15 @@ impl Daemon {
                     let request = |stamp| self.proofs.request(source, proof, stamp);
                     Some(self.sockets.ask(source, to, request))
                 }
-                Action::Resolve(server, host) => match self.client.proof_of(server) {
-                    Proof::Nts(ca) => {
-                        let when = self.when();
-                        self.proofs.shake(server, &host, ca.as_deref(), when)
+                Action::Resolve(server, host) => {
+                    let when = self.when();
+                    match self.client.proof_of(server) {
+                        Proof::Nts(ca) => self.proofs.shake(server, &host, ca.as_deref(), when),
+                        Proof::None | Proof::Key(_) => {
+                            self.resolver.ask(server, &host, clock::raw())
+                        }
                     }
-                    Proof::None | Proof::Key(_) => self.resolver.ask(server, &host, clock::raw()),
-                },
+                }
                 Action::Steer(steer) => self.steer(steer),
                 Action::Forget(source) => {
                     self.sockets.forget(source);

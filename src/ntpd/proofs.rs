@@ -189,7 +189,7 @@ impl Proofs {
     pub(crate) fn turn(&mut self, now: Raw, when: When) {
         for server in self.servers.values_mut() {
             let Some((session, judged)) = &server.agreed else { continue };
-            let is_due = session.cookies() == 0 || judged.is_due(now, when);
+            let is_due = session.is_spent() || judged.is_due(now, when);
             if is_due && server.running.is_none() && now >= server.again {
                 // Should no process be had, it is tried again as if the handshake had failed.
                 let _ = server.begin(now, when, self.floor);

@@ -82,6 +82,7 @@ impl<A: Aead> Session<A> {
         if self.disowned {
             self.cookies.clear();
         }
+        self.open = None;
         let cookie = self.cookies.pop_front()?;
         let mut packet = packet::request(stamp).to_vec();
         field::append(&mut packet, IDENTIFIER, &chance.identifier);
@@ -137,7 +138,14 @@ impl<A: Aead> Session<A> {
     /// How many more requests there are cookies for.
     #[must_use]
     pub fn cookies(&self) -> usize {
-        if self.disowned { 0 } else { self.cookies.len() }
+        self.cookies.len()
+    }
+
+    /// Whether it takes a new handshake: there is no cookie, and no answer that may bring one is
+    /// waited for.
+    #[must_use]
+    pub fn is_spent(&self) -> bool {
+        self.cookies.is_empty() && self.open.is_none()
     }
 
     fn keep_cookies(&mut self, plain: &[u8]) {

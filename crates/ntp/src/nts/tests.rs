@@ -172,8 +172,21 @@ fn a_forgery_before_the_genuine_answer_changes_nothing() {
 fn a_nak_ends_the_session_only_when_nothing_better_came_until_the_next_request() {
     let (mut session, _) = asked(8);
     assert_eq!(session.open(&nak()), Err(Refused::Unknown));
-    assert_eq!(session.cookies(), 0);
+    assert!(!session.is_spent(), "the genuine answer may still follow");
     assert_eq!(session.request(STAMP, &CHANCE), None);
+    assert!(session.is_spent());
+}
+
+#[test]
+fn the_last_cookies_answer_is_waited_for_before_hands_are_shaken_again() {
+    let (mut session, _) = asked(1);
+    assert_eq!((session.cookies(), session.is_spent()), (0, false));
+    assert_eq!(session.request(STAMP, &CHANCE), None);
+    assert!(session.is_spent());
+    let (mut session, _) = asked(1);
+    assert!(session.open(&answer(&CHANCE.identifier, &[vec![1; 100]])).is_ok());
+    assert!(!session.is_spent());
+    assert!(session.request(STAMP, &CHANCE).is_some());
 }
 
 #[test]
