@@ -230,7 +230,8 @@ mod tests {
 
     #[test]
     fn there_is_a_limit_to_the_number_of_keys() {
-        let text = |count| (1..=count).map(|id| format!("{id} M x\n")).collect::<String>();
+        let lines = |count| (1..=count).map(|id| format!("{id} M x\n")).collect::<Vec<_>>();
+        let text = |count| lines(count).concat();
         assert!(parse(&text(KEYS_MAX)).is_ok());
         assert_eq!(mistake(&text(KEYS_MAX + 1)), "line 1025: more than 1024 keys");
     }

@@ -62,7 +62,9 @@ fn answer(identifier: &[u8], cookies: &[Vec<u8>]) -> Vec<u8> {
     let mut packet = header();
     field::append(&mut packet, IDENTIFIER, identifier);
     let mut plain = Vec::new();
-    cookies.iter().for_each(|cookie| field::append(&mut plain, COOKIE, cookie));
+    for cookie in cookies {
+        field::append(&mut plain, COOKIE, cookie);
+    }
     let sealed = Toy(2).seal(&[3; 16], &packet, &plain);
     field::append(&mut packet, AUTHENTICATOR, &authenticator(&[3; 16], &sealed));
     packet
