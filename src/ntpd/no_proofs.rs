@@ -21,7 +21,11 @@ pub(crate) struct When {
 #[derive(Debug)]
 pub(crate) struct Proofs;
 
-#[expect(clippy::unused_self, reason = "the same methods as with the feature")]
+#[expect(
+    clippy::unused_self,
+    clippy::unnecessary_wraps,
+    reason = "the same methods as with the feature"
+)]
 impl Proofs {
     pub(crate) fn new(_: Vec<Key>, _: Option<String>, _: Option<u64>) -> Self {
         Self

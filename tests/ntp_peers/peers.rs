@@ -84,7 +84,8 @@ impl Chronyd {
     }
 
     fn start(program: &Path, dir: TempDir, port: u16, nts_port: u16, lines: &str) -> Self {
-        let common = "bindaddress 127.0.0.1\ncmdport 0\nlocal stratum 3\nallow 127.0.0.1\n";
+        let alone = "bindcmdaddress /\ncmdport 0";
+        let common = format!("bindaddress 127.0.0.1\n{alone}\nlocal stratum 3\nallow 127.0.0.1\n");
         let pid = dir.path().join("pid");
         let text = format!("port {port}\n{common}pidfile {}\n{lines}", pid.display());
         fs::write(dir.path().join("conf"), text).unwrap();

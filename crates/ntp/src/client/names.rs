@@ -57,7 +57,7 @@ pub(super) struct Name {
 impl Place {
     pub(super) fn of(server: &Server, now: Raw) -> Self {
         if let Proof::Nts(_) = server.proof {
-            // Whoever shakes hands finds the address too, and says which port is asked for the time.
+            // Whoever shakes hands finds the address too, and which port is asked for the time.
             return Self::named(&server.name, PORT, now);
         }
         if let Some(address) = numeric(&server.name) {

@@ -77,12 +77,13 @@ pub enum Event<'a> {
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
-    /// Send a request to this address, with what [`super::Client::proof`] wants, and say [`Event::Sent`], or [`Event::Unsent`].
+    /// Send a request to this address, with what [`super::Client::proof`] wants, and say
+    /// [`Event::Sent`], or [`Event::Unsent`].
     Send(SourceId, SocketAddr),
     /// A source is no more.
     Forget(SourceId),
-    /// Find the addresses of this host, and say [`Event::Resolved`], or [`Event::Unresolved`]. Where
-    /// [`super::Client::proof_of`] is NTS, shake hands with it and say [`Event::Negotiated`].
+    /// Find the addresses of this host, and say [`Event::Resolved`], or [`Event::Unresolved`].
+    /// Where [`super::Client::proof_of`] is NTS, shake hands with it: [`Event::Negotiated`].
     Resolve(ServerId, String),
     /// Act upon the clock. Never asked for unless the authority is [`Authority::Steer`].
     Steer(Steer),
