@@ -4,8 +4,8 @@
 //! command line to the kernel: `options` reads flags and ntp.conf, `daemon` is the one loop,
 //! `sockets` and `resolver` talk to the world, `proofs` sees to who it is that answers and
 //! `handshake` agrees on that by NTS (without the feature `nts`, `no_proofs` stands there), `state`
-//! keeps what outlives us, `log` writes lines. It never forks into the background, writes to stderr, and has three exit codes: 0, 100 (asked
-//! wrongly), 111 (failed now).
+//! keeps what outlives us, `log` writes lines. It never forks into the background, writes to
+//! stderr, and has three exit codes: 0, 100 (asked wrongly), 111 (failed now).
 
 mod clock;
 mod daemon;

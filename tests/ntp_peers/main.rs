@@ -152,12 +152,15 @@ fn ntpsec_is_believed_by_keys_and_nts() {
     let nts = format!("nts ca {ca}\nserver localhost nts iburst\n");
     let configs =
         [2, 3, 6].map(|key| format!("trustedkey 1 2 3 6\nserver 127.0.0.1 key {key} iburst"));
-    for config in configs.into_iter().chain([nts]) {
-        let said = peers::beside_ntpsec(&program, &keys, &config);
-        let unsynchronised = "is refused: the server says that it is not synchronised";
-        if said.contains("SKIPPED") {
-            return;
+    // It takes half a minute until ours gives up, so all do that together.
+    thread::scope(|scope| {
+        for config in configs.into_iter().chain([nts]) {
+            let (program, keys) = (&program, &keys);
+            scope.spawn(move || {
+                let said = peers::beside_ntpsec(program, keys, &config);
+                let unsynchronised = "is refused: the server says that it is not synchronised";
+                assert!(said == "SKIPPED" || said.contains(unsynchronised), "{config}: {said}");
+            });
         }
-        assert!(said.contains(unsynchronised), "{config}: {said}");
-    }
+    });
 }
