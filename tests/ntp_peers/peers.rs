@@ -73,7 +73,7 @@ impl Chronyd {
 
     pub(crate) fn with_certificate(program: &Path, name: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        fs::copy(certificate("s.key"), dir.path().join("key")).unwrap();
+        write_secret(&dir.path().join("key"), &fs::read_to_string(certificate("s.key")).unwrap());
         let nts_port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let lines = format!(
             "ntsport {nts_port}\nntsservercert {}\nntsserverkey {}\nntsprocesses 0\n",
@@ -199,7 +199,7 @@ fn configured(config: &str, keys: &str) -> (TempDir, PathBuf) {
 pub(crate) fn beside_ntpsec(program: &Path, keys: &str, config: &str) -> String {
     let (dir, ours) = configured(config, keys);
     let theirs = dir.path().join("theirs");
-    fs::copy(certificate("s.key"), dir.path().join("key")).unwrap();
+    write_secret(&dir.path().join("key"), &fs::read_to_string(certificate("s.key")).unwrap());
     let text = format!(
         "interface ignore wildcard\ninterface listen 127.0.0.1\ndisable ntp\nkeys {0}/keys\n\
          trustedkey 1 2 3 6\nnts enable\nnts key {0}/key\nnts cert {1}\nnts cookie {0}/cookies\n",

@@ -42,6 +42,7 @@ openssl req -new $curve -keyout "$work/ca.key" -out "$work/ca.csr" -config "$wor
 sign "$work/ca.csr" ca 20200101000000Z 20991231000000Z root -selfsign
 # shellcheck disable=SC2086 # several words
 openssl req -new $curve -keyout s.key -out "$work/s.csr" -config "$work/cnf" -subj /CN=localhost
+chmod 644 s.key # it is nobody's secret
 sign "$work/s.csr" good 20260101000000Z 20991231000000Z leaf
 sign "$work/s.csr" early 20290101000000Z 20991231000000Z leaf
 sign "$work/s.csr" expired 20260101000000Z 20261101000000Z leaf
