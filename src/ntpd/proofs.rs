@@ -264,8 +264,7 @@ impl Server {
             }
             Came::Refused(why) if self.agreed.is_some() => {
                 self.agreed = None;
-                let why = format!("{host}: {why}");
-                let text = format!("{why}; it was believed until now and is not any more");
+                let text = format!("{host}: {why}; it was believed until now and is not any more");
                 lines.push((Level::Warning, text));
                 Event::Distrusted(id, why)
             }
@@ -294,5 +293,35 @@ impl Server {
             }
             Some(_) => (Level::Debug, format!("{host} has given new cookies")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether what was judged at 1000 s by a clock that showed `now`, or by the floor, is judged
+    /// again at 1060 s, when the time is known to be `known`.
+    fn is_due(now: u64, by_floor: bool, known: u64) -> bool {
+        let at = |seconds: i64| Raw::from_nanos(seconds * 1_000_000_000);
+        let judged = Judged { at: at(1000), now, is_known: false, by_floor };
+        judged.is_due(at(1060), When { now: known, is_known: true })
+    }
+
+    #[test]
+    fn what_a_wrong_clock_has_judged_is_judged_again_and_what_a_right_one_has_is_not() {
+        assert!(!is_due(WRITTEN, false, WRITTEN + 60));
+        assert!(!is_due(WRITTEN, false, WRITTEN + 60 + OFF_MAX));
+        assert!(is_due(WRITTEN, false, WRITTEN + 61 + OFF_MAX));
+        assert!(is_due(WRITTEN + 62 + OFF_MAX, false, WRITTEN + 60));
+        assert!(is_due(WRITTEN, true, WRITTEN + 60), "it was by the floor");
+    }
+
+    #[test]
+    fn as_long_as_the_time_is_not_known_nothing_is_judged_again() {
+        let judged = Judged { at: Raw::default(), now: 0, is_known: false, by_floor: true };
+        assert!(!judged.is_due(Raw::default(), When { now: WRITTEN, is_known: false }));
+        let judged = Judged { is_known: true, ..judged };
+        assert!(!judged.is_due(Raw::default(), When { now: WRITTEN, is_known: true }));
     }
 }

@@ -24,6 +24,10 @@ impl Configured {
         }
     }
 
+    pub(super) fn is_nts(&self) -> bool {
+        matches!(self.server.proof, Proof::Nts(_))
+    }
+
     pub(super) fn is_undecided(&self) -> bool {
         match &self.place {
             Place::Named(name) => name.is_undecided(),
