@@ -19,6 +19,8 @@ pub use stat::Facts;
 
 /// A line of numbers and a name of 15 bytes.
 const STAT_MAX: usize = 4096;
+/// Sixty lines of a few numbers each.
+const STATUS_MAX: usize = 16384;
 /// The kernel takes no more than a quarter of the stack's limit, 8 MiB by default, for arguments
 /// and environment (execve(2)).
 const ENVIRON_MAX: usize = 2 << 20;
@@ -58,8 +60,11 @@ pub enum Variable {
 pub fn environment_value(pid: u32, name: &[u8]) -> Variable {
     let environ = match small_file::read(&path(pid, "environ"), ENVIRON_MAX) {
         Ok(environ) if !environ.is_empty() => environ,
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Variable::Unset,
-        // A process changes its memory in `execve`: there is a moment when it has none (`ESRCH`).
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && !is_our_users(pid) => {
+            return Variable::Unset;
+        }
+        // A process changes its memory in `execve`: there is a moment when it has none (`ESRCH`),
+        // and then it counts as root's (`EACCES`).
         Ok(_) | Err(_) => return value_of_nothing(pid),
     };
     let mut entries = environ.split(|byte| *byte == 0);
@@ -77,6 +82,13 @@ fn value_of_nothing(pid: u32) -> Variable {
         return Variable::Unset;
     }
     Variable::NotYet
+}
+
+/// Whether the process is of the user that we are, in every respect.
+fn is_our_users(pid: u32) -> bool {
+    let Some(status) = read(pid, "status", STATUS_MAX) else { return false };
+    let us = nix::unistd::geteuid().as_raw();
+    stat::users(&status).is_some_and(|users| users.iter().all(|user| *user == us))
 }
 
 /// Which directory the process works in. A dead network file system may keep us waiting for it, so

@@ -68,6 +68,14 @@ fn after_name(line: &[u8]) -> Option<impl Iterator<Item = &[u8]>> {
     Some(line.get(close + 1..)?.trim_ascii().split(|byte| *byte == b' '))
 }
 
+/// The real, effective and saved user of `/proc/PID/status` (`proc_pid_status(5)`).
+pub(super) fn users(status: &[u8]) -> Option<[u32; 3]> {
+    let mut lines = status.split(|byte| *byte == b'\n');
+    let line = lines.find_map(|line| line.strip_prefix(b"Uid:"))?;
+    let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    Some([number(words.next()?)?, number(words.next()?)?, number(words.next()?)?])
+}
+
 /// The numbers of some fields.
 const STATE: usize = 3;
 const TTY: usize = 7;
@@ -124,6 +132,14 @@ mod tests {
         assert_eq!(has_empty_environment(&line("4096", "140736 140736")), Some(true));
         assert_eq!(has_empty_environment(&line("4096", "140736 140737")), Some(false));
         assert_eq!(has_empty_environment(&named(b"old kernel")), None);
+    }
+
+    #[test]
+    fn the_users_of_a_process_are_read() {
+        let status = b"Name:\tx\nUmask:\t0022\nUid:\t1\t2\t3\t4\nGid:\t5\t6\t7\t8\n";
+        assert_eq!(users(status), Some([1, 2, 3]));
+        assert_eq!(users(b"Name:\tUid:\t1\t2\t3\n"), None);
+        assert_eq!(users(b"Uid:\t1\t2\n"), None);
     }
 
     #[test]
