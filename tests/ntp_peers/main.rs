@@ -58,10 +58,11 @@ fn signed_answers_that_were_tampered_with_are_refused_and_the_genuine_one_is_bel
     let at = front.local_addr().unwrap().port();
     let back = UdpSocket::bind("127.0.0.1:0").unwrap();
     back.set_read_timeout(Some(peers::PATIENCE)).unwrap();
+    let genuine_at = chronyd.port;
     thread::spawn(move || {
         let mut buffer = [0; 2000];
         while let Ok((length, client)) = front.recv_from(&mut buffer) {
-            back.send_to(&buffer[..length], ("127.0.0.1", chronyd.port)).unwrap();
+            back.send_to(&buffer[..length], ("127.0.0.1", genuine_at)).unwrap();
             let Ok((length, _)) = back.recv_from(&mut buffer) else { return };
             let genuine = buffer[..length].to_vec();
             let mut later = genuine.clone();
@@ -72,7 +73,6 @@ fn signed_answers_that_were_tampered_with_are_refused_and_the_genuine_one_is_bel
                 front.send_to(packet, client).unwrap();
             }
         }
-        drop(chronyd);
     });
     let mut ours = trusting(at, 6, KEYS);
     ours.wait_for("is refused: its signature is wrong");
