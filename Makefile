@@ -34,11 +34,11 @@ all:
 static: $(target)/dist/keepup
 
 # With +crt-static cargo wants the target named, or it would link the proc macros statically too.
-# ntpd asks the C library for names (NSS), which a static program cannot.
+# keepup has no use for ntpd's ciphers and is built without. ntpd asks the C library for names (NSS), which a static program cannot.
 $(target)/dist/keepup: $(sources)
 	triple=$$($(RUSTC) -vV | sed -n 's/^host: //p') && \
 	RUSTFLAGS="$$RUSTFLAGS -C target-feature=+crt-static" \
-	$(CARGO) build --release --target "$$triple" --bin keepup && \
+	$(CARGO) build --release --target "$$triple" --bin keepup --no-default-features && \
 	$(CARGO) build --release --bin ntpd && \
 	install -D -m 755 "$(target)/release/ntpd" "$(target)/dist/ntpd" && \
 	install -D -m 755 "$(target)/$$triple/release/keepup" "$@"

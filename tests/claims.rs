@@ -30,15 +30,21 @@ fn is_proven(file: &str, test: &str) -> bool {
 
 /// Whether there is such a test of ours.
 fn is_there(file: &str, test: &str) -> bool {
-    let in_vm = file == "vm";
-    let path =
-        if in_vm { "tests/vm/main.rs".into() } else { format!("tests/end_to_end/{file}.rs") };
+    let has_its_own_program = ["ntp_peers", "vm"].contains(&file);
+    let path = if has_its_own_program {
+        format!("tests/{file}/main.rs")
+    } else {
+        format!("tests/end_to_end/{file}.rs")
+    };
     let source = fs::read_to_string(repository(&path)).unwrap_or_default();
     source.contains(&format!("fn {test}("))
 }
 
-/// Whether a file of the sources has tests, in it or beside it.
+/// Whether a file of the sources has tests, in it or beside it, or is the story of one.
 fn has_tests(file: &str) -> bool {
+    if file.starts_with("tests/vm/stories/") {
+        return repository(file).exists();
+    }
     let beside = format!("{}/tests.rs", file.trim_end_matches(".rs"));
     [file, &beside].iter().any(|file| {
         fs::read_to_string(repository(file)).is_ok_and(|source| source.contains("#[test]"))
@@ -64,7 +70,8 @@ fn every_threat_names_a_test_that_is_there() {
     let mut threats = 0;
     for threat in lists.iter().flat_map(|list| list.split("\n* ").skip(1)) {
         let quoted: Vec<&str> = threat.split('`').skip(1).step_by(2).collect();
-        let files = quoted.iter().filter(|word| word.starts_with("crates/"));
+        let is_file = |word: &&&str| word.starts_with("crates/") || word.starts_with("tests/");
+        let files = quoted.iter().filter(is_file);
         let mut proofs = 0;
         for file in files {
             assert!(has_tests(file), "there are no tests in {file}");

@@ -269,6 +269,31 @@ fn forgeries(genuine: &[u8]) -> Vec<Vec<u8>> {
     ]
 }
 
+/// CVE-2020-13817: neither stamp nor port can be guessed, and the stamp does not tell our time.
+#[test]
+fn no_request_is_like_another() {
+    let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+    server.set_read_timeout(Some(PATIENCE)).unwrap();
+    let _observer = Ntpd::observer(&["-p", &server.local_addr().unwrap().to_string()]);
+    let mut seen: Vec<(u16, Stamp)> = Vec::new();
+    let mut buffer = [0; 2000];
+    for _ in 0..4 {
+        let (length, from) = server.recv_from(&mut buffer).unwrap();
+        let (request, _) = packet::parse(&buffer[..length]).unwrap();
+        let nothing = Header { version: 4, mode: Mode::Client, ..Header::default() };
+        assert_eq!(Header { transmit: Stamp::ZERO, ..request }, nothing, "it tells of us");
+        for &(_, stamp) in &seen {
+            let apart = stamp.0.abs_diff(request.transmit.0);
+            assert!(apart > 1 << 40, "closer than chance has them: {seen:?}");
+        }
+        seen.push((from.port(), request.transmit));
+    }
+    let mut ports: Vec<u16> = seen.iter().map(|(port, _)| *port).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    assert!(ports.len() > 1, "{seen:?}");
+}
+
 /// CVE-2009-3563, CVE-2013-5211.
 #[test]
 fn only_questions_are_answered_and_never_with_more_than_they_brought() {

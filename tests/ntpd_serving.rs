@@ -5,8 +5,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
+#[path = "ntp_peers/unpacked.rs"]
+mod unpacked;
+
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader};
 use std::net::UdpSocket;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -351,23 +354,10 @@ fn a_configuration_is_checked_without_being_used() {
     assert_eq!((code, said), (Some(100), expected));
 }
 
-/// Debian's chronyd, where there is one; never without `-x`.
-fn chronyd() -> Option<PathBuf> {
-    let named = std::env::var_os("KEEPUP_CHRONYD").map(PathBuf::from);
-    let places = ["/usr/sbin/chronyd", "/usr/bin/chronyd", "/usr/local/sbin/chronyd"];
-    let found = named.into_iter().chain(places.map(PathBuf::from)).find(|path| path.exists());
-    if found.is_none() {
-        let required = std::env::var_os("KEEPUP_REQUIRE_CHRONYD").is_some();
-        assert!(!required, "chronyd must be there and is not");
-        let _ = writeln!(std::io::stderr(), "SKIPPED: there is no chronyd");
-    }
-    found
-}
-
 /// chronyd measures us in interleaved mode, from its kernel's stamps.
 #[test]
 fn chronyd_is_content_with_our_answers_and_has_them_interleaved() {
-    let Some(chronyd) = chronyd() else { return };
+    let Some(chronyd) = unpacked::theirs("chronyd") else { return };
     let ntpd = Ntpd::serving(LOCAL, &[]);
     let (host, port) = ntpd.at.split_once(':').unwrap();
     let dir = tempfile::tempdir().unwrap();

@@ -11,7 +11,8 @@ use std::process::ExitCode;
 use cli::{EXIT_TEMPORARY, UnableExt as _};
 use ntp::bank::Frequency;
 use ntp::client::{Action, Authority, Client, Event, Outcome, Setup, Steer};
-use ntp::time::{Raw, Span};
+use ntp::config::Proof;
+use ntp::time::{Raw, Span, Wall};
 use sys::timex::{self, Steering};
 use sys::wake::{self, Wish};
 
@@ -20,6 +21,7 @@ use super::leaps::Leaps;
 use super::log::Log;
 use super::options::Options;
 use super::privileges;
+use super::proofs::{Proofs, When};
 use super::resolver::{GLANCE, Resolver};
 use super::service::Service;
 use super::sockets::{self, Arrived, Sockets};
@@ -42,6 +44,9 @@ struct Daemon {
     steering: Option<Steering>,
     sockets: Sockets,
     resolver: Resolver,
+    proofs: Proofs,
+    /// What the time was last known to be: true time minus the oscillator.
+    known: Option<Span>,
     log: Log,
     service: Option<Service>,
     leaps: Leaps,
@@ -102,6 +107,8 @@ impl Daemon {
             log.info(&format!("-g has been used up in this boot, says {file}"));
         }
         let now = clock::now();
+        let last_good = state.as_ref().and_then(State::last_good);
+        let proofs = Proofs::new(options.keys, options.authorities, last_good);
         let setup = Setup {
             servers: options.servers,
             policy,
@@ -115,6 +122,8 @@ impl Daemon {
             steering,
             sockets: Sockets::default(),
             resolver: Resolver::default(),
+            proofs,
+            known: None,
             log,
             service,
             leaps: Leaps::new(options.leap_file),
@@ -143,6 +152,9 @@ impl Daemon {
                 }
                 None => {}
             }
+            if let Some(code) = self.prove() {
+                return Ok(code);
+            }
             let limit = self.limit();
             let others = self.service.as_ref().map_or(&[][..], Service::sockets);
             let came = self.sockets.wait(others, limit).unable("wait for packets")?;
@@ -163,13 +175,42 @@ impl Daemon {
         let leap = self.leaps.wait(now);
         let limit = sockets::limit(self.client.deadline() - now.raw).min(sockets::limit(leap));
         let limit = rest.map_or(limit, |rest| limit.min(sockets::limit(rest)));
-        if self.resolver.is_busy() { limit.min(GLANCE) } else { limit }
+        let busy = self.resolver.is_busy() || self.proofs.is_busy();
+        if busy { limit.min(GLANCE) } else { limit }
+    }
+
+    /// Goes on with handshakes.
+    fn prove(&mut self) -> Option<ExitCode> {
+        let when = self.when();
+        self.proofs.turn(clock::raw(), when);
+        let events = self.proofs.harvest(clock::raw());
+        for (level, text) in self.proofs.lines() {
+            self.log.say(level, &text);
+        }
+        events.into_iter().find_map(|event| self.tell(event))
+    }
+
+    /// What the time is, for certificates, and whether that is certain: once it was known the
+    /// oscillator knows it.
+    fn when(&mut self) -> When {
+        let now = clock::now();
+        let reference = self.client.status(now).reference;
+        if reference.stratum > 0 {
+            self.known = Some(now.theta() + reference.correction);
+        }
+        let wall = now.raw.wall(self.known.unwrap_or(now.theta())) - Wall::default();
+        let seconds = u64::try_from(wall.nanos() / 1_000_000_000).unwrap_or(0);
+        When { now: seconds, is_known: self.known.is_some() }
     }
 
     fn take_in(&mut self, arrived: Vec<Arrived>) -> Option<ExitCode> {
         let now = clock::now();
         for Arrived { source, received, bytes } in arrived {
-            if let Some(event) = sockets::event(source, received, &bytes, now)
+            let proof = self.client.proof(source);
+            let event = sockets::event(source, received, &bytes, now, |bytes| {
+                self.proofs.open(source, proof, bytes)
+            });
+            if let Some(event) = event
                 && let Some(code) = self.tell(event)
             {
                 return Some(code);
@@ -185,11 +226,24 @@ impl Daemon {
         let mut actions = VecDeque::from(self.client.step(clock::now(), event));
         while let Some(action) = actions.pop_front() {
             let event = match action {
-                Action::Send(source, to) => Some(self.sockets.ask(source, to)),
-                Action::Resolve(server, host) => self.resolver.ask(server, &host, clock::raw()),
+                Action::Send(source, to) => {
+                    let proof = self.client.proof(source);
+                    let request = |stamp| self.proofs.request(source, proof, stamp);
+                    Some(self.sockets.ask(source, to, request))
+                }
+                Action::Resolve(server, host) => {
+                    let when = self.when();
+                    match self.client.proof_of(server) {
+                        Proof::Nts(ca) => self.proofs.shake(server, &host, ca.as_deref(), when),
+                        Proof::None | Proof::Key(_) => {
+                            self.resolver.ask(server, &host, clock::raw())
+                        }
+                    }
+                }
                 Action::Steer(steer) => self.steer(steer),
                 Action::Forget(source) => {
                     self.sockets.forget(source);
+                    self.proofs.forget(source);
                     None
                 }
                 Action::Say(level, text) => {

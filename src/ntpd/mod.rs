@@ -2,18 +2,26 @@
 //!
 //! This is the shell around the crate `ntp`, which decides everything and touches nothing. From the
 //! command line to the kernel: `options` reads flags and ntp.conf, `daemon` is the one loop,
-//! `sockets`, `service` and `resolver` talk to the world, `leaps` knows of leap seconds, `state`
-//! keeps what outlives us, `privileges` are given up, `log` writes lines.
-//! It never forks into the background, writes to stderr, and has three exit codes: 0, 100 (asked
-//! wrongly), 111 (failed now).
+//! `sockets`, `service` and `resolver` talk to the world, `proofs` sees to who it is that answers
+//! and `handshake` agrees on that by NTS (without the feature `nts`, `no_proofs` stands there),
+//! `leaps` knows of leap seconds, `state` keeps what outlives us, `privileges` are given up, `log`
+//! writes lines. It never forks into the background, writes to stderr, and has three exit codes: 0,
+//! 100 (asked wrongly), 111 (failed now).
 
 mod clock;
 mod daemon;
+#[cfg(feature = "nts")]
+mod handshake;
 mod held;
 mod leaps;
 mod log;
 mod options;
 mod privileges;
+#[cfg(feature = "nts")]
+mod proofs;
+#[cfg(not(feature = "nts"))]
+#[path = "no_proofs.rs"]
+mod proofs;
 mod resolver;
 mod service;
 mod sockets;
@@ -35,6 +43,10 @@ pub fn main() -> ExitCode {
     let words: Vec<_> = std::env::args_os().skip(1).collect();
     if let Some(host) = resolver::is_asked(&words) {
         return resolver::answer(&host);
+    }
+    #[cfg(feature = "nts")]
+    if let Some(code) = handshake::answer_if_asked(&words) {
+        return code;
     }
     match cli::parse(&COMMAND, words.clone()) {
         Ok(args) => options::read(&args, &words).and_then(begin).unwrap_or_else(|error| {

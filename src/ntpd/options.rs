@@ -6,13 +6,15 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use cli::{Args, Command, Flag, UnableExt as _, Usage};
-use ntp::config::{self, Config, SERVERS_MAX, Server};
+use ntp::config::{self, Config, Proof, SERVERS_MAX, Server};
 use ntp::discipline::Policy;
+use ntp::keys::Key;
 use ntp::source::Polling;
 use ntp::time::Span;
 
 pub(crate) use serving::Serve;
 
+mod key_file;
 mod serving;
 
 /// Read where no file and no server is named, as ntpd does.
@@ -105,6 +107,10 @@ pub(crate) struct Options {
     /// The drift file was named on the command line, so it is written by an observer as well.
     pub(crate) drift_is_meant: bool,
     pub(crate) serve: Option<Serve>,
+    /// Those that servers and we share, and that are trusted.
+    pub(crate) keys: Vec<Key>,
+    /// A file of certificates to trust instead of the system's.
+    pub(crate) authorities: Option<String>,
     /// The command that would allow a refused offset.
     pub(crate) permit: String,
     /// Sentences to begin with: information, and warnings.
@@ -129,7 +135,7 @@ pub(crate) fn read(args: &Args, words: &[OsString]) -> anyhow::Result<Options> {
     };
     let config = path.map_or_else(|| Ok(Config::default()), read_config)?;
     let unheeded = config.not_obeyed_list().zip(path);
-    let warnings = unheeded
+    let unheeded = unheeded
         .map(|(list, path)| format!("{}: not supported and ignored: {list}", path.display()));
     let mut servers: Vec<Server> =
         named.into_iter().chain(config.servers.iter().cloned()).collect();
@@ -151,8 +157,12 @@ pub(crate) fn read(args: &Args, words: &[OsString]) -> anyhow::Result<Options> {
         return Err(Usage::because(format!("more than {SERVERS_MAX} servers")).into());
     }
     let drift = args.value("f").map(PathBuf::from);
+    let (keys, mut warnings) = key_file::read(&config, path)?;
+    warnings.extend(unheeded);
     Ok(Options {
         servers,
+        keys,
+        authorities: config.authorities.clone(),
         policy: policy(args, &config),
         check: args.has("check-config"),
         once,
@@ -166,7 +176,7 @@ pub(crate) fn read(args: &Args, words: &[OsString]) -> anyhow::Result<Options> {
         serve,
         permit: permit(args, words),
         notes,
-        warnings: warnings.into_iter().collect(),
+        warnings,
     })
 }
 
@@ -189,7 +199,12 @@ fn named_servers(args: &Args) -> (Vec<Server>, Vec<String>) {
     let names = args.values("p").into_iter().map(|name| name.to_string_lossy());
     let (files, names): (Vec<_>, Vec<_>) = names.partition(|name| name.contains('/'));
     let note = "is ignored: there is no pid file, supervise knows the pid";
-    let server = |name: &str| Server { name: name.to_owned(), pool: false, polling: quick() };
+    let server = |name: &str| Server {
+        name: name.to_owned(),
+        pool: false,
+        polling: quick(),
+        proof: Proof::None,
+    };
     let servers = names.iter().map(|name| server(name)).collect();
     (servers, files.iter().map(|file| format!("-p {file} {note}")).collect())
 }
@@ -200,6 +215,12 @@ fn quick() -> Polling {
 }
 
 fn read_config(path: &Path) -> anyhow::Result<Config> {
+    let text = read_text(path)?;
+    let parsed = config::parse(&text);
+    Ok(parsed.map_err(|mistake| Misconfigured(format!("{}: {mistake}", path.display())))?)
+}
+
+fn read_text(path: &Path) -> anyhow::Result<String> {
     let mut bytes = Vec::new();
     sys::fifo::open_whatever(path)
         .and_then(|file| file.take(CONFIG_MAX + 1).read_to_end(&mut bytes))
@@ -208,9 +229,7 @@ fn read_config(path: &Path) -> anyhow::Result<Config> {
         let what = format!("{}: longer than {CONFIG_MAX} bytes", path.display());
         return Err(Misconfigured(what).into());
     }
-    let text = String::from_utf8_lossy(&bytes);
-    let parsed = config::parse(&text);
-    Ok(parsed.map_err(|mistake| Misconfigured(format!("{}: {mistake}", path.display())))?)
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 fn policy(args: &Args, config: &Config) -> Policy {

@@ -10,8 +10,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use ntp::answer::Refused;
 use ntp::client::{Event, SourceId};
-use ntp::packet::{self, PACKET_MAX};
+use ntp::packet::PACKET_MAX;
 use ntp::time::{Now, Span, Stamp};
 use sys::udp::{Received, Socket};
 
@@ -35,9 +36,14 @@ pub(crate) struct Arrived {
 }
 
 impl Sockets {
-    /// Sends a request; what became of it.
-    pub(crate) fn ask(&mut self, source: SourceId, server: SocketAddr) -> Event<'static> {
-        match self.try_ask(source, server) {
+    /// Sends a request, made of its stamp; what became of it.
+    pub(crate) fn ask(
+        &mut self,
+        source: SourceId,
+        server: SocketAddr,
+        request: impl FnOnce(Stamp) -> io::Result<Vec<u8>>,
+    ) -> Event<'static> {
+        match self.try_ask(source, server, request) {
             Ok(event) => event,
             Err(error) => {
                 self.asking.remove(&source);
@@ -46,10 +52,15 @@ impl Sockets {
         }
     }
 
-    fn try_ask(&mut self, source: SourceId, server: SocketAddr) -> io::Result<Event<'static>> {
+    fn try_ask(
+        &mut self,
+        source: SourceId,
+        server: SocketAddr,
+        request: impl FnOnce(Stamp) -> io::Result<Vec<u8>>,
+    ) -> io::Result<Event<'static>> {
         let nonce = Stamp(sys::random::nonce()?.get());
         let socket = Socket::connected(server)?;
-        let request = packet::request(nonce);
+        let request = request(nonce)?;
         let before = clock::raw();
         socket.send(&request)?;
         let at = socket.departure().map_or(before, |left| clock::departure(before, left));
@@ -88,17 +99,21 @@ impl Sockets {
     }
 }
 
-/// What to tell the client of an answer.
+/// What to tell the client of an answer, of which `open` says what is believed.
 pub(crate) fn event(
     source: SourceId,
     received: io::Result<Received>,
     bytes: &[u8],
     now: Now,
+    open: impl FnOnce(&[u8]) -> Result<&[u8], Refused>,
 ) -> Option<Event<'_>> {
     match received {
         Ok(received) => {
             let arrived = clock::arrival(now, received.stamp);
-            Some(Event::Packet(source, bytes.get(..received.length)?, arrived))
+            Some(match open(bytes.get(..received.length)?) {
+                Ok(bytes) => Event::Packet(source, bytes, arrived),
+                Err(refused) => Event::Unproven(source, refused),
+            })
         }
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
         Err(error) => Some(Event::Unreachable(source, cli::reason(&error).into_owned())),

@@ -86,6 +86,12 @@ impl State {
             .unable(format_args!("write {}", self.drift.display()))
     }
 
+    /// When the frequency was last kept: the time was right then. Seconds since 1970.
+    pub(crate) fn last_good(&self) -> Option<u64> {
+        let kept = fs::metadata(&self.drift).and_then(|file| file.modified()).ok()?;
+        kept.duration_since(std::time::UNIX_EPOCH).ok().map(|kept| kept.as_secs())
+    }
+
     /// Whether this boot's first offset is over.
     pub(crate) fn first_is_over(&self) -> bool {
         match (read(&self.first), read(Path::new(BOOT_ID))) {

@@ -100,6 +100,12 @@ pub enum Refused {
     Origin,
     /// A code that we have no key for.
     Mac,
+    /// No code, from a server that is to prove who it is.
+    Unsigned,
+    /// A code that is not made with the key we share, or not of this packet.
+    Code,
+    /// The server says that it does not know the key, or cannot read the cookie.
+    Unknown,
     /// More than [`ANSWER_PATIENCE`] after the request.
     Late,
     /// The server says that it does not know the time.
@@ -129,6 +135,9 @@ impl Refused {
         match self {
             Self::Malformed(_) | Self::Mode | Self::Version | Self::Origin => false,
             Self::Mac
+            | Self::Unsigned
+            | Self::Code
+            | Self::Unknown
             | Self::Late
             | Self::Unsynchronised
             | Self::Stratum
@@ -154,6 +163,9 @@ impl fmt::Display for Refused {
             Self::Version => "its version is not known",
             Self::Origin => "it does not answer our request",
             Self::Mac => "it is signed and there is no key to check that with",
+            Self::Unsigned => "it is not signed as it must be",
+            Self::Code => "its signature is wrong",
+            Self::Unknown => "the server does not know our key",
             Self::Late => "it came too late",
             Self::Unsynchronised => "the server says that it is not synchronised",
             Self::Stratum => "its stratum is not one of a synchronised server",

@@ -188,9 +188,14 @@ impl Client {
             Event::Unsent(id, why) => self.with(id, |source| source.unsent(why, now.raw)),
             Event::Unreachable(id, why) => self.with(id, |source| source.unreachable(why)),
             Event::Packet(id, bytes, arrived) => self.hear(now, id, bytes, arrived, actions),
+            Event::Unproven(id, refused) => self.unproven(now, id, refused, actions),
             Event::Resolved(server, addresses) => {
                 self.resolved(server, &addresses, now.raw, actions);
             }
+            Event::Negotiated(server, address) => {
+                self.negotiated(server, address, now.raw, actions);
+            }
+            Event::Distrusted(server, why) => self.distrusted(server, why, now.raw, actions),
             Event::Unresolved(server, why) => self.unresolved(server, why, now.raw),
             Event::Network => self.network_changed(now.raw),
             Event::Powerless(why) => self.powerless(&why, actions),

@@ -9,8 +9,11 @@ use std::fmt;
 use crate::discipline::{PANIC_LIMIT, STEP_THRESHOLD};
 use crate::source::{POLL_MAX, POLL_MIN, Polling};
 
+use proof::Asked;
+pub use proof::Proof;
 pub use serving::Serving;
 
+mod proof;
 mod serving;
 
 /// The most `server` and `pool` lines; more add nothing to a vote.
@@ -32,7 +35,6 @@ const NOT_OBEYED: &[&str] = &[
     "enable",
     "filegen",
     "includefile",
-    "keys",
     "keysdir",
     "logconfig",
     "manycastclient",
@@ -43,7 +45,6 @@ const NOT_OBEYED: &[&str] = &[
     "mru",
     "multicastclient",
     "nonvolatile",
-    "nts",
     "ntpsigndsocket",
     "peer",
     "phone",
@@ -60,7 +61,6 @@ const NOT_OBEYED: &[&str] = &[
     "statistics",
     "statsdir",
     "trap",
-    "trustedkey",
     "ttl",
     "unpeer",
     "unrestrict",
@@ -68,12 +68,10 @@ const NOT_OBEYED: &[&str] = &[
 ];
 
 /// Words that may follow `server` and are not obeyed, without a value.
-const NOT_OBEYED_FLAGS: &[&str] =
-    &["autokey", "noselect", "nts", "preempt", "prefer", "true", "xleave"];
+const NOT_OBEYED_FLAGS: &[&str] = &["autokey", "noselect", "preempt", "prefer", "true", "xleave"];
 
 /// Words that may follow `server` and are not obeyed, with a value.
-const NOT_OBEYED_OPTIONS: &[&str] =
-    &["ask", "bias", "ca", "cert", "key", "mode", "require", "ttl", "version"];
+const NOT_OBEYED_OPTIONS: &[&str] = &["ask", "bias", "cert", "mode", "require", "ttl", "version"];
 
 /// Words that may follow `tinker` and are not obeyed; each has a value.
 const NOT_OBEYED_TINKER: &[&str] = &[
@@ -98,6 +96,8 @@ pub struct Server {
     pub pool: bool,
     /// How often to ask.
     pub polling: Polling,
+    /// How it proves that an answer is its own.
+    pub proof: Proof,
 }
 
 /// A configuration.
@@ -113,6 +113,12 @@ pub struct Config {
     pub panic: f64,
     /// What it says of serving, leap seconds and the log.
     pub serving: Serving,
+    /// Where the keys are that servers and we share.
+    pub keys_file: Option<String>,
+    /// Those of them that are trusted, from one number to another.
+    pub trusted: Vec<(u32, u32)>,
+    /// Whom to trust instead of the system's authorities (`nts ca`): a file of certificates.
+    pub authorities: Option<String>,
     /// What stands there and is not obeyed: line and word.
     pub not_obeyed: Vec<(usize, String)>,
 }
@@ -125,6 +131,9 @@ impl Default for Config {
             step: STEP_THRESHOLD,
             panic: PANIC_LIMIT,
             serving: Serving::default(),
+            keys_file: None,
+            trusted: Vec::new(),
+            authorities: None,
             not_obeyed: Vec::new(),
         }
     }
@@ -156,6 +165,9 @@ pub enum What {
     TooManyRules,
     /// More addresses to listen at than anybody has.
     TooManyAddresses,
+    /// What does not go with `nts`: each address of a pool would want a handshake of its own, and
+    /// a key is another proof.
+    NotWithNts(String),
 }
 
 impl fmt::Display for Mistake {
@@ -169,6 +181,7 @@ impl fmt::Display for Mistake {
             What::TooMany => write!(f, "more than {SERVERS_MAX} servers"),
             What::TooManyRules => f.write_str("too many restrict lines"),
             What::TooManyAddresses => f.write_str("too many addresses to listen at"),
+            What::NotWithNts(word) => write!(f, "{word} does not go with nts"),
         }
     }
 }
@@ -217,6 +230,9 @@ fn parse_line(config: &mut Config, words: &mut Words) -> Result<(), What> {
         "server" | "pool" => parse_server(config, first, words)?,
         "driftfile" => config.drift_file = Some(words.value(first)?.to_owned()),
         "tinker" => parse_tinker(config, words)?,
+        "keys" => config.keys_file = Some(words.value(first)?.to_owned()),
+        "trustedkey" => config.trusted.extend(proof::trusted(words)?),
+        "nts" => proof::parse_nts(config, words)?,
         word if NOT_OBEYED.contains(&word) => {
             config.not_obeyed.push((words.line, word.to_owned()));
             return Ok(());
@@ -245,11 +261,13 @@ fn parse_server(config: &mut Config, kind: &str, words: &mut Words) -> Result<()
         return Ok(());
     }
     let mut polling = Polling::default();
+    let mut proof = Asked::default();
     while let Some(word) = words.words.next() {
         match word {
             "iburst" | "burst" => polling.iburst = true,
             "minpoll" => polling.min = poll(word, words.value(word)?)?,
             "maxpoll" => polling.max = poll(word, words.value(word)?)?,
+            "nts" | "key" | "ca" => proof.take(word, words)?,
             word if NOT_OBEYED_FLAGS.contains(&word) => {
                 config.not_obeyed.push((words.line, word.to_owned()));
             }
@@ -266,7 +284,8 @@ fn parse_server(config: &mut Config, kind: &str, words: &mut Words) -> Result<()
     if config.servers.len() == SERVERS_MAX {
         return Err(What::TooMany);
     }
-    config.servers.push(Server { name: name.to_owned(), pool: kind == "pool", polling });
+    let proof = proof.of(kind)?;
+    config.servers.push(Server { name: name.to_owned(), pool: kind == "pool", polling, proof });
     Ok(())
 }
 
@@ -320,6 +339,7 @@ mod tests {
             name: name.to_owned(),
             pool,
             polling: Polling { iburst, min, max },
+            proof: Proof::None,
         };
         let expected = Config {
             servers: vec![

@@ -12,8 +12,11 @@
 //! [`server`] answers others: those whom [`access`] lets ask, as often as [`limiter`] allows, with
 //! what [`interleave`] remembers. [`leap`] knows of leap seconds.
 //!
-//! What is to come has its place already: authenticated answers in [`answer`], better statistics in
-//! [`bank`].
+//! Whether a packet is of whom it should be is decided before it is judged: [`mac`] by a key that
+//! both sides have ([`keys`] reads them), [`nts`] by what a handshake agreed on, both with the help
+//! of a cipher that is not theirs; [`field`] finds what follows a header.
+//!
+//! What is to come has its place already: better statistics in [`bank`].
 
 pub mod access;
 pub mod answer;
@@ -22,10 +25,14 @@ mod budget;
 pub mod client;
 pub mod config;
 pub mod discipline;
+pub mod field;
 pub mod filter;
 pub mod interleave;
+pub mod keys;
 pub mod leap;
 pub mod limiter;
+pub mod mac;
+pub mod nts;
 pub mod packet;
 pub mod select;
 pub mod server;

@@ -210,11 +210,7 @@ impl Source {
     /// A packet came from the server's address at `arrived`.
     pub fn hear(&mut self, bytes: &[u8], arrived: Raw) -> Heard {
         match answer::judge(bytes, self.asked, arrived) {
-            Err(refused) if refused.is_the_servers() => {
-                self.hint = Some(Trouble::Refused(refused));
-                Heard::Useless(refused)
-            }
-            Err(refused) => Heard::Foreign(refused),
+            Err(refused) => self.refuse(refused),
             Ok(Answer::Kiss(Kiss::Deny)) => {
                 self.asked = None;
                 self.phase = Phase::Away;
@@ -227,6 +223,16 @@ impl Source {
                 Heard::Slower
             }
             Ok(Answer::Sample(sample)) => Heard::Sample(sample, self.take(sample, arrived)),
+        }
+    }
+
+    /// A packet from the server's address is not believed; that closes nothing.
+    pub fn refuse(&mut self, refused: Refused) -> Heard {
+        if refused.is_the_servers() {
+            self.hint = Some(Trouble::Refused(refused));
+            Heard::Useless(refused)
+        } else {
+            Heard::Foreign(refused)
         }
     }
 

@@ -150,10 +150,9 @@ impl Task {
             let meta = std::fs::metadata(&dir).unable(format_args!("stat {name}"))?;
             (identity(&meta), look::way_of(&dir, &meta), Names::UNKNOWN)
         };
-        let (taken, fresh) = match inherited.find(&dir.join(layout::LOCK)) {
-            Some(file) => (Locked::inherited(file), false),
-            None => Locked::take(&dir, &name)?,
-        };
+        let handed_over = inherited.find(&dir.join(layout::LOCK)).map(Locked::inherited);
+        let (taken, fresh) =
+            handed_over.map_or_else(|| Locked::take(&dir, &name), |lock| Ok((lock, false)))?;
         let want = if files::is_down(&dir, names) { Wish::Down } else { Wish::Up };
         let service = Service::new(now, want, seed);
         let remarked = if fresh { None } else { files::read_remarks(&dir) };

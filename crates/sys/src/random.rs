@@ -27,9 +27,29 @@ pub fn nonce() -> io::Result<NonZeroU64> {
     Err(io::Error::other("the kernel gives no random numbers"))
 }
 
+/// Fills `bytes` with what nobody can guess. Never waits.
+///
+/// # Errors
+/// As of [`nonce`].
+pub fn fill(bytes: &mut [u8]) -> io::Result<()> {
+    for eight in bytes.chunks_mut(8) {
+        let random = nonce()?.get().to_ne_bytes();
+        eight.iter_mut().zip(random).for_each(|(place, byte)| *place = byte);
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_of_it_is_filled() {
+        let (mut one, mut other) = ([0; 32], [0; 32]);
+        fill(&mut one).unwrap();
+        fill(&mut other).unwrap();
+        assert!(one.chunks(4).zip(other.chunks(4)).all(|(one, other)| one != other));
+    }
 
     #[test]
     fn no_two_are_the_same() {

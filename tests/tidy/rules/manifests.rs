@@ -11,7 +11,7 @@ const PURE_DEPENDENCIES: [&str; 3] = ["memchr", "proptest", "tempfile"];
 const ROWS: [&[&str]; 4] = [
     &["cli", "doctor", "sys", "tai"],
     &["contract", "logger", "ntp", "pages", "reactor"],
-    &["examine", "logbook", "service"],
+    &["examine", "logbook", "nts", "service"],
     &["supervisor"],
 ];
 

@@ -2,6 +2,8 @@
 
 use core::net::{IpAddr, SocketAddr};
 
+use crate::answer::Refused;
+use crate::config::Proof;
 use crate::source::{Heard, Source};
 use crate::time::{Now, Raw};
 
@@ -22,11 +24,43 @@ impl Configured {
         }
     }
 
+    pub(super) fn is_nts(&self) -> bool {
+        matches!(self.server.proof, Proof::Nts(_))
+    }
+
     pub(super) fn is_undecided(&self) -> bool {
         match &self.place {
             Place::Named(name) => name.is_undecided(),
             Place::Numeric(_) => false,
         }
+    }
+}
+
+impl Entry {
+    /// The line about what became of a packet, as far as its budget reaches.
+    fn heard(&mut self, now: Now, heard: Heard) -> Option<Action> {
+        let label = &self.label;
+        let (level, text) = match heard {
+            Heard::Sample(sample, taken) => {
+                // At most one per request: no need for a budget.
+                let (offset, delay) =
+                    ((sample.theta - now.theta()).seconds(), sample.delay.seconds());
+                let text =
+                    format!("{label}: offset {offset:+.6} s, delay {delay:.6} s ({taken:?})");
+                return Some(Action::Say(Level::Debug, text));
+            }
+            Heard::Foreign(refused) => {
+                (Level::Debug, format!("a packet from {label} is ignored: {refused}"))
+            }
+            Heard::Useless(refused) => {
+                (Level::Debug, format!("an answer of {label} is refused: {refused}"))
+            }
+            Heard::Slower => {
+                (Level::Info, format!("{label} asks to be asked less often (RATE), and is"))
+            }
+            Heard::Away => return None,
+        };
+        self.murmur.spend(now.raw).then_some(Action::Say(level, text))
     }
 }
 
@@ -69,32 +103,66 @@ impl Client {
     ) {
         let Some(entry) = self.entries.iter_mut().find(|entry| entry.id == id) else { return };
         let heard = entry.source.hear(bytes, arrived);
-        let label = &entry.label;
-        let (level, text) = match heard {
-            Heard::Sample(sample, taken) => {
-                self.news = true;
-                // At most one per request: no need for a budget.
-                let (offset, delay) =
-                    ((sample.theta - now.theta()).seconds(), sample.delay.seconds());
-                let text =
-                    format!("{label}: offset {offset:+.6} s, delay {delay:.6} s ({taken:?})");
-                actions.push(Action::Say(Level::Debug, text));
-                return;
-            }
-            Heard::Foreign(refused) => {
-                (Level::Debug, format!("a packet from {label} is ignored: {refused}"))
-            }
-            Heard::Useless(refused) => {
-                (Level::Debug, format!("an answer of {label} is refused: {refused}"))
-            }
-            Heard::Slower => {
-                (Level::Info, format!("{label} asks to be asked less often (RATE), and is"))
-            }
-            Heard::Away => return,
-        };
-        if entry.murmur.spend(now.raw) {
-            actions.push(Action::Say(level, text));
+        self.news |= matches!(heard, Heard::Sample(..));
+        actions.extend(entry.heard(now, heard));
+    }
+
+    pub(super) fn unproven(
+        &mut self,
+        now: Now,
+        id: SourceId,
+        refused: Refused,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(entry) = self.entries.iter_mut().find(|entry| entry.id == id) else { return };
+        let heard = entry.source.refuse(refused);
+        actions.extend(entry.heard(now, heard));
+    }
+
+    /// How a server proves who it is.
+    #[must_use]
+    pub fn proof_of(&self, server: ServerId) -> &Proof {
+        self.configured(server).map_or(&Proof::None, |configured| &configured.server.proof)
+    }
+
+    /// Of which server a source is, and how that proves who it is.
+    #[must_use]
+    pub fn proof(&self, source: SourceId) -> Option<(ServerId, &Proof)> {
+        let entry = self.entries.iter().find(|entry| entry.id == source)?;
+        Some((entry.server, self.proof_of(entry.server)))
+    }
+
+    pub(super) fn negotiated(
+        &mut self,
+        id: ServerId,
+        address: SocketAddr,
+        now: Raw,
+        actions: &mut Vec<Action>,
+    ) {
+        // What was agreed on is good for this address only.
+        self.forget(actions, |entry| entry.server == id && entry.address != address);
+        let configured = self.configured.get_mut(id.0);
+        if let Some(Configured { place: Place::Named(name), .. }) = configured {
+            name.port = address.port();
         }
+        self.resolved(id, &[address.ip()], now, actions);
+    }
+
+    pub(super) fn distrusted(
+        &mut self,
+        id: ServerId,
+        why: String,
+        now: Raw,
+        actions: &mut Vec<Action>,
+    ) {
+        self.forget(actions, |entry| entry.server == id);
+        self.unresolved(id, why, now);
+    }
+
+    fn forget(&mut self, actions: &mut Vec<Action>, is_it: impl Fn(&Entry) -> bool) {
+        let gone = self.entries.iter().filter(|entry| is_it(entry));
+        actions.extend(gone.map(|entry| Action::Forget(entry.id)));
+        self.entries.retain(|entry| !is_it(entry));
     }
 
     pub(super) fn resolved(

@@ -7,7 +7,7 @@
 
 use core::net::{IpAddr, SocketAddr};
 
-use crate::config::Server;
+use crate::config::{Proof, Server};
 use crate::time::{Raw, Span};
 
 /// NTP's port.
@@ -56,6 +56,10 @@ pub(super) struct Name {
 
 impl Place {
     pub(super) fn of(server: &Server, now: Raw) -> Self {
+        if let Proof::Nts(_) = server.proof {
+            // Whoever shakes hands finds the address too, and which port is asked for the time.
+            return Self::named(&server.name, PORT, now);
+        }
         if let Some(address) = numeric(&server.name) {
             return Self::Numeric(address);
         }
@@ -63,6 +67,10 @@ impl Place {
             Some((host, Ok(port))) => (host, port),
             Some((_, Err(_))) | None => (server.name.as_str(), PORT),
         };
+        Self::named(host, port, now)
+    }
+
+    fn named(host: &str, port: u16, now: Raw) -> Self {
         Self::Named(Name {
             host: host.to_owned(),
             port,
@@ -165,7 +173,8 @@ mod tests {
     use crate::source::Polling;
 
     fn place(name: &str) -> Place {
-        let server = Server { name: name.to_owned(), pool: false, polling: Polling::default() };
+        let polling = Polling::default();
+        let server = Server { name: name.to_owned(), pool: false, polling, proof: Proof::None };
         Place::of(&server, Raw::default())
     }
 

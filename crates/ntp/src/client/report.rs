@@ -116,7 +116,10 @@ impl Client {
             Place::Numeric(_) => None,
         });
         let failures: Vec<String> = failures.collect::<Option<_>>()?;
-        failures.into_iter().next().map(Loss::NoAddress)
+        let first = self.configured.first()?;
+        let told = failures.into_iter().next();
+        // Who could not shake hands may well have an address.
+        told.map(if first.is_nts() { Loss::NoRoute } else { Loss::NoAddress })
     }
 
     pub(super) fn sentence(&self) -> (Level, String) {
@@ -191,7 +194,8 @@ impl Client {
             let Some(failure) = &name.failure else { continue };
             if !configured.said && configured.voice.spend(now) {
                 configured.said = true;
-                let text = format!("{} has no address: {failure}; trying again", name.host);
+                let what = if configured.is_nts() { "cannot be asked" } else { "has no address" };
+                let text = format!("{} {what}: {failure}; trying again", name.host);
                 actions.push(Action::Say(Level::Warning, text));
             }
         }

@@ -2,6 +2,7 @@
 
 use core::net::{IpAddr, SocketAddr};
 
+use crate::answer::Refused;
 use crate::bank::Frequency;
 use crate::config::Server;
 use crate::discipline::Policy;
@@ -57,8 +58,14 @@ pub enum Event<'a> {
     Unreachable(SourceId, String),
     /// A packet came from a source's address, at this instant.
     Packet(SourceId, &'a [u8], Raw),
+    /// A packet came that is not the source's own, or not provably.
+    Unproven(SourceId, Refused),
     /// A server's name has these addresses.
     Resolved(ServerId, Vec<IpAddr>),
+    /// A handshake says where to ask for the time: there and nowhere else.
+    Negotiated(ServerId, SocketAddr),
+    /// A server is not who it said it was: it is not believed any more.
+    Distrusted(ServerId, String),
     /// A server's name has none, now.
     Unresolved(ServerId, String),
     /// The network may have changed: what failed is worth another try.
@@ -70,11 +77,13 @@ pub enum Event<'a> {
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
-    /// Send a request to this address and say [`Event::Sent`], or [`Event::Unsent`].
+    /// Send a request to this address, with what [`super::Client::proof`] wants, and say
+    /// [`Event::Sent`], or [`Event::Unsent`].
     Send(SourceId, SocketAddr),
     /// A source is no more.
     Forget(SourceId),
     /// Find the addresses of this host, and say [`Event::Resolved`], or [`Event::Unresolved`].
+    /// Where [`super::Client::proof_of`] is NTS, shake hands with it: [`Event::Negotiated`].
     Resolve(ServerId, String),
     /// Act upon the clock. Never asked for unless the authority is [`Authority::Steer`].
     Steer(Steer),

@@ -1,0 +1,77 @@
+//! Without the feature `nts` no server can prove who it is; `options` has refused whoever was to.
+
+use std::io;
+
+use ntp::answer::Refused;
+use ntp::client::{Event, Level, ServerId, SourceId};
+use ntp::config::Proof;
+use ntp::keys::Key;
+use ntp::packet;
+use ntp::time::{Raw, Stamp};
+
+/// What the time is, in seconds since 1970, and whether that is certain.
+#[derive(Debug, Clone, Copy)]
+#[expect(dead_code, reason = "nobody judges certificates here")]
+pub(crate) struct When {
+    pub(crate) now: u64,
+    pub(crate) is_known: bool,
+}
+
+/// No proofs.
+#[derive(Debug)]
+pub(crate) struct Proofs;
+
+#[expect(
+    clippy::unused_self,
+    clippy::unnecessary_wraps,
+    reason = "the same methods as with the feature"
+)]
+impl Proofs {
+    pub(crate) fn new(_: Vec<Key>, _: Option<String>, _: Option<u64>) -> Self {
+        Self
+    }
+
+    pub(crate) fn request(
+        &mut self,
+        _: SourceId,
+        _: Option<(ServerId, &Proof)>,
+        stamp: Stamp,
+    ) -> io::Result<Vec<u8>> {
+        Ok(packet::request(stamp).to_vec())
+    }
+
+    pub(crate) fn open<'a>(
+        &mut self,
+        _: SourceId,
+        _: Option<(ServerId, &Proof)>,
+        bytes: &'a [u8],
+    ) -> Result<&'a [u8], Refused> {
+        Ok(bytes)
+    }
+
+    pub(crate) fn forget(&mut self, _: SourceId) {}
+
+    pub(crate) fn shake(
+        &mut self,
+        id: ServerId,
+        _: &str,
+        _: Option<&str>,
+        _: When,
+    ) -> Option<Event<'static>> {
+        Some(Event::Unresolved(id, "this ntpd was built without NTS".to_owned()))
+    }
+
+    pub(crate) fn turn(&mut self, _: Raw, _: When) {}
+
+    pub(crate) fn lines(&mut self) -> Vec<(Level, String)> {
+        Vec::new()
+    }
+
+    pub(crate) fn is_busy(&self) -> bool {
+        false
+    }
+
+    pub(crate) fn harvest(&mut self, _: Raw) -> Vec<Event<'static>> {
+        Vec::new()
+    }
+}

@@ -1,0 +1,204 @@
+//! The programs: theirs as servers, ours as a client that only observes.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// Longer than anything here takes on the slowest machine.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
+
+/// One of the throw-away certificates.
+pub(crate) fn certificate(name: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let file = root.join("crates/nts/tests/certificates").join(name);
+    file.to_str().unwrap().to_owned()
+}
+
+/// A port that was free just now.
+fn free_port() -> u16 {
+    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn write_secret(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+/// chronyd with a clock of stratum 3 that is the system's, which it may not touch (`-x`).
+pub(crate) struct Chronyd {
+    child: Child,
+    dir: TempDir,
+    pub(crate) port: u16,
+    pub(crate) nts_port: u16,
+}
+
+impl Chronyd {
+    pub(crate) fn with_keys(program: &Path, keys: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        write_secret(&dir.path().join("keys"), keys);
+        let line = format!("keyfile {}\n", dir.path().join("keys").display());
+        Self::start(program, dir, free_port(), 0, &line)
+    }
+
+    pub(crate) fn with_certificate(program: &Path, name: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        write_secret(&dir.path().join("key"), &fs::read_to_string(certificate("s.key")).unwrap());
+        let nts_port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let lines = format!(
+            "ntsport {nts_port}\nntsservercert {}\nntsserverkey {}\nntsprocesses 0\n",
+            certificate(name),
+            dir.path().join("key").display()
+        );
+        Self::start(program, dir, free_port(), nts_port, &lines)
+    }
+
+    fn start(program: &Path, dir: TempDir, port: u16, nts_port: u16, lines: &str) -> Self {
+        let alone = "bindcmdaddress /\ncmdport 0";
+        let common = format!("bindaddress 127.0.0.1\n{alone}\nlocal stratum 3\nallow 127.0.0.1\n");
+        let pid = dir.path().join("pid");
+        let text = format!("port {port}\n{common}pidfile {}\n{lines}", pid.display());
+        fs::write(dir.path().join("conf"), text).unwrap();
+        let child = Self::run(program, &dir);
+        let this = Self { child, dir, port, nts_port };
+        this.wait();
+        this
+    }
+
+    fn run(program: &Path, dir: &TempDir) -> Child {
+        let mut command = Command::new(program);
+        command.args(["-d", "-x", "-U", "-u", "root", "-f"]).arg(dir.path().join("conf"));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().unwrap()
+    }
+
+    /// Waits until it answers.
+    fn wait(&self) {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        let request = ntp::packet::request(ntp::time::Stamp(1));
+        let end = Instant::now() + PATIENCE;
+        let answers = || {
+            let _ = socket.send_to(&request, ("127.0.0.1", self.port));
+            socket.recv_from(&mut [0; 100]).is_ok()
+        };
+        let shakes =
+            || self.nts_port == 0 || TcpStream::connect(("127.0.0.1", self.nts_port)).is_ok();
+        while !(answers() && shakes()) {
+            assert!(Instant::now() < end, "chronyd does not answer");
+        }
+    }
+
+    /// The same at the same ports, with keys of its own that are new.
+    pub(crate) fn again(mut self, program: &Path) -> Self {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        let _ = fs::remove_file(self.dir.path().join("pid"));
+        self.child = Self::run(program, &self.dir);
+        self.wait();
+        self
+    }
+}
+
+impl Drop for Chronyd {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Our ntpd, which observes and says all.
+pub(crate) struct Ours {
+    child: Child,
+    lines: Receiver<String>,
+    _dir: TempDir,
+}
+
+impl Ours {
+    pub(crate) fn new(config: &str) -> Self {
+        Self::with_keys(config, "")
+    }
+
+    pub(crate) fn with_keys(config: &str, keys: &str) -> Self {
+        let (dir, conf) = configured(config, keys);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ntpd"));
+        command.args(["--observe", "-d", "-c"]).arg(conf);
+        command.stdin(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let (sender, lines) = channel();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        thread::spawn(move || {
+            // Whoever asked has perhaps gone: then nobody wants the rest.
+            stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)).ok()
+        });
+        Self { child, lines, _dir: dir }
+    }
+
+    /// The next line that holds `part`; those before it are passed over.
+    pub(crate) fn wait_for(&mut self, part: &str) -> String {
+        let end = Instant::now() + PATIENCE;
+        let mut passed = Vec::new();
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            match self.lines.recv_timeout(left) {
+                Ok(line) if line.contains(part) => return line,
+                Ok(line) => passed.push(line),
+                Err(error) => panic!("no line with {part:?} ({error}); there were {passed:#?}"),
+            }
+        }
+    }
+}
+
+impl Drop for Ours {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn configured(config: &str, keys: &str) -> (TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, conf) = (dir.path().join("keys"), dir.path().join("conf"));
+    write_secret(&file, keys);
+    fs::write(&conf, format!("keys {}\n{config}", file.display())).unwrap();
+    (dir, conf)
+}
+
+/// What our ntpd says beside an ntpsec that has these keys, both in namespaces of their own; or
+/// SKIPPED where there are none to be had.
+pub(crate) fn beside_ntpsec(program: &Path, keys: &str, config: &str) -> String {
+    let (dir, ours) = configured(config, keys);
+    let theirs = dir.path().join("theirs");
+    write_secret(&dir.path().join("key"), &fs::read_to_string(certificate("s.key")).unwrap());
+    let text = format!(
+        "interface ignore wildcard\ninterface listen 127.0.0.1\ndisable ntp\nkeys {0}/keys\n\
+         trustedkey 1 2 3 6\nnts enable\nnts key {0}/key\nnts cert {1}\nnts cookie {0}/cookies\n",
+        dir.path().display(),
+        certificate("good.pem")
+    );
+    fs::write(&theirs, text).unwrap();
+    let script = "ip link set lo up || exit 77
+        \"$1\" -n -c \"$2\" >/dev/null 2>&1 & theirs=$!
+        \"$3\" --observe -q -c \"$4\" 2>&1
+        kill $theirs; wait";
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--net", "sh", "-c", script, "sh"]);
+    command.arg(program).arg(theirs).arg(env!("CARGO_BIN_EXE_ntpd")).arg(ours);
+    let Ok(output) = command.stdin(Stdio::null()).output() else {
+        println!("SKIPPED: there is no unshare");
+        return "SKIPPED".to_owned();
+    };
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    if !said.contains("ntpd: ") {
+        println!("SKIPPED: no namespace: {}", String::from_utf8_lossy(&output.stderr));
+        return "SKIPPED".to_owned();
+    }
+    said
+}
