@@ -84,6 +84,7 @@ fn services_that_leave_and_lose_their_link_leave_no_descriptor_behind() {
     sandbox.link(&other, "b");
     sandbox.wait_until("it is up", || other.is_supervised() && other.pid() != 0);
     let descriptors = || fs::read_dir(format!("/proc/{}/fd", svscan.pid)).unwrap().count();
+    // The directory of b may still be held open for a moment: a round leaks more than one.
     let before = descriptors();
     let service = sandbox.resting("a");
     let log = service.log();
@@ -96,7 +97,7 @@ fn services_that_leave_and_lose_their_link_leave_no_descriptor_behind() {
         let gone = || !service.is_supervised() && !log.is_supervised();
         sandbox.wait_until("both have left", gone);
         fs::remove_file(sandbox.path("scan/a")).unwrap();
-        sandbox.wait_until("nothing is left", || descriptors() == before);
+        sandbox.wait_until("nothing is left", || descriptors() <= before);
     }
 }
 
