@@ -6,17 +6,19 @@
 //! nothing that could write.
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use cli::{EXIT_TEMPORARY, UnableExt as _};
 use ntp::bank::Frequency;
-use ntp::client::{Action, Authority, Client, Event, Outcome, Setup, Steer};
+use ntp::client::{Action, Authority, Client, Event, Level, Outcome, Setup, Steer};
 use ntp::server::Reference;
 use ntp::time::{Now, Raw, Span};
 use sys::timex::{self, Steering};
 use sys::wake::{self, Wish};
 
 use super::clock;
+use super::control::Control;
 use super::log::Log;
 use super::options::{Options, Serve};
 use super::resolver::{GLANCE, Resolver};
@@ -35,8 +37,8 @@ const UNKNOWN_SD: f64 = 1e-4;
 /// Parts per million.
 const PPM: f64 = 1e-6;
 
-struct Daemon {
-    client: Client,
+pub(super) struct Daemon {
+    pub(super) client: Client,
     steering: Option<Steering>,
     sockets: Sockets,
     resolver: Resolver,
@@ -53,6 +55,7 @@ struct Daemon {
     /// The drift file could not be written, and that was said.
     keep_failed: bool,
     once: bool,
+    pub(super) control: Option<Control>,
 }
 
 /// Runs until told to leave.
@@ -104,6 +107,8 @@ impl Daemon {
             let file = state.first().display();
             log.info(&format!("-g has been used up in this boot, says {file}"));
         }
+        let control = listen(options.socket, &mut log);
+        let cure = control.as_ref().map(|control| format!("{} step", control.command()));
         let now = clock::now();
         let setup = Setup {
             servers: options.servers,
@@ -111,7 +116,7 @@ impl Daemon {
             authority,
             once: options.once,
             frequency,
-            permit: options.permit,
+            permit: cure.unwrap_or(options.permit),
         };
         Self {
             client: Client::new(setup, now),
@@ -127,6 +132,7 @@ impl Daemon {
             kept: now.raw,
             keep_failed: false,
             once: options.once,
+            control,
         }
     }
 
@@ -147,17 +153,26 @@ impl Daemon {
                 }
                 None => {}
             }
-            let arrived = self.sockets.wait(self.limit()).unable("wait for packets")?;
-            if let Some(code) = self.take_in(arrived) {
+            let arrived = self.wait().unable("wait for packets")?;
+            if let Some(code) = self.take_in(arrived).or_else(|| self.answer_all()) {
                 return Ok(code);
             }
             self.keep();
         }
     }
 
+    fn wait(&self) -> std::io::Result<Vec<Arrived>> {
+        let now = clock::raw();
+        let control = self.control.as_ref();
+        let others = control.map(|control| control.descriptors(now)).unwrap_or_default();
+        self.sockets.wait(&others, self.limit(now))
+    }
+
     /// Until when there is nothing to do.
-    fn limit(&self) -> std::time::Duration {
-        let limit = sockets::limit(self.client.deadline() - clock::raw());
+    fn limit(&self, now: Raw) -> std::time::Duration {
+        let asked = self.control.as_ref().and_then(|control| control.deadline(now));
+        let deadline = asked.into_iter().fold(self.client.deadline(), Raw::min);
+        let limit = sockets::limit(deadline - now);
         if self.resolver.is_busy() { limit.min(GLANCE) } else { limit }
     }
 
@@ -185,7 +200,7 @@ impl Daemon {
 
     /// Tells the client what happened and does what it asks for, until it asks for no more. The
     /// exit code, where that was to leave.
-    fn tell(&mut self, event: Event) -> Option<ExitCode> {
+    pub(super) fn tell(&mut self, event: Event) -> Option<ExitCode> {
         let mut actions = VecDeque::from(self.client.step(clock::now(), event));
         while let Some(action) = actions.pop_front() {
             let event = match action {
@@ -286,6 +301,19 @@ impl Daemon {
                 self.log.fatal(&format!("unable to set the clock: {why}"));
                 ExitCode::from(EXIT_TEMPORARY)
             }
+        }
+    }
+}
+
+/// Lets `ntpctl` ask, where that can be had. Without it the time is kept all the same.
+fn listen(socket: Option<(PathBuf, bool)>, log: &mut Log) -> Option<Control> {
+    let (path, is_meant) = socket?;
+    match Control::listen(&path) {
+        Ok(control) => Some(control),
+        Err(error) => {
+            let level = if is_meant { Level::Warning } else { Level::Info };
+            log.say(level, &format!("{error}; ntpctl cannot ask"));
+            None
         }
     }
 }

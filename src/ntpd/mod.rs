@@ -6,11 +6,14 @@
 //! It never forks into the background, writes to stderr, and has three exit codes: 0, 100 (asked
 //! wrongly), 111 (failed now).
 
+mod answers;
 mod clock;
+pub(crate) mod control;
 mod daemon;
 mod log;
 mod options;
 mod resolver;
+mod show;
 mod sockets;
 mod state;
 

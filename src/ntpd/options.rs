@@ -12,6 +12,8 @@ use ntp::discipline::Policy;
 use ntp::source::Polling;
 use ntp::time::Span;
 
+use super::control::USUAL;
+
 /// Read where no file and no server is named, as ntpd does.
 const CONFIG_FILE: &str = "/etc/ntp.conf";
 
@@ -42,6 +44,7 @@ pub static COMMAND: Command = Command {
         flag(&["f", "driftfile"], Some("DRIFT"), "keep the frequency in DRIFT"),
         flag(&["l", "logfile"], Some("FILE"), "log to FILE instead of stderr"),
         flag(&["p", "server"], Some("SERVER"), "ask SERVER[:PORT]; may be repeated"),
+        flag(&["socket"], Some("PATH"), "let ntpctl ask at PATH (/run/ntpd/ntpd.sock)"),
         flag(&["observe"], None, "say what the time is and never touch the clock"),
         flag(&["serve"], Some("ADDR:PORT"), "answer others; port 0 takes one that is free"),
         flag(&["stratum"], Some("N"), "stratum of the local clock when serving it (10)"),
@@ -110,6 +113,8 @@ pub(crate) struct Options {
     /// The drift file was named on the command line, so it is written by an observer as well.
     pub(crate) drift_is_meant: bool,
     pub(crate) serve: Option<Serve>,
+    /// Where `ntpctl` may ask, and whether that was said.
+    pub(crate) socket: Option<(PathBuf, bool)>,
     /// The command that would allow a refused offset.
     pub(crate) permit: String,
     /// Sentences to begin with: information, and warnings.
@@ -164,6 +169,7 @@ pub(crate) fn read(args: &Args, words: &[OsString]) -> anyhow::Result<Options> {
         drift_is_meant: drift.is_some(),
         drift: drift.or_else(|| config.drift_file.as_ref().map(PathBuf::from)),
         serve,
+        socket: socket(args),
         permit: permit(args, words),
         notes,
         warnings: warnings.into_iter().collect(),
@@ -197,6 +203,16 @@ fn read_config(path: &Path) -> anyhow::Result<Config> {
     let text = String::from_utf8_lossy(&bytes);
     let parsed = config::parse(&text);
     Ok(parsed.map_err(|mistake| Misconfigured(format!("{}: {mistake}", path.display())))?)
+}
+
+/// Who sets the clock once or only serves it is not asked, unless it was said where.
+fn socket(args: &Args) -> Option<(PathBuf, bool)> {
+    if let Some(path) = args.value("socket") {
+        return Some((PathBuf::from(path), true));
+    }
+    let usual = Path::new(USUAL);
+    let is_there = usual.parent().is_some_and(Path::is_dir);
+    (is_there && !args.has("q") && !args.has("serve")).then(|| (usual.to_path_buf(), false))
 }
 
 fn policy(args: &Args, config: &Config) -> Policy {
@@ -259,7 +275,7 @@ fn permit(args: &Args, words: &[OsString]) -> String {
 }
 
 /// A word as a shell must be given it.
-fn quoted(word: &OsStr) -> String {
+pub(super) fn quoted(word: &OsStr) -> String {
     let word = word.to_string_lossy();
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+[]".contains(c);
     if !word.is_empty() && word.chars().all(plain) {

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::time::Duration;
 
 use cli::{Unable, UnableExt as _};
@@ -76,12 +77,18 @@ impl Sockets {
     }
 
     /// Waits until something comes, `limit` passes, or a signal. One datagram of each socket is
-    /// taken per turn: nobody can keep us from the others.
+    /// taken per turn: nobody can keep us from the others. What `others` have to say ends the wait
+    /// as well.
     ///
     /// # Errors
     /// Those of poll(2).
-    pub(crate) fn wait(&self, limit: Duration) -> io::Result<Vec<Arrived>> {
-        let sockets: Vec<&Socket> = self.serving.iter().chain(self.asking.values()).collect();
+    pub(crate) fn wait(
+        &self,
+        others: &[BorrowedFd<'_>],
+        limit: Duration,
+    ) -> io::Result<Vec<Arrived>> {
+        let sockets = self.serving.iter().chain(self.asking.values()).map(Socket::as_fd);
+        let sockets: Vec<BorrowedFd<'_>> = sockets.chain(others.iter().copied()).collect();
         let mut ready = sys::udp::wait(&sockets, limit)?.into_iter();
         let mut arrived = Vec::new();
         if let Some(socket) = &self.serving

@@ -17,6 +17,7 @@ use crate::bank::Estimate;
 use crate::budget::Budget;
 use crate::config::Server;
 use crate::discipline::{self, Decision, Discipline};
+use crate::history::{History, Point};
 use crate::select::{self, Candidate, Vote};
 use crate::source::Source;
 use crate::time::{Now, Raw, Span};
@@ -25,6 +26,8 @@ use crate::watch::Watch;
 use condition::{Condition, Kind, Synchronised};
 use names::Place;
 use report::Standing;
+
+pub use view::{Mark, SourceView, View};
 
 pub use types::{
     Action, Authority, Event, Level, Outcome, ServerId, Setup, SourceId, Status, Steer,
@@ -35,6 +38,7 @@ mod entries;
 mod names;
 mod report;
 mod types;
+mod view;
 
 /// A vote waits this long for servers that have begun to answer, at the start and after a doubt: it
 /// is not the quickest liar that sets the clock.
@@ -103,6 +107,7 @@ pub struct Client {
     /// A slew is to be looked at again then.
     again: Option<Raw>,
     agreement: Option<Agreement>,
+    history: History,
     condition: Condition,
     voice: Budget,
     said: Option<(Kind, Raw)>,
@@ -131,6 +136,7 @@ impl Client {
             news: false,
             again: None,
             agreement: None,
+            history: History::default(),
             condition: Condition::Starting,
             voice: lines(),
             said: None,
@@ -275,6 +281,7 @@ impl Client {
             agreed.frequency.sd * 1e6
         );
         actions.push(Action::Say(Level::Debug, text));
+        self.history.push(Point { at: now.raw, offset: offset.seconds(), sd: agreed.sd });
         match self.setup.authority {
             Authority::Steer => self.steer(now, agreed, distance, actions),
             Authority::Observe => {

@@ -8,8 +8,8 @@
 //! judges whether an answer is one, and measures. [`bank`] and [`filter`] make an estimate of a
 //! server's clock out of samples. [`source`] asks one server in good time and hears it out.
 //! [`select`] lets the servers vote. [`discipline`] decides what an offset deserves. [`watch`] sees
-//! others move our clock. [`client`] ties all of this together; [`config`] reads ntp.conf,
-//! [`server`] answers others.
+//! others move our clock. [`history`] remembers how far off it was. [`client`] ties all of this
+//! together; [`config`] reads ntp.conf, [`server`] answers others.
 //!
 //! What is to come has its place already: authenticated answers in [`answer`], better statistics in
 //! [`bank`], leap seconds in [`discipline`].
@@ -21,6 +21,7 @@ pub mod client;
 pub mod config;
 pub mod discipline;
 pub mod filter;
+pub mod history;
 pub mod packet;
 pub mod select;
 pub mod server;

@@ -156,7 +156,7 @@ impl Client {
     }
 
     /// How a server stands; nothing as long as that cannot be said.
-    fn standing(&self, entry: &Entry) -> Option<Standing> {
+    pub(super) fn standing(&self, entry: &Entry) -> Option<Standing> {
         let missed = is_missed(entry);
         match entry.source.trouble() {
             Some(Trouble::Away) => Some(Standing::Away),
