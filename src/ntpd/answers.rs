@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use ntp::client::Event;
+
 use super::clock;
 use super::control::Question;
 use super::daemon::Daemon;
@@ -36,9 +38,7 @@ impl Daemon {
         let view = self.client.view(now);
         match question {
             Question::Sources => show::sources(&view),
-            Question::History(width) => {
-                show::plot(self.client.history().points(), now.raw, width)
-            }
+            Question::History(width) => show::plot(self.client.history().points(), now.raw, width),
             Question::Json => {
                 show::object(&view, &self.beyond(), self.client.history().points(), now.raw)
             }
@@ -47,10 +47,31 @@ impl Daemon {
     }
 
     fn beyond(&self) -> Beyond {
-        Beyond::default()
+        let refusal = self.client.why_no_step();
+        Beyond {
+            cure: self.cure.clone().filter(|_| refusal.is_none()),
+            rival: self.rivals.seen.clone(),
+            steps: self.steps.count,
+            last_step: self.steps.last.clone(),
+            ready: self.ready.as_ref().map(super::ready::Ready::is_said),
+        }
     }
 
+    /// Lets what is refused happen, once and now.
     fn step_now(&mut self) -> (Result<String, String>, Option<ExitCode>) {
-        (Err("nyi".into()), None)
+        if let Some(why) = self.client.why_no_step() {
+            return (Err(why), None);
+        }
+        self.log.info("an operator allows one step, whatever its size (ntpctl step)");
+        let before = self.steps.count;
+        let end = self.tell(Event::Permit);
+        let answer = if self.steps.count > before {
+            Ok(format!("stepped: {}\n", self.steps.last.as_deref().unwrap_or_default()))
+        } else if self.hooks.is_busy() {
+            Ok("the program before a step runs; the step follows\n".to_owned())
+        } else {
+            Err(self.client.view(clock::now()).sentence)
+        };
+        (answer, end)
     }
 }

@@ -19,11 +19,15 @@ use sys::wake::{self, Wish};
 
 use super::clock;
 use super::control::Control;
+use super::hooks::Hooks;
 use super::log::Log;
 use super::options::{Options, Serve};
+use super::ready::Ready;
 use super::resolver::{GLANCE, Resolver};
+use super::rivals::Rivals;
 use super::sockets::{self, Arrived, Sockets};
 use super::state::State;
+use super::steps::Steps;
 
 /// The drift file is written this often.
 const KEEP_EVERY: Span = Span::from_secs(3600);
@@ -39,10 +43,10 @@ const PPM: f64 = 1e-6;
 
 pub(super) struct Daemon {
     pub(super) client: Client,
-    steering: Option<Steering>,
-    sockets: Sockets,
+    pub(super) steering: Option<Steering>,
+    pub(super) sockets: Sockets,
     resolver: Resolver,
-    log: Log,
+    pub(super) log: Log,
     serve: Option<Serve>,
     /// No server is configured: it is the local clock that is served.
     is_local: bool,
@@ -56,6 +60,12 @@ pub(super) struct Daemon {
     keep_failed: bool,
     once: bool,
     pub(super) control: Option<Control>,
+    /// The command that allows what is refused.
+    pub(super) cure: Option<String>,
+    pub(super) ready: Option<Ready>,
+    pub(super) hooks: Hooks,
+    pub(super) rivals: Rivals,
+    pub(super) steps: Steps,
 }
 
 /// Runs until told to leave.
@@ -63,7 +73,12 @@ pub(super) struct Daemon {
 /// # Errors
 /// What makes a start impossible, and a poll(2) that fails.
 pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
+    // Before anything is opened that could get the descriptor's number.
+    let (ready, trouble) = options.ready.map(|(within, fd)| Ready::new(within, fd)).unzip();
     let mut log = Log::open(options.log.clone(), options.debug)?;
+    if let Some(warning) = trouble.flatten() {
+        log.warning(&warning);
+    }
     for note in &options.notes {
         log.info(note);
     }
@@ -78,6 +93,9 @@ pub(crate) fn run(options: Options) -> anyhow::Result<ExitCode> {
         log.info(&serving(at, serve, options.servers.is_empty()));
     }
     let mut daemon = Daemon::begin(options, log, sockets);
+    daemon.ready = ready;
+    daemon.rivals.we_steered();
+    daemon.set_forward();
     let code = daemon.turns()?;
     Ok(code)
 }
@@ -110,13 +128,17 @@ impl Daemon {
         let control = listen(options.socket, &mut log);
         let cure = control.as_ref().map(|control| format!("{} step", control.command()));
         let now = clock::now();
+        let last_good = state.as_ref().map(State::last_good).unwrap_or_default();
+        let steps = Steps::new(last_good.time, policy.any_first);
         let setup = Setup {
             servers: options.servers,
             policy,
             authority,
             once: options.once,
             frequency,
-            permit: cure.unwrap_or(options.permit),
+            prepares: options.before_step.is_some(),
+            known: last_good.hosts,
+            permit: cure.clone().unwrap_or(options.permit),
         };
         Self {
             client: Client::new(setup, now),
@@ -133,11 +155,17 @@ impl Daemon {
             keep_failed: false,
             once: options.once,
             control,
+            cure,
+            ready: None,
+            hooks: Hooks::new(options.before_step, options.after_step),
+            rivals: Rivals::default(),
+            steps,
         }
     }
 
     fn turns(&mut self) -> anyhow::Result<ExitCode> {
         loop {
+            self.look_around();
             if let Some(code) = self.tell(Event::Tick) {
                 return Ok(code);
             }
@@ -154,7 +182,8 @@ impl Daemon {
                 None => {}
             }
             let arrived = self.wait().unable("wait for packets")?;
-            if let Some(code) = self.take_in(arrived).or_else(|| self.answer_all()) {
+            let code = self.take_in(arrived).or_else(|| self.answer_all());
+            if let Some(code) = code.or_else(|| self.look_at_hooks()) {
                 return Ok(code);
             }
             self.keep();
@@ -173,7 +202,7 @@ impl Daemon {
         let asked = self.control.as_ref().and_then(|control| control.deadline(now));
         let deadline = asked.into_iter().fold(self.client.deadline(), Raw::min);
         let limit = sockets::limit(deadline - now);
-        if self.resolver.is_busy() { limit.min(GLANCE) } else { limit }
+        if self.resolver.is_busy() || self.hooks.is_busy() { limit.min(GLANCE) } else { limit }
     }
 
     fn take_in(&mut self, arrived: Vec<Arrived>) -> Option<ExitCode> {
@@ -207,6 +236,7 @@ impl Daemon {
                 Action::Send(source, to) => Some(self.sockets.ask(source, to)),
                 Action::Resolve(server, host) => self.resolver.ask(server, &host, clock::raw()),
                 Action::Steer(steer) => self.steer(steer),
+                Action::Prepare(by) => self.prepare(by),
                 Action::Forget(source) => {
                     self.sockets.forget(source);
                     None
@@ -227,12 +257,17 @@ impl Daemon {
     /// Does what is to be done to the clock, where there is something to do it with.
     fn steer(&mut self, steer: Steer) -> Option<Event<'static>> {
         let steering = self.steering.as_ref()?;
+        let before = clock::now();
         let done = match steer {
             Steer::Step(by) => steering.step(by.nanos()),
             Steer::Slew { by, time_constant } => steering.slew(by.nanos(), time_constant),
             Steer::Frequency(ratio) => steering.set_frequency(ratio / PPM),
             Steer::Known { error, bound } => steering.set_errors(micros(error), micros(bound)),
         };
+        self.rivals.we_steered();
+        if let (Steer::Step(by), Ok(())) = (steer, &done) {
+            self.stepped(by, before, "servers");
+        }
         done.err().map(|error| {
             self.steering = None;
             Event::Powerless(cli::reason(&error).into_owned())
@@ -259,28 +294,27 @@ impl Daemon {
             }
         }
         if clock::raw() - self.kept >= KEEP_EVERY {
-            self.keep_frequency();
+            self.keep_what_is_known();
         }
     }
 
-    fn keep_frequency(&mut self) {
+    fn keep_what_is_known(&mut self) {
         let now = clock::now();
         self.kept = now.raw;
+        let Some(state) = &self.state else { return };
         let frequency = self.client.status(now).frequency;
-        if let Some((state, frequency)) = self.state.as_ref().zip(frequency) {
-            let kept = state.keep_frequency(frequency.ratio / PPM);
-            if let Err(error) = &kept
-                && !self.keep_failed
-            {
-                self.log.warning(&error.to_string());
-            }
-            self.keep_failed = kept.is_err();
+        let kept = frequency.map(|frequency| state.keep_frequency(frequency.ratio / PPM));
+        let good = self.last_good(now).map(|good| state.keep_last_good(&good));
+        let error = [kept, good].into_iter().flatten().find_map(Result::err);
+        if let Some(error) = error.as_ref().filter(|_| !self.keep_failed) {
+            self.log.warning(&error.to_string());
         }
+        self.keep_failed = error.is_some();
     }
 
     /// Leaves in good order: the clock runs on, steadily.
     fn leave(&mut self) -> ExitCode {
-        self.keep_frequency();
+        self.keep_what_is_known();
         if let Some(Err(error)) = self.steering.as_ref().map(Steering::rest) {
             self.log
                 .warning(&format!("unable to bring the clock to rest: {}", cli::reason(&error)));
@@ -293,7 +327,8 @@ impl Daemon {
     fn done(&mut self, outcome: Outcome) -> ExitCode {
         match outcome {
             Outcome::Set => {
-                self.keep_frequency();
+                self.keep_what_is_known();
+                self.wait_for_hooks();
                 ExitCode::SUCCESS
             }
             Outcome::Observed => ExitCode::SUCCESS,

@@ -10,12 +10,17 @@ mod answers;
 mod clock;
 pub(crate) mod control;
 mod daemon;
+mod hooks;
+mod last_good;
 mod log;
 mod options;
+mod ready;
 mod resolver;
+mod rivals;
 mod show;
 mod sockets;
 mod state;
+mod steps;
 
 use std::process::ExitCode;
 

@@ -26,6 +26,9 @@ const LOCAL_STRATUM: u8 = 10;
 /// The highest stratum that clients believe.
 const STRATUM_MAX: u8 = 15;
 
+/// The descriptor of `notification-fd` in most service directories.
+const READY_FD: i32 = 3;
+
 /// A clock that is off by more than this, in seconds, cannot be told in NTP's stamps.
 const OFFSET_MAX: f64 = 2e9;
 
@@ -45,6 +48,14 @@ pub static COMMAND: Command = Command {
         flag(&["l", "logfile"], Some("FILE"), "log to FILE instead of stderr"),
         flag(&["p", "server"], Some("SERVER"), "ask SERVER[:PORT]; may be repeated"),
         flag(&["socket"], Some("PATH"), "let ntpctl ask at PATH (/run/ntpd/ntpd.sock)"),
+        flag(&["ready-within"], Some("TIME"), "say once that the clock is within TIME: a newline"),
+        flag(&["ready-fd"], Some("N"), "say so on descriptor N (3)"),
+        flag(
+            &["before-step"],
+            Some("PROG"),
+            "run PROG, and wait for it, before the clock is stepped",
+        ),
+        flag(&["after-step"], Some("PROG"), "run PROG after the clock was stepped"),
         flag(&["observe"], None, "say what the time is and never touch the clock"),
         flag(&["serve"], Some("ADDR:PORT"), "answer others; port 0 takes one that is free"),
         flag(&["stratum"], Some("N"), "stratum of the local clock when serving it (10)"),
@@ -115,6 +126,11 @@ pub(crate) struct Options {
     pub(crate) serve: Option<Serve>,
     /// Where `ntpctl` may ask, and whether that was said.
     pub(crate) socket: Option<(PathBuf, bool)>,
+    /// To whom to say that the clock is right, and how right.
+    pub(crate) ready: Option<(Span, i32)>,
+    /// The programs before and after a step.
+    pub(crate) before_step: Option<PathBuf>,
+    pub(crate) after_step: Option<PathBuf>,
     /// The command that would allow a refused offset.
     pub(crate) permit: String,
     /// Sentences to begin with: information, and warnings.
@@ -170,6 +186,9 @@ pub(crate) fn read(args: &Args, words: &[OsString]) -> anyhow::Result<Options> {
         drift: drift.or_else(|| config.drift_file.as_ref().map(PathBuf::from)),
         serve,
         socket: socket(args),
+        ready: ready(args)?,
+        before_step: args.value("before-step").map(PathBuf::from),
+        after_step: args.value("after-step").map(PathBuf::from),
         permit: permit(args, words),
         notes,
         warnings: warnings.into_iter().collect(),
@@ -213,6 +232,28 @@ fn socket(args: &Args) -> Option<(PathBuf, bool)> {
     let usual = Path::new(USUAL);
     let is_there = usual.parent().is_some_and(Path::is_dir);
     (is_there && !args.has("q") && !args.has("serve")).then(|| (usual.to_path_buf(), false))
+}
+
+fn ready(args: &Args) -> Result<Option<(Span, i32)>, Usage> {
+    let wrong =
+        |key: &str, value: &OsStr| Usage::because(format!("--{key} cannot be {}", value.display()));
+    let Some(within) = args.value("ready-within") else {
+        return if args.has("ready-fd") {
+            Err(Usage::because("--ready-fd is of no use without --ready-within"))
+        } else {
+            Ok(None)
+        };
+    };
+    let span = signed_time(&within.to_string_lossy()).filter(|span| *span > Span::ZERO);
+    let span = span.ok_or_else(|| wrong("ready-within", within))?;
+    let fd = match args.value("ready-fd") {
+        None => READY_FD,
+        Some(text) => {
+            let fd = text.to_str().and_then(|text| text.parse().ok());
+            fd.filter(|fd| *fd > 2).ok_or_else(|| wrong("ready-fd", text))?
+        }
+    };
+    Ok(Some((span, fd)))
 }
 
 fn policy(args: &Args, config: &Config) -> Policy {

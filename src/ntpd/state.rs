@@ -1,14 +1,16 @@
-//! What outlives us: the drift file, and that this boot's first offset is over.
+//! What outlives us: the drift file, that this boot's first offset is over, and what was good last.
 //!
 //! The drift file holds one number, the frequency in parts per million, as ntpd's does. Beside it
 //! lies `FILE.first`, with the boot in which `-g` was used up: a restart by a supervisor must not
-//! make the *next* offset the first one again.
+//! make the *next* offset the first one again. `FILE.last` has the last good time and addresses.
 
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use cli::{Unable, UnableExt as _};
+
+use super::last_good::LastGood;
 
 /// A frequency beyond this, in parts per million, is no oscillator's: the file is damaged.
 const FREQUENCY_MAX: f64 = 500.0;
@@ -24,14 +26,18 @@ const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 pub(crate) struct State {
     drift: PathBuf,
     first: PathBuf,
+    last: PathBuf,
 }
 
 impl State {
     /// Of the drift file `drift`.
     pub(crate) fn new(drift: PathBuf) -> Self {
-        let mut first = drift.clone().into_os_string();
-        first.push(".first");
-        Self { drift, first: first.into() }
+        let beside = |end: &str| {
+            let mut name = drift.clone().into_os_string();
+            name.push(end);
+            PathBuf::from(name)
+        };
+        Self { first: beside(".first"), last: beside(".last"), drift }
     }
 
     /// The frequency that was kept, if one was.
@@ -75,6 +81,19 @@ impl State {
         read(Path::new(BOOT_ID))
             .and_then(|boot| replace(&self.first, &boot))
             .unable(format_args!("write {}", self.first.display()))
+    }
+
+    /// The last good time and addresses, as far as there are any.
+    pub(crate) fn last_good(&self) -> LastGood {
+        read(&self.last).map(|text| LastGood::parse(&text)).unwrap_or_default()
+    }
+
+    /// Keeps them.
+    ///
+    /// # Errors
+    /// They cannot be written.
+    pub(crate) fn keep_last_good(&self, good: &LastGood) -> Result<(), Unable> {
+        replace(&self.last, &good.text()).unable(format_args!("write {}", self.last.display()))
     }
 
     /// The file that says so.

@@ -8,7 +8,7 @@
 //! judges whether an answer is one, and measures. [`bank`] and [`filter`] make an estimate of a
 //! server's clock out of samples. [`source`] asks one server in good time and hears it out.
 //! [`select`] lets the servers vote. [`discipline`] decides what an offset deserves. [`watch`] sees
-//! others move our clock. [`history`] remembers how far off it was. [`client`] ties all of this
+//! others move our clock, [`rival`] sees them steer it. [`history`] remembers how far off it was. [`client`] ties all of this
 //! together; [`config`] reads ntp.conf, [`server`] answers others.
 //!
 //! What is to come has its place already: authenticated answers in [`answer`], better statistics in
@@ -23,6 +23,7 @@ pub mod discipline;
 pub mod filter;
 pub mod history;
 pub mod packet;
+pub mod rival;
 pub mod select;
 pub mod server;
 pub mod source;

@@ -51,7 +51,8 @@ pub(in super::super) fn plot<'a>(
             _ => String::new(),
         };
         let axis = if number == 0 { '+' } else { '|' };
-        let drawn: String = row.iter().map(|&c| if number == 0 && c == ' ' { '-' } else { c }).collect();
+        let drawn: String =
+            row.iter().map(|&c| if number == 0 && c == ' ' { '-' } else { c }).collect();
         let _ = writeln!(text, "{figure:>11} {axis}{}", drawn.trim_end());
     }
     let ago = format!("{} ago", coarse(whole));

@@ -10,7 +10,7 @@ use crate::time::{Now, Raw, Span};
 
 use super::condition::{Condition, Kind, Loss};
 use super::names::Place;
-use super::{Action, Client, Entry, Level, Status};
+use super::{Action, Client, Entry, Level, Preparation, Status};
 
 /// So many requests in a row without an answer are worth a word.
 const LOST_AFTER: u8 = 3;
@@ -48,7 +48,7 @@ impl Client {
         Status {
             reference: self.reference(now).unwrap_or_else(Reference::unknown),
             frequency: frequency.filter(|frequency| frequency.sd <= FREQUENCY_SD_KEPT),
-            has_accepted: self.discipline.has_accepted(),
+            has_accepted: self.discipline.has_accepted() && self.preparation == Preparation::Idle,
         }
     }
 

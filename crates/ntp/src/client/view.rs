@@ -114,6 +114,17 @@ impl Client {
         Some((theta - now.theta(), agreement.estimate.sd + frequency.sd * age))
     }
 
+    /// Why an operator's leave to step would be of no use, if it would not.
+    #[must_use]
+    pub fn why_no_step(&self) -> Option<String> {
+        match (self.setup.authority, self.condition.kind()) {
+            (Authority::Observe, _) => Some("it only observes (--observe)".to_owned()),
+            (Authority::Powerless, _) => Some("the clock is not its to set".to_owned()),
+            (Authority::Steer, Kind::Refusing | Kind::CatchingUp) => None,
+            (Authority::Steer, _) => Some(format!("nothing is refused: {}", self.sentence().1)),
+        }
+    }
+
     fn view_of(&self, entry: &Entry, now: Now) -> SourceView {
         let source = &entry.source;
         let (mark, why) = self.judgement(entry, now);
@@ -192,6 +203,7 @@ impl Kind {
             Self::Split => "no-majority",
             Self::Uncertain => "uncertain",
             Self::Refusing => "refusing",
+            Self::Preparing => "preparing",
             Self::CatchingUp => "slewing",
             Self::Synchronised => "synchronised",
         }
