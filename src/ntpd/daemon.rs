@@ -256,6 +256,7 @@ impl Daemon {
 
     /// Does what is to be done to the clock, where there is something to do it with.
     fn steer(&mut self, steer: Steer) -> Option<Event<'static>> {
+        self.look_for_rivals();
         let steering = self.steering.as_ref()?;
         let before = clock::now();
         let done = match steer {

@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use ntp::client::Event;
-use ntp::time::{Now, Span, Wall};
+use ntp::time::{Now, Raw, Span, Wall};
 
 use super::clock;
 use super::daemon::Daemon;
@@ -13,6 +13,9 @@ use super::last_good::LastGood;
 use super::resolver::GLANCE;
 
 const NANOS: i64 = 1_000_000_000;
+
+/// Not at every packet: who is asked a lot has better things to do.
+const LOOK_EVERY: Span = Span::from_nanos(100_000_000);
 
 /// A kept time beyond the start of 2200 is a damaged file: stamps end before.
 const TIME_MAX: i64 = 7_258_118_400;
@@ -28,12 +31,14 @@ pub(crate) struct Steps {
     good: Option<i64>,
     /// Whether the clock may be set forward to it.
     any_first: bool,
+    /// When was looked around.
+    looked: Raw,
 }
 
 impl Steps {
     /// None so far. `good` is the time that was kept, `any_first` says that -g allows to use it.
     pub(crate) fn new(good: Option<i64>, any_first: bool) -> Self {
-        Self { count: 0, last: None, good, any_first }
+        Self { count: 0, last: None, good, any_first, looked: Raw::default() }
     }
 }
 
@@ -126,14 +131,24 @@ impl Daemon {
         Some(LastGood { time: Some(time), hosts: self.client.good_addresses() })
     }
 
-    /// Once in each turn: is somebody else at our clock, and is it right enough to say so?
-    pub(super) fn look_around(&mut self) {
-        let now = clock::now();
+    /// Is somebody else at our clock?
+    pub(super) fn look_for_rivals(&mut self) {
         if self.steering.is_some()
-            && let Some(line) = self.rivals.look(now.raw)
+            && let Some(line) = self.rivals.look(clock::raw())
         {
             self.log.warning(&line);
         }
+    }
+
+    /// Now and then: is somebody else at our clock, and is it right enough to say so?
+    pub(super) fn look_around(&mut self) {
+        let raw = clock::raw();
+        if raw - self.steps.looked < LOOK_EVERY {
+            return;
+        }
+        self.steps.looked = raw;
+        self.look_for_rivals();
+        let now = clock::now();
         let is_good = || self.client.view(now).is_synchronised;
         if let Some(ready) = self.ready.as_mut().filter(|ready| !ready.is_said())
             && let Some((offset, sd)) = self.client.offset(now)

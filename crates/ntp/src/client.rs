@@ -350,6 +350,7 @@ impl Client {
             }
             Decision::Step(by) => {
                 self.watch.foresee(by);
+                self.history.begin_anew();
                 let text = format!("clock stepped by {:+.6} s to agree with {of}", by.seconds());
                 actions.push(Action::Say(Level::Info, text));
                 self.synchronised(Span::ZERO, agreed);

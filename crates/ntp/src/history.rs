@@ -53,6 +53,11 @@ impl History {
         self.points.push_back(point);
     }
 
+    /// The clock was stepped: what it was before is of no use to see how it does.
+    pub fn begin_anew(&mut self) {
+        *self = Self::default();
+    }
+
     /// All points, oldest first.
     pub fn points(&self) -> impl DoubleEndedIterator<Item = &Point> {
         self.points.iter()

@@ -43,8 +43,13 @@ pub(in super::super) fn object<'a>(
     });
     list(&mut object, "sources", view.sources.iter(), source);
     list(&mut object, "history", history, |point| {
-        let ago = (now - point.at).seconds();
-        format!("{{\"ago\":{ago:.0},\"offset\":{:.9},\"sd\":{:.9}}}", point.offset, point.sd)
+        let mut element = String::from("{");
+        number(&mut element, "ago", Some((now - point.at).seconds()));
+        number(&mut element, "offset", Some(point.offset));
+        number(&mut element, "sd", Some(point.sd));
+        element.pop();
+        element.push('}');
+        element
     });
     object.pop();
     object.push_str("}\n");

@@ -26,9 +26,9 @@ pub(super) struct Beyond {
 
 /// The state of the whole, a fact on a line.
 pub(super) fn status(view: &View, beyond: &Beyond) -> String {
-    let mut text = format!("state:     {}\n           {}\n", view.state, view.sentence);
+    let mut text = format!("state:       {}\n             {}\n", view.state, view.sentence);
     let mut fact = |name: &str, value: &str| {
-        let _ = writeln!(text, "{:<11}{value}", format!("{name}:"));
+        let _ = writeln!(text, "{:<13}{value}", format!("{name}:"));
     };
     if let Some((offset, sd)) = view.offset {
         fact("offset", &format!("{} +- {}", signed(offset.seconds()), unsigned(sd)));

@@ -64,7 +64,7 @@ pub(in super::super) fn plot<'a>(
     .sqrt();
     let _ = writeln!(
         text,
-        "what the clock lacked: {} points, rms {}, last {}",
+        "what the clock lacked since the start or the last step: {} points, rms {}, last {}",
         points.len(),
         super::unsigned(rms),
         signed(last)
