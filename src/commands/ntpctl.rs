@@ -20,6 +20,9 @@ const ANSWER_MAX: u64 = 1 << 20;
 /// A terminal that does not say how wide it is.
 const WIDTH: usize = 80;
 
+/// Where the ntpd of `service-examples/ntp` listens, linked as its README says.
+const OF_SERVICE: &str = "/service/ntp/socket";
+
 /// The clock is not right, or nobody knows.
 const EXIT_UNSURE: u8 = 1;
 
@@ -32,8 +35,8 @@ pub(crate) static COMMAND: Command = Command {
         Flag { names: &["json"], value: None, help: "write all of it as one JSON object" },
     ],
     about: "\
-Without a word more it says how things stand: 0 is the exit code while the clock is synchronised, 1
-while it is not. `sources` lists the servers, what each says, and why it is believed or not;
+It asks at /run/ntpd/ntpd.sock, or else at /service/ntp/socket. Without a word more it says how
+things stand: 0 is the exit code while the clock is synchronised, 1 while it is not. `sources` lists the servers, what each says, and why it is believed or not;
 `history` draws how far off the clock was; `step` lets ntpd set the clock at once by an offset that
 it refuses or slews, which takes root or the user that ntpd runs as.
 
@@ -54,8 +57,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         (_, true) => return Err(Usage::because("--json is the whole, without a word more").into()),
         (_, false) => return Err(Usage::default().into()),
     };
-    let path = args.value("s").map_or(Path::new(USUAL), Path::new);
-    let answer = ask(path, &question)?;
+    let (path, stream) = find(args.value("s").map(Path::new))?;
+    let answer = ask(path, stream, &question)?;
     if let Some(why) = answer.strip_prefix(NO) {
         anyhow::bail!("ntpd says no: {}", why.trim_end());
     }
@@ -69,10 +72,22 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(if unsure { ExitCode::from(EXIT_UNSURE) } else { printed })
 }
 
-fn ask(path: &Path, question: &str) -> anyhow::Result<String> {
-    let at = path.display();
+/// The ntpd at `path`, or else the first that is there.
+fn find(path: Option<&Path>) -> anyhow::Result<(&Path, UnixStream)> {
+    let usual = Path::new(USUAL);
+    if path.is_none()
+        && let Ok(stream) = UnixStream::connect(OF_SERVICE)
+        && !usual.exists()
+    {
+        return Ok((Path::new(OF_SERVICE), stream));
+    }
+    let path = path.unwrap_or(usual);
     let connected = UnixStream::connect(path);
-    let mut stream = connected.unable(format_args!("ask ntpd at {at}"))?;
+    Ok((path, connected.unable(format_args!("ask ntpd at {}", path.display()))?))
+}
+
+fn ask(path: &Path, mut stream: UnixStream, question: &str) -> anyhow::Result<String> {
+    let at = path.display();
     let mut answer = Vec::new();
     let mut talk = || {
         stream.set_read_timeout(Some(PATIENCE))?;

@@ -63,7 +63,9 @@ pub static COMMAND: Command = Command {
     ],
     about: "\
 An offset never ends ntpd. One of more than 1000 s is refused without -g, and the log says which
-command would allow it. Without the right to set the clock it observes and says so.
+command would allow it. Without the right to set the clock it observes and says so. Where ntpctl can
+ask (--socket, or a directory /run/ntpd), `ntpctl` says how it stands and `ntpctl step` allows what
+is refused.
 
 --serve without any server answers with the local clock, at stratum 10: a reference for machines
 without a network, for demonstrations and tests. --serve-offset is an instrument for tests and has
@@ -72,6 +74,12 @@ at the start (-90, 1.5, 2h, -30min) and left alone by whoever sets that clock la
 
 With a drift file, -g is used up once per boot (DRIFT.first remembers it), so that a restart does
 not allow another large step. `ntpd -g -q`, which somebody types, is not bound by that.
+
+DRIFT.last has the last good time and addresses: for a start without names, and, with -g, for one
+with a clock that is before that time.
+
+The programs before and after a step find its size in seconds in NTPD_OFFSET, and before-step or
+after-step in NTPD_EVENT. Each is killed after 10 s; a step waits no longer for the one before.
 
 Signals: TERM and INT keep the frequency, bring the clock to rest and leave; HUP opens the log file
 again and tries what has failed at once.

@@ -4,8 +4,8 @@
 use ntp::rival::{Reading, Watch};
 use ntp::time::Raw;
 
-/// Programs that steer clocks, as the kernel cuts their names. `ntpd` is several: ntp.org's, NTPsec's,
-/// OpenNTPD's, busybox's.
+/// Programs that steer clocks, as the kernel cuts their names. `ntpd` is several of
+/// them.
 const KNOWN: [&str; 10] = [
     "chronyd",
     "ntpd",

@@ -43,8 +43,8 @@ impl Steps {
 }
 
 impl Daemon {
-    /// A clock that is before the last time that was good is surely wrong: with -g it is set forward
-    /// to that, long before a server has answered.
+    /// A clock that is before the last time that was good is surely wrong: with -g it is set
+    /// forward to that, long before a server has answered.
     pub(super) fn set_forward(&mut self) {
         let Some(good) = self.steps.good.take().filter(|good| (1..TIME_MAX).contains(good)) else {
             return;

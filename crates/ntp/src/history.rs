@@ -59,6 +59,7 @@ impl History {
     }
 
     /// All points, oldest first.
+    #[must_use]
     pub fn points(&self) -> impl DoubleEndedIterator<Item = &Point> {
         self.points.iter()
     }

@@ -8,8 +8,8 @@
 //! judges whether an answer is one, and measures. [`bank`] and [`filter`] make an estimate of a
 //! server's clock out of samples. [`source`] asks one server in good time and hears it out.
 //! [`select`] lets the servers vote. [`discipline`] decides what an offset deserves. [`watch`] sees
-//! others move our clock, [`rival`] sees them steer it. [`history`] remembers how far off it was. [`client`] ties all of this
-//! together; [`config`] reads ntp.conf, [`server`] answers others.
+//! others move our clock, [`rival`] sees them steer it. [`history`] remembers how far off it was.
+//! [`client`] ties all of this together; [`config`] reads ntp.conf, [`server`] answers others.
 //!
 //! What is to come has its place already: authenticated answers in [`answer`], better statistics in
 //! [`bank`], leap seconds in [`discipline`].

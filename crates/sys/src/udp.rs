@@ -153,8 +153,8 @@ impl AsFd for Socket {
     }
 }
 
-/// Waits for any of `sockets`, or what else can be polled, to have something to say, or for `limit` to pass, or for a signal.
-/// Which of them have, in their order.
+/// Waits for any of `sockets`, or what else can be polled, to have something to say, or for `limit`
+/// to pass, or for a signal. Which of them have, in their order.
 ///
 /// # Errors
 /// Those of poll(2), but not `EINTR`.

@@ -36,7 +36,10 @@ ntpctl -s /tmp/ntp/socket >/run/asked
 check "ntpctl knows as well" says /run/asked "somebody else steers"
 /bin/sh -c 'printf chronyd >/proc/$$/comm; while :; do sleep 100; done' &
 rival=$!
-named() { adjtimex -f $((655360 + $(date +%s) % 1000 * 100)) >/dev/null; says $log "chronyd (pid "; }
+named() {
+	adjtimex -f $((655360 + $(date +%s) % 1000 * 100)) >/dev/null
+	says $log "chronyd (pid "
+}
 soon "and named, where it is known" named
 kill $rival
 check "ntpd is still the same" [ "$(pid_of ntp)" = "$ntpd" ]
