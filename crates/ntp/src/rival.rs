@@ -97,7 +97,7 @@ mod tests {
             match part {
                 None => assert_eq!(what, None),
                 Some(part) => {
-                    assert!(what.as_ref().is_some_and(|it| it.contains(part)), "{what:?}")
+                    assert!(what.as_ref().is_some_and(|it| it.contains(part)), "{what:?}");
                 }
             }
         }
