@@ -160,6 +160,11 @@ fn a_pools_false_member_is_replaced_and_does_not_come_back() {
     assert_eq!(labels.len(), 5, "all that there are but it: {labels:?}");
     assert!(!labels.iter().any(|label| label.contains("10.0.0.1)")), "{labels:?}");
     assert_eq!(world.lines("contradicts the majority: 10.0.0.5 takes its place"), 1);
+    // The name is resolved again for another one's sake.
+    world.strike(Blow::Change(1, Character::Silent));
+    world.run(20_000.0);
+    let labels = self::labels(&world);
+    assert!(!labels.iter().any(|label| label.contains("10.0.0.1)")), "{labels:?}");
 }
 
 #[test]
