@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::time::Duration;
 
 use ntp::answer::Refused;
@@ -74,18 +75,19 @@ impl Sockets {
     }
 
     /// Waits until something comes, here or at one of `others`, or `limit` passes, or a signal;
-    /// what came, and which of the others are ready. One datagram of each socket is taken per
-    /// turn: nobody can keep us from the others.
+    /// what came, and which of the others have something to say. One datagram of each socket is
+    /// taken per turn: nobody can keep us from the others.
     ///
     /// # Errors
     /// Those of poll(2).
     pub(crate) fn wait(
         &self,
-        others: &[Socket],
+        others: &[BorrowedFd<'_>],
         limit: Duration,
     ) -> io::Result<(Vec<Arrived>, Vec<bool>)> {
-        let sockets: Vec<&Socket> = others.iter().chain(self.asking.values()).collect();
-        let mut others_ready = sys::udp::wait(&sockets, limit)?;
+        let asking = self.asking.values().map(Socket::as_fd);
+        let waited: Vec<BorrowedFd<'_>> = others.iter().copied().chain(asking).collect();
+        let mut others_ready = sys::udp::wait(&waited, limit)?;
         let ready = others_ready.split_off(others.len().min(others_ready.len()));
         let mut arrived = Vec::new();
         for ((source, socket), ready) in self.asking.iter().zip(ready) {

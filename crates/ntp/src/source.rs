@@ -281,6 +281,13 @@ impl Source {
         self.reach != 0
     }
 
+    /// Whether each of the last eight requests was answered: one bit each, the newest lowest
+    /// (RFC 5905, p.reach).
+    #[must_use]
+    pub fn reach(&self) -> u8 {
+        self.reach
+    }
+
     /// Whether the server is gone for good or for long, so that another address may do better.
     #[must_use]
     pub fn is_lost(&self) -> bool {

@@ -221,12 +221,12 @@ impl AsFd for Socket {
     }
 }
 
-/// Waits for any of `sockets` to have something to say, or for `limit` to pass, or for a signal.
-/// Which of them have, in their order.
+/// Waits for any of `sockets`, or what else can be polled, to have something to say, or for `limit`
+/// to pass, or for a signal. Which of them have, in their order.
 ///
 /// # Errors
 /// Those of poll(2), but not `EINTR`.
-pub fn wait(sockets: &[&Socket], limit: Duration) -> io::Result<Vec<bool>> {
+pub fn wait<F: AsFd>(sockets: &[F], limit: Duration) -> io::Result<Vec<bool>> {
     let mut fds: Vec<PollFd> =
         sockets.iter().map(|socket| PollFd::new(socket.as_fd(), PollFlags::POLLIN)).collect();
     // Up, lest the last millisecond be spent in a hundred polls.

@@ -104,6 +104,10 @@ pub(crate) struct World {
     pub(crate) steers: usize,
     pub(crate) requests: usize,
     pub(crate) forgotten: usize,
+    /// What is done before a step takes so long, in seconds; and when it was begun.
+    pub(crate) preparing_takes: f64,
+    pub(crate) preparations: Vec<f64>,
+    prepared_at: Option<f64>,
 }
 
 /// The setup of the most usual client: it steers, of servers `10.0.0.1` and so on.
@@ -116,6 +120,8 @@ pub(crate) fn setup(servers: usize, options: &str) -> Setup {
         authority: ntp::client::Authority::Steer,
         once: false,
         frequency: ntp::bank::Frequency { ratio: 0.0, sd: 1e-4 },
+        prepares: false,
+        known: Vec::new(),
         permit: "ntpd -g".to_owned(),
     }
 }
@@ -157,6 +163,9 @@ impl World {
             steers: 0,
             requests: 0,
             forgotten: 0,
+            preparing_takes: 3.0,
+            preparations: Vec::new(),
+            prepared_at: None,
         }
     }
 
@@ -240,10 +249,15 @@ impl World {
         let second = self.seconds + 1.0;
         let wait = if self.done.is_some() { f64::INFINITY } else { wait };
         let next = (self.truth + wait / (1.0 + self.speed)).max(self.truth + 1e-9);
+        let next = next.min(self.prepared_at.unwrap_or(f64::INFINITY));
         let until = next.min(packet).min(second).min(end).max(self.truth);
         self.advance(until - self.truth);
         if self.truth >= second {
             self.second();
+        }
+        if self.prepared_at.is_some_and(|at| self.truth >= at) {
+            self.prepared_at = None;
+            self.tell(Event::Prepared);
         }
         if let Some(index) = self.flying.iter().position(|flying| flying.arrives <= self.truth) {
             let flying = self.flying.remove(index);
@@ -271,7 +285,7 @@ impl World {
         self.speed += self.wander * self.normal();
     }
 
-    fn tell(&mut self, event: Event) {
+    pub(crate) fn tell(&mut self, event: Event) {
         let mut actions = VecDeque::from(self.client.step(self.now(), event));
         while let Some(action) = actions.pop_front() {
             assert!(self.done.is_none(), "nothing comes after the end");
@@ -283,6 +297,12 @@ impl World {
                         found => Event::Resolved(server, found.to_vec()),
                     };
                     self.client.step(self.now(), event)
+                }
+                Action::Prepare(_) => {
+                    assert!(self.prepared_at.is_none(), "one at a time");
+                    self.preparations.push(self.truth);
+                    self.prepared_at = Some(self.truth + self.preparing_takes);
+                    Vec::new()
                 }
                 Action::Forget(_) => {
                     self.forgotten += 1;
