@@ -1,4 +1,5 @@
-//! The loop: one thread, one poll(2), no descriptors in it but sockets.
+//! The loop: one thread, one poll(2), no descriptors in it but sockets, and the timer
+//! that tells when somebody sets the clock.
 //!
 //! Each turn does what the client asked for, looks at the signals, waits until the client's
 //! deadline or the next datagram, and tells the client what happened. Steering is a value that
@@ -90,7 +91,7 @@ fn serving(at: std::net::SocketAddr, serve: &Serve, is_local: bool) -> String {
 }
 
 impl Daemon {
-    fn begin(options: Options, mut log: Log, sockets: Sockets) -> Self {
+    fn begin(options: Options, mut log: Log, mut sockets: Sockets) -> Self {
         let is_local = options.servers.is_empty();
         let (authority, steering) = take_the_clock(options.observe || is_local, &mut log);
         let state = options.drift.clone().map(State::new);
@@ -112,6 +113,7 @@ impl Daemon {
             once: options.once,
             frequency,
             permit: options.permit,
+            announced: sockets.watch_steps(),
         };
         Self {
             client: Client::new(setup, now),

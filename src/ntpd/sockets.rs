@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use cli::{Unable, UnableExt as _};
@@ -14,6 +15,7 @@ use ntp::client::{Event, SourceId};
 use ntp::packet::{self, PACKET_MAX};
 use ntp::server::{self, Reference};
 use ntp::time::{Now, Span, Stamp};
+use sys::clock_steps::ClockSteps;
 use sys::udp::{Received, Socket};
 
 use super::clock;
@@ -25,6 +27,8 @@ const BUFFER: usize = PACKET_MAX + 4;
 #[derive(Debug, Default)]
 pub(crate) struct Sockets {
     serving: Option<Socket>,
+    /// Readable when anybody sets the clock, so that nobody need look in between.
+    steps: Option<ClockSteps>,
     asking: BTreeMap<SourceId, Socket>,
 }
 
@@ -47,6 +51,14 @@ impl Sockets {
         let local = socket.local().unable(format_args!("bind to {at}"))?;
         self.serving = Some(socket);
         Ok(local)
+    }
+
+    /// From now on a wait ends when anybody sets the clock. Whether that can be had.
+    pub(crate) fn watch_steps(&mut self) -> bool {
+        if sys::clock::is_the_kernels() {
+            self.steps = ClockSteps::watch().ok();
+        }
+        self.steps.is_some()
     }
 
     /// Sends a request; what became of it.
@@ -75,14 +87,22 @@ impl Sockets {
         self.asking.remove(&source);
     }
 
-    /// Waits until something comes, `limit` passes, or a signal. One datagram of each socket is
+    /// Waits until something comes, the clock is set, `limit` passes, or a signal. One datagram of each socket is
     /// taken per turn: nobody can keep us from the others.
     ///
     /// # Errors
     /// Those of poll(2).
     pub(crate) fn wait(&self, limit: Duration) -> io::Result<Vec<Arrived>> {
-        let sockets: Vec<&Socket> = self.serving.iter().chain(self.asking.values()).collect();
-        let mut ready = sys::udp::wait(&sockets, limit)?.into_iter();
+        let steps = self.steps.iter().map(AsFd::as_fd);
+        let sockets = self.serving.iter().chain(self.asking.values()).map(AsFd::as_fd);
+        let waited: Vec<BorrowedFd> = steps.chain(sockets).collect();
+        let mut ready = sys::udp::wait(&waited, limit)?.into_iter();
+        if let Some(steps) = &self.steps
+            && ready.next() == Some(true)
+        {
+            // Who is woken looks at the clock; how it was moved is seen there.
+            steps.taken()?;
+        }
         let mut arrived = Vec::new();
         if let Some(socket) = &self.serving
             && ready.next() == Some(true)

@@ -125,7 +125,7 @@ impl Client {
             configured: configured.collect(),
             entries: Vec::new(),
             next_id: 0,
-            watch: Watch::new(setup.authority == Authority::Steer),
+            watch: Watch::new(setup.authority == Authority::Steer, setup.announced),
             discipline: Discipline::new(setup.policy),
             patience: now.raw + patience(&setup.servers),
             news: false,
@@ -303,7 +303,6 @@ impl Client {
                 return self.finish(Outcome::Failed(self.sentence().1));
             }
             Decision::Step(by) => {
-                self.watch.foresee(by);
                 let text = format!("clock stepped by {:+.6} s to agree with {of}", by.seconds());
                 actions.push(Action::Say(Level::Info, text));
                 self.synchronised(Span::ZERO, agreed);
@@ -321,6 +320,9 @@ impl Client {
         };
         let known = Steer::Known { error: agreed.sd, bound: distance };
         let steers = [Steer::Frequency(agreed.frequency.ratio), steer, known];
+        for steer in steers {
+            self.watch.foresee(steer);
+        }
         actions.extend(steers.map(Action::Steer));
         if self.again.is_none() {
             self.finish(Outcome::Set);

@@ -117,6 +117,7 @@ pub(crate) fn setup(servers: usize, options: &str) -> Setup {
         once: false,
         frequency: ntp::bank::Frequency { ratio: 0.0, sd: 1e-4 },
         permit: "ntpd -g".to_owned(),
+        announced: false,
     }
 }
 
