@@ -39,8 +39,8 @@ const RAMP_FIRST: i8 = 2;
 /// Knocking slows down to this, about 4 minutes: kind to a server that is gone, and soon enough
 /// for a machine that waits for its network.
 const KNOCK_MAX: i8 = 8;
-/// After so many requests in vain, half an hour and more, knocking slows down further.
-const KNOCK_LONG: u8 = 16;
+/// After so many requests in vain, a quarter of an hour, knocking slows down further.
+const KNOCK_LONG: u8 = 10;
 /// To this, 17 minutes, the usual longest interval.
 const KNOCK_LONG_MAX: i8 = POLL_USUAL_MAX;
 /// Where nothing can even be sent, trying costs nobody anything: every 32 s.
