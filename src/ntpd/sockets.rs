@@ -87,8 +87,8 @@ impl Sockets {
         self.asking.remove(&source);
     }
 
-    /// Waits until something comes, the clock is set, `limit` passes, or a signal. One datagram of each socket is
-    /// taken per turn: nobody can keep us from the others.
+    /// Waits until something comes, the clock is set, `limit` passes, or a signal. One
+    /// datagram of each socket is taken per turn: nobody can keep us from the others.
     ///
     /// # Errors
     /// Those of poll(2).

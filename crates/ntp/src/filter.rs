@@ -4,7 +4,8 @@
 //! add: the least delay seen lately is the path, what is above it is queueing, and if that is
 //! exponential each way, the sample's error is spread evenly over plus and minus half of the
 //! excess. So each sample is weighed by its own excess, none is thrown away, and [`crate::bank`]
-//! does the rest. Where queues are mostly on one way, `slope` finds out and the sample is set right.
+//! does the rest. Where queues are mostly on one way, `slope` finds out and the sample is set
+//! right.
 //!
 //! Samples live on the oscillator's scale. A step of our clock, by whomever, is not seen here. What
 //! is seen is the server's time breaking away, or our oscillator having stood still in a suspend:

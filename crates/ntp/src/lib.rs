@@ -6,13 +6,13 @@
 //!
 //! [`time`] keeps three time scales apart. [`packet`] reads and writes the 48 bytes. [`answer`]
 //! judges whether an answer is one, and measures. [`bank`] and [`filter`] make an estimate of a
-//! server's clock out of samples, with what `slope` knows of the way to it. [`source`] asks one server in good time and hears it out.
+//! server's clock out of samples, with what `slope` knows of the way to it. [`source`] asks one
+//! server in good time and hears it out.
 //! [`select`] lets the servers vote. [`discipline`] decides what an offset deserves. [`watch`] sees
 //! others move our clock. [`client`] ties all of this together; [`config`] reads ntp.conf,
 //! [`server`] answers others.
 //!
-//! What is to come has its place already: authenticated answers in [`answer`], better statistics in
-//! [`bank`], leap seconds in [`discipline`].
+//! What is to come has its place already: authenticated answers in [`answer`], leap seconds in [`discipline`].
 
 pub mod answer;
 pub mod bank;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
+#[allow(dead_code, reason = "the accuracy tests use the rest")]
 mod world;
 
 use ntp::client::{Authority, Outcome, Setup};

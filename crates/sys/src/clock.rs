@@ -16,8 +16,8 @@ pub fn boottime() -> Duration {
     read(ClockId::CLOCK_BOOTTIME)
 }
 
-/// Whether the kernel is asked, rather than a simulator that stands in for the C library: those that
-/// time services are compared in have no `CLOCK_BOOTTIME`. There a timer of the kernel's would
+/// Whether the kernel is asked, rather than a simulator that stands in for the C library: the one
+/// that time services are compared in has no `CLOCK_BOOTTIME`. There a timer of the kernel's would
 /// follow another clock than the one that is read.
 #[must_use]
 pub fn is_the_kernels() -> bool {

@@ -87,7 +87,7 @@ fn a_silent_server_is_knocked_at_with_back_off() {
     let waited: Vec<i64> = (0..11).map(|_| pair.ask().nanos() / 1_000_000_000).collect();
     assert_eq!(waited, [0, 2, 4, 8, 16, 32, 64, 128, 256, 256, 256]);
     let waited: Vec<i64> = (0..4).map(|_| pair.ask().nanos() / 1_000_000_000).collect();
-    assert_eq!(waited, [512, 1024, 1024, 1024]);
+    assert_eq!(waited, [256, 512, 1024, 1024]);
     assert_eq!(pair.source.trouble(), Some(&Trouble::Silent(None)));
     assert!(pair.source.is_lost() && !pair.source.is_reachable());
 }
