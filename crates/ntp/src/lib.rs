@@ -12,7 +12,8 @@
 //! others move our clock. [`client`] ties all of this together; [`config`] reads ntp.conf,
 //! [`server`] answers others.
 //!
-//! What is to come has its place already: authenticated answers in [`answer`], leap seconds in [`discipline`].
+//! What is to come has its place already: authenticated answers in [`answer`], leap seconds in
+//! [`discipline`].
 
 pub mod answer;
 pub mod bank;

@@ -1,8 +1,9 @@
 //! Has somebody moved the clock?
 //!
 //! The system clock and the oscillator are compared at every turn. What they drift apart beyond
-//! what the frequency and the slew that we have set can do was a step that we did not
-//! make: another program, an operator, a hypervisor, or a resume from a suspend (the oscillator stands still in one).
+//! what the frequency and the slew that we have set can do was a step that we did not make: another
+//! program, an operator, a hypervisor, or a resume from a suspend (the oscillator stands still in
+//! one).
 
 use crate::client::Steer;
 use crate::time::{Now, Raw, Span};
