@@ -57,11 +57,13 @@ fn lines_that_wait_for_a_logger_between_two_lives_are_written_before_the_end() {
     // It ends at once, and is not up again within the second.
     service.log().script("test -e came && exec cat >>said\n: >came");
     let svscan = scanned(&sandbox, &[&service]);
-    sandbox
-        .wait_until("a line waits in the pipe", || service.has("up") && service.log().has("came"));
+    let (log, written) = (service.log(), || service.log().has("said"));
+    sandbox.wait_until("a line waits in the pipe between two lives of its reader", || {
+        service.has("up") && log.has("came") && (log.pid() == 0 || written())
+    });
     term(svscan.pid);
     assert_eq!(sandbox.end_of(svscan), 0);
-    assert_eq!(service.log().lines("said"), ["first"]);
+    assert_eq!(log.lines("said"), ["first"]);
 }
 
 #[test]

@@ -286,6 +286,7 @@ impl Service {
                 | State::Finishing { .. } => {}
             },
             Event::Survivors(survivors) => self.counted(now, survivors, actions),
+            Event::Uncounted => self.uncounted(now.monotonic),
             Event::OrphanEnded => self.count_now(now.monotonic),
             Event::Finishing(answer) => self.finishing(now, answer, actions),
             Event::Ready => self.ready = self.pid().map(|_| now.monotonic),

@@ -93,6 +93,9 @@ pub enum Event {
     Drained(bool),
     /// The answer to [`Action::CountSurvivors`].
     Survivors(Survivors),
+    /// The other answer: of somebody it cannot be told yet whether he belongs to the service, for
+    /// he is just executing a program. To be asked again soon.
+    Uncounted,
     /// A process ended that may have been one of the service's survivors.
     OrphanEnded,
     /// The answer to [`Action::Finish`]: `./finish` runs, there is none, or it could not be

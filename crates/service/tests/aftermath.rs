@@ -226,6 +226,18 @@ fn the_end_of_one_of_them_is_a_reason_to_count_at_once() {
 }
 
 #[test]
+fn nothing_is_decided_while_somebody_executes() {
+    let mut life = left_two(3000, SUCCESS);
+    assert_eq!(life.whole(3000, Event::Uncounted), []);
+    assert_eq!(life.whole(3019, Event::Tick), []);
+    assert_eq!(life.next(3020), [COUNT]);
+    assert_eq!(life.whole(3020, Event::Uncounted), []);
+    assert_eq!(life.whole(3030, Event::OrphanEnded), [COUNT]);
+    assert_eq!(life.whole(3030, left(2, DAEMON)), []);
+    assert_eq!(life.0.pid(), Some(DAEMON));
+}
+
+#[test]
 fn an_operator_who_says_kill_does_not_wait() {
     let mut life = clearing();
     assert_eq!(life.whole(2010, letter(b'k')), [COUNT]);

@@ -50,6 +50,7 @@ const DELAY: Duration = Duration::from_millis(1200);
 const WAIT: Move = Move::Wait(Duration::from_millis(700));
 const STALL: Move = Move::Quiet(Quiet::Stall(Duration::from_millis(700)));
 const DAWDLE: Move = Move::Quiet(Quiet::Dawdle);
+const VEIL: Move = Move::Quiet(Quiet::Veil);
 const TIMEOUT_KILL: Duration = Duration::from_millis(1500);
 
 const SERVICE: Farewell = Farewell { linger: Duration::ZERO, grace: Duration::from_secs(1) };
@@ -255,6 +256,7 @@ fn every_short_story_of_answers_that_are_late() {
         BEGETS,
         GONE,
         DAWDLE,
+        VEIL,
         Move::Answer,
         FINISHES,
         nobody,

@@ -128,7 +128,8 @@ fn round_short(time: Duration) -> String {
 /// What `supervise/remarks` says of its life; `None` where there is nothing to say.
 pub(crate) fn remark(name: &str, dir: &Path, remark: words::Remark) -> Option<Remark> {
     let remark = match remark {
-        words::Remark::None => return None,
+        // Of those who are still counted there is nothing to say yet.
+        words::Remark::None | words::Remark::Clearing(0) => return None,
         words::Remark::BackingOff { until, deaths, since, last } => {
             Remark::BackingOff { next: until.0, deaths, since: since.0, last: end(last) }
         }

@@ -38,9 +38,7 @@ impl Engine {
                     Action::Start => next = Some(self.start(id)),
                     Action::Send(pid, signal) => self.send(id, pid, signal),
                     Action::AskDrained => next = Some(Event::Drained(self.is_drained(id))),
-                    Action::CountSurvivors => {
-                        next = Some(Event::Survivors(self.count_survivors(id)));
-                    }
+                    Action::CountSurvivors => next = Some(self.count_survivors(id)),
                     Action::Sweep(signal) => self.sweep(id, signal),
                     Action::Finish(pid, how) => {
                         next = Some(Event::Finishing(self.finish(id, pid, how)));

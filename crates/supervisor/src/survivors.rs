@@ -8,15 +8,15 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use service::words::Survivors;
+use service::words::{Event, Survivors};
 use service::{Pid, Signal};
 use sys::child;
-use sys::proc::{self, Facts};
+use sys::proc::{self, Facts, Variable};
 use sys::process::Process;
 
-use crate::engine::Engine;
+use crate::engine::{Engine, now};
 use crate::marker::Marker;
-use crate::task::{self, Task, TaskId};
+use crate::task::{self, TaskId};
 
 /// So many processes of a service are looked at: as many as it has, unless it is a fork bomb, and
 /// then the others follow.
@@ -29,8 +29,6 @@ pub(crate) struct Orphans {
     owners: HashMap<u32, Owner>,
     /// Whether any has ended since that was last asked.
     ended: bool,
-    /// How often we may still nap in this count.
-    naps: u32,
 }
 
 /// What is our own of what tells people from services.
@@ -62,6 +60,8 @@ enum Owner {
     Marked(Marker),
     /// It carries none, and is in this session.
     InSession(u32),
+    /// What it carries cannot be seen while it executes a program.
+    Executing { session: u32 },
 }
 
 impl Orphans {
@@ -80,55 +80,41 @@ impl Orphans {
         if let Some(owner) = self.owners.get(&pid) {
             return Some(*owner);
         }
-        let is_sure = self.wait_for_exec(pid);
         let owner = owner(pid)?;
-        if is_sure {
+        if !matches!(owner, Owner::Executing { .. }) {
             self.owners.insert(pid, owner);
         }
         Some(owner)
     }
-
-    /// In the middle of `execve` a process has no environment to be seen, as it has no command
-    /// line. That is over in a moment; whoever has none for longer may have wiped it. Whether he
-    /// can be judged.
-    fn wait_for_exec(&mut self, pid: u32) -> bool {
-        for look in 0.. {
-            match proc::facts(pid) {
-                Some(it) if !it.has_ended() && !proc::has_command_line(pid) => {}
-                Some(_) | None => return true,
-            }
-            if look < YIELDS_MAX {
-                std::thread::yield_now();
-            } else if self.naps > 0 {
-                self.naps -= 1;
-                let _ = sys::poll::readable([], Some(NAP));
-            } else {
-                return false;
-            }
-        }
-        false
-    }
 }
-
-/// So often somebody else is let run before we nap.
-const YIELDS_MAX: u32 = 20;
-/// How long we wait for a process that executes, and look again.
-const NAP: Duration = Duration::from_millis(1);
-/// So often in a count: whoever wipes his command line must not hold up others for long.
-const NAPS_MAX: u32 = 50;
 
 fn owner(pid: u32) -> Option<Owner> {
-    let marked = proc::environment_value(pid, sys::spawn::MARKER.as_bytes())
-        .and_then(|value| Marker::parse(&value))
-        .map(Owner::Marked);
-    marked.or_else(|| proc::facts(pid).map(|it| Owner::InSession(it.session)))
+    let variable = proc::environment_value(pid, sys::spawn::MARKER.as_bytes());
+    if let Variable::Set(value) = &variable
+        && let Some(marker) = Marker::parse(value)
+    {
+        return Some(Owner::Marked(marker));
+    }
+    let session = proc::facts(pid)?.session;
+    Some(match variable {
+        Variable::NotYet => Owner::Executing { session },
+        Variable::Set(_) | Variable::Unset => Owner::InSession(session),
+    })
 }
 
+/// In the middle of `execve` a process has no environment to be seen. That is over in a moment,
+/// where the machine is overloaded or the program comes from a slow disk a bit later; after this
+/// everybody is judged by what can be seen.
+const EXECUTING_MAX: Duration = Duration::from_secs(1);
+
 impl Engine {
-    /// Counts who is left of a service.
-    pub(crate) fn count_survivors(&mut self, id: TaskId) -> Survivors {
+    /// Counts who is left of a service, if everybody can be told apart.
+    pub(crate) fn count_survivors(&mut self, id: TaskId) -> Event {
         self.tell_of_limits(id);
         let left = self.survivors(id);
+        if self.has_to_wait(id, left.undecided) {
+            return Event::Uncounted;
+        }
         let mut count = u32::try_from(left.processes.len()).unwrap_or(u32::MAX);
         if count == 0 && left.spared == 0 && left.populated {
             // Somebody is there who cannot be seen.
@@ -137,7 +123,18 @@ impl Engine {
         if left.spared > 0 {
             self.tell_of_people(id, left.spared);
         }
-        Survivors { count, oldest: oldest(&left.processes).map(Pid) }
+        Event::Survivors(Survivors { count, oldest: oldest(&left.processes).map(Pid) })
+    }
+
+    /// Whether to count again before anything is decided; not for ever.
+    fn has_to_wait(&mut self, id: TaskId, undecided: bool) -> bool {
+        let Some(task) = self.tasks.get_mut(&id) else { return false };
+        if !undecided {
+            task.uncounted = None;
+            return false;
+        }
+        let now = now().monotonic;
+        now.since(*task.uncounted.get_or_insert(now)) < EXECUTING_MAX
     }
 
     /// Signals who is left of a service.
@@ -168,7 +165,7 @@ impl Engine {
         // A life that was adopted has its group from another supervisor.
         self.confine(id);
         // Who has left the group may still come to us as an orphan.
-        let mut pids = self.orphans_of(id);
+        let (mut pids, undecided) = self.orphans_of(id);
         let Some(task) = self.tasks.get(&id) else { return Left::default() };
         let mut populated = false;
         if let Some(it) = &task.membership {
@@ -182,21 +179,31 @@ impl Engine {
         processes.retain(|it| !it.has_ended() && !self.pids.contains_key(&it.pid));
         let spared = spared(&processes, |it| self.own.is_person(it));
         processes.retain(|it| !spared.contains(&it.pid));
-        Left { processes, spared: spared.len(), populated }
+        Left { processes, spared: spared.len(), populated, undecided }
     }
 
-    /// The orphans of a service, and all that they have forked.
-    fn orphans_of(&mut self, id: TaskId) -> Vec<u32> {
-        let Some(task) = self.tasks.get(&id) else { return Vec::new() };
-        self.orphans.naps = NAPS_MAX;
-        let mut pids = child::list().unwrap_or_default();
-        pids.retain(|pid| !self.pids.contains_key(pid));
-        pids.retain(|pid| self.orphans.owner(*pid).is_some_and(|owner| is_of(task, owner)));
+    /// The orphans of a service, and all that they have forked; whether there may be more.
+    fn orphans_of(&mut self, id: TaskId) -> (Vec<u32>, bool) {
+        let Some(task) = self.tasks.get(&id) else { return (Vec::new(), false) };
+        let mut undecided = false;
+        let mut is_its = |owner: Option<Owner>| match owner {
+            Some(Owner::Marked(marker)) => marker == task.marker,
+            Some(Owner::InSession(session)) => task.session == Some(session),
+            Some(Owner::Executing { session }) => {
+                let is_in_session = task.session == Some(session);
+                undecided |= !is_in_session;
+                is_in_session
+            }
+            None => false,
+        };
+        let list = child::list();
+        let is_known = list.is_ok();
+        let mut pids = list.unwrap_or_default();
+        pids.retain(|pid| !self.pids.contains_key(pid) && is_its(self.orphans.owner(*pid)));
         if task.has_strange_kin {
             let us = std::process::id();
             let mut all = proc::everybody();
-            all.retain(|pid| *pid != us && !self.pids.contains_key(pid));
-            all.retain(|pid| owner(*pid).is_some_and(|owner| is_of(task, owner)));
+            all.retain(|pid| *pid != us && !self.pids.contains_key(pid) && is_its(owner(*pid)));
             pids.extend(all);
         }
         let roots = pids.clone();
@@ -204,7 +211,7 @@ impl Engine {
             let room = SURVIVORS_MAX.saturating_sub(pids.len());
             pids.extend(proc::descendants(root, room));
         }
-        pids
+        (pids, undecided || !is_known)
     }
 }
 
@@ -217,6 +224,8 @@ struct Left {
     spared: usize,
     /// Whether the kernel says that somebody is in its group.
     populated: bool,
+    /// Whether there is somebody who may or may not be one of them.
+    undecided: bool,
 }
 
 /// Those that people are at, with the processes between them and the service: whoever lets a person
@@ -233,13 +242,6 @@ fn spared(left: &[Facts], is_person: impl Fn(&Facts) -> bool) -> HashSet<u32> {
         }
     }
     spared
-}
-
-fn is_of(task: &Task, owner: Owner) -> bool {
-    match owner {
-        Owner::Marked(marker) => marker == task.marker,
-        Owner::InSession(session) => task.session == Some(session),
-    }
 }
 
 /// The oldest of those whose parent is not among them, and is us: we are told of its end.

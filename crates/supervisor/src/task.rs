@@ -98,6 +98,8 @@ pub(crate) struct Task {
     pub(crate) session: Option<u32>,
     /// Whether its life began under another supervisor, whose orphans do not come to us.
     pub(crate) has_strange_kin: bool,
+    /// Since when it cannot be told who is left of it, because somebody executes a program.
+    pub(crate) uncounted: Option<Monotonic>,
     /// What `supervise/remarks` says.
     remarked: Option<String>,
     /// What the machine says of its life, and that in words. Kept as long as no start was tried:
@@ -167,6 +169,7 @@ impl Task {
             limit_remarks: Vec::new(),
             session: None,
             has_strange_kin: false,
+            uncounted: None,
             remarked,
             explained: None,
             complaints: Vec::new(),

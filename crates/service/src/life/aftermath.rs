@@ -187,6 +187,13 @@ impl Service {
         }
     }
 
+    /// Nothing is decided before everybody is known.
+    pub(super) fn uncounted(&mut self, now: Monotonic) {
+        if let State::Clearing(Clearing { check: check @ None, .. }) = &mut self.state {
+            *check = Some(now + CHECK_MIN);
+        }
+    }
+
     /// Whether the survivors are the service itself. Not when the operator was ending it.
     fn is_background(&self, death: Death) -> bool {
         death.how == End::Exited(0)

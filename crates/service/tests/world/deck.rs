@@ -89,6 +89,7 @@ fn family() -> Cards {
         (20, [Finish::Missing, Finish::Runs(Temper::Obedient)].map(write).to_vec()),
         (5, finishes.map(Finish::Runs).map(write).to_vec()),
         (30, vec![Move::Quiet(Quiet::Dawdle)]),
+        (20, vec![Move::Quiet(Quiet::Veil)]),
         (100, vec![Move::Answer]),
     ]
 }
@@ -150,6 +151,7 @@ fn stray() -> Cards {
         Event::Delayed(Scarcity::Pids, Monotonic(ms(9))),
         Event::Survivors(Survivors::default()),
         Event::Survivors(some),
+        Event::Uncounted,
         Event::Finishing(Ok(None)),
         Event::Finishing(Ok(Some(Pid(9)))),
         Event::Finishing(Err(MISSING)),

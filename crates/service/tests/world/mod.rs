@@ -43,6 +43,8 @@ pub(crate) struct World {
     finish: Finish,
     /// The next question is not answered at once.
     dawdles: bool,
+    /// At the next count somebody is not known yet.
+    veiled: bool,
 }
 
 impl World {
@@ -52,7 +54,7 @@ impl World {
         let mut ledger = Ledger::new(BORN, want);
         ledger.settings = Settings { timeout_kill, ..Settings::default() };
         life.set_settings(ledger.settings);
-        Self { life, ledger, finish: Finish::Missing, dawdles: false }
+        Self { life, ledger, finish: Finish::Missing, dawdles: false, veiled: false }
     }
 
     pub(crate) fn seen(&self) -> Seen {
@@ -116,6 +118,7 @@ impl World {
                 *boottime = boottime.saturating_add(time);
             }
             Quiet::Dawdle => self.dawdles = true,
+            Quiet::Veil => self.veiled = true,
             Quiet::Write(finish) => self.finish = finish,
             Quiet::Set(setting) => {
                 let settings = &mut self.ledger.settings;
@@ -220,6 +223,7 @@ impl World {
         self.dawdles = false;
         let truth = self.ledger.family.survivors();
         let answer = match (self.ledger.fact, self.finish) {
+            (Fact::Clearing(_), _) if std::mem::take(&mut self.veiled) => Event::Uncounted,
             (Fact::Clearing(_), _) => Event::Survivors(truth),
             (_, Finish::Missing) => Event::Finishing(Ok(None)),
             (_, Finish::Fails(fault)) => Event::Finishing(Err(fault)),

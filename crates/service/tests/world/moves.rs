@@ -63,6 +63,8 @@ pub(crate) enum Quiet {
     Suspend(Duration),
     /// The next question is not answered at once.
     Dawdle,
+    /// At the next count somebody is not known yet.
+    Veil,
     /// The operator writes a `./finish`, or takes it away.
     Write(Finish),
     /// The operator writes a file of settings.
@@ -107,6 +109,7 @@ impl World {
             Move::Drained(_) => self.ledger.drain_asked,
             Move::Sleep => self.life.deadline().is_some(),
             Move::Quiet(Quiet::Dawdle) => !self.dawdles,
+            Move::Quiet(Quiet::Veil) => !self.veiled,
             Move::Quiet(Quiet::Write(finish)) => self.finish != finish,
             Move::Say(_)
             | Move::OrphanEnds
@@ -126,7 +129,7 @@ impl World {
 
     fn is_stray(&self, answer: Event) -> bool {
         match answer {
-            Event::Survivors(_) => {
+            Event::Survivors(_) | Event::Uncounted => {
                 !matches!(self.ledger.fact, Fact::Clearing(_)) || !self.ledger.is_asked()
             }
             Event::Finishing(_) => {

@@ -231,6 +231,7 @@ impl Ledger {
                 | Fact::Finishing { .. } => {}
             },
             Event::Survivors(survivors) => self.counted(survivors, &mut owed),
+            Event::Uncounted => self.count_again(),
             Event::OrphanEnded => self.count_at_once(),
             Event::Finishing(answer) => self.finish_answered(answer, &mut owed),
             Event::Mended => self.mended(),

@@ -7,6 +7,7 @@
 mod kin;
 mod stat;
 
+use std::io;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
@@ -18,6 +19,8 @@ pub use stat::Facts;
 
 /// A line of numbers and a name of 15 bytes.
 const STAT_MAX: usize = 4096;
+/// Sixty lines of a few numbers each.
+const STATUS_MAX: usize = 16384;
 /// The kernel takes no more than a quarter of the stack's limit, 8 MiB by default, for arguments
 /// and environment (execve(2)).
 const ENVIRON_MAX: usize = 2 << 20;
@@ -41,20 +44,51 @@ pub fn login_uid(pid: u32) -> Option<u32> {
     (uid != NO_LOGIN).then_some(uid)
 }
 
-/// The value of `name` in the environment that the process was executed with; `None` where it is
-/// not there, or not ours to see. It may have overwritten that since.
-#[must_use]
-pub fn environment_value(pid: u32, name: &[u8]) -> Option<Vec<u8>> {
-    let environ = read(pid, "environ", ENVIRON_MAX)?;
-    let mut entries = environ.split(|byte| *byte == 0);
-    entries.find_map(|entry| Some(entry.strip_prefix(name)?.strip_prefix(b"=")?.to_vec()))
+/// What the environment that a process was executed with says of a variable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Variable {
+    /// It has this value.
+    Set(Vec<u8>),
+    /// It is not there, or not ours to see. The process may have overwritten it since.
+    Unset,
+    /// The process is in the middle of `execve`: ask again.
+    NotYet,
 }
 
-/// Whether the process has words to show: not while it executes, and not once it has ended. It may
-/// also have wiped them.
+/// What the environment of a process says of `name`.
 #[must_use]
-pub fn has_command_line(pid: u32) -> bool {
-    read(pid, "cmdline", 1).is_some_and(|line| !line.is_empty())
+pub fn environment_value(pid: u32, name: &[u8]) -> Variable {
+    let environ = match small_file::read(&path(pid, "environ"), ENVIRON_MAX) {
+        Ok(environ) if !environ.is_empty() => environ,
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && !is_our_users(pid) => {
+            return Variable::Unset;
+        }
+        // A process changes its memory in `execve`: there is a moment when it has none (`ESRCH`),
+        // and then it counts as root's (`EACCES`).
+        Ok(_) | Err(_) => return value_of_nothing(pid),
+    };
+    let mut entries = environ.split(|byte| *byte == 0);
+    entries
+        .find_map(|entry| Some(entry.strip_prefix(name)?.strip_prefix(b"=")?.to_vec()))
+        .map_or(Variable::Unset, Variable::Set)
+}
+
+/// Nothing can be seen of an environment that is empty, of one that is not there yet, and of one
+/// that went with its process or with the program before this one.
+fn value_of_nothing(pid: u32) -> Variable {
+    let Some(line) = read(pid, "stat", STAT_MAX) else { return Variable::Unset };
+    let has_ended = Facts::parse(&line).is_none_or(|it| it.has_ended());
+    if has_ended || stat::has_empty_environment(&line) != Some(false) {
+        return Variable::Unset;
+    }
+    Variable::NotYet
+}
+
+/// Whether the process is of the user that we are, in every respect.
+fn is_our_users(pid: u32) -> bool {
+    let Some(status) = read(pid, "status", STATUS_MAX) else { return false };
+    let us = nix::unistd::geteuid().as_raw();
+    stat::users(&status).is_some_and(|users| users.iter().all(|user| *user == us))
 }
 
 /// Which directory the process works in. A dead network file system may keep us waiting for it, so
@@ -74,7 +108,7 @@ pub fn pipe_of(pid: u32, fd: u32) -> Option<Identity> {
 /// A path to what the process has as its descriptor `fd`; opened, it is opened afresh.
 #[must_use]
 pub fn descriptor(pid: u32, fd: u32) -> PathBuf {
-    format!("/proc/{pid}/fd/{fd}").into()
+    path(pid, &format!("fd/{fd}"))
 }
 
 /// Which boot of the machine this is; a random number.
@@ -103,7 +137,11 @@ pub fn time_namespace() -> Option<Identity> {
 }
 
 fn read(pid: u32, file: &str, max: usize) -> Option<Vec<u8>> {
-    small_file::read(Path::new(&format!("/proc/{pid}/{file}")), max).ok()
+    small_file::read(&path(pid, file), max).ok()
+}
+
+fn path(pid: u32, file: &str) -> PathBuf {
+    format!("/proc/{pid}/{file}").into()
 }
 
 #[cfg(test)]
@@ -119,17 +157,59 @@ mod tests {
         }
     }
 
+    /// What there is to be seen once it has been executed.
+    fn settled(pid: u32, name: &[u8]) -> Variable {
+        loop {
+            match environment_value(pid, name) {
+                Variable::NotYet => std::thread::yield_now(),
+                value @ (Variable::Set(_) | Variable::Unset) => return value,
+            }
+        }
+    }
+
     #[test]
     fn the_environment_is_searched_for_whole_words() {
         let mut child = std::process::Command::new("sleep");
         child.arg("1000").env_clear().env("KEEPUP_SERVICE", "a b");
         let mut child = child.spawn().unwrap();
-        let value = |name: &[u8]| environment_value(child.id(), name);
+        let pid = child.id();
+        let value = |name: &[u8]| settled(pid, name);
         let found = [value(b"KEEPUP_SERVICE"), value(b"KEEPUP_SERVIC"), value(b"EEPUP_SERVICE")];
         child.kill().unwrap();
+        let ended = value(b"KEEPUP_SERVICE");
         child.wait().unwrap();
-        assert_eq!(found, [Some(b"a b".to_vec()), None, None]);
-        assert_eq!(environment_value(child.id(), b"KEEPUP_SERVICE"), None, "it is gone");
+        assert_eq!(found, [Variable::Set(b"a b".to_vec()), Variable::Unset, Variable::Unset]);
+        assert_ne!(ended, Variable::NotYet, "whoever has ended does not execute");
+        assert_eq!(environment_value(child.id(), b"KEEPUP_SERVICE"), Variable::Unset, "it is gone");
+    }
+
+    #[test]
+    fn an_empty_environment_is_one() {
+        let mut child = std::process::Command::new("sleep");
+        let mut child = child.arg("1000").env_clear().spawn().unwrap();
+        let value = settled(child.id(), b"PATH");
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(value, Variable::Unset);
+    }
+
+    #[test]
+    fn an_environment_is_not_missed_in_the_middle_of_execve() {
+        let script = r#"[ "$1" = 0 ] || exec /bin/sh -c "$0" "$0" $(($1 - 1))"#;
+        let mut shell = std::process::Command::new("/bin/sh");
+        shell.args(["-c", script, script, "500"]).env_clear().env("KEEPUP_SERVICE", "a");
+        let mut shell = shell.spawn().unwrap();
+        let (mut seen, mut wrong) = (0, None);
+        while wrong.is_none() && facts(shell.id()).is_some_and(|it| !it.has_ended()) {
+            match environment_value(shell.id(), b"KEEPUP_SERVICE") {
+                Variable::Set(_) => seen += 1,
+                Variable::NotYet => {}
+                Variable::Unset => wrong = facts(shell.id()).filter(|it| !it.has_ended()),
+            }
+        }
+        shell.wait().unwrap();
+        assert_eq!(wrong, None, "it had one all the time");
+        assert!(seen > 0);
     }
 
     #[test]
@@ -145,7 +225,7 @@ mod tests {
         for nobody in [0, u32::MAX] {
             assert_eq!(super::facts(nobody), None);
             assert_eq!(login_uid(nobody), None);
-            assert_eq!(environment_value(nobody, b"PATH"), None);
+            assert_eq!(environment_value(nobody, b"PATH"), Variable::Unset);
             assert_eq!(cwd_identity(nobody), None);
             assert_eq!(children_of(nobody), None);
         }

@@ -38,8 +38,7 @@ impl Facts {
         let close = line.iter().rposition(|byte| *byte == b')')?;
         let pid = number(line.get(..open)?.trim_ascii())?;
         let comm = line.get(open + 1..close)?.to_vec();
-        let rest = line.get(close + 1..)?.trim_ascii().split(|byte| *byte == b' ');
-        let mut fields = rest;
+        let mut fields = after_name(line)?;
         let &[state] = fields.next()? else { return None };
         let parent = number(fields.next()?)?;
         let group = number(fields.next()?)?;
@@ -51,10 +50,39 @@ impl Facts {
     }
 }
 
-/// The numbers of three fields.
+/// Whether the process has an empty environment: not one that it has not got yet, in the middle of
+/// `execve`, nor one that can be seen by now. `None` where the line does not say (before kernel
+/// 3.5).
+pub(super) fn has_empty_environment(line: &[u8]) -> Option<bool> {
+    let mut fields = after_name(line)?;
+    // The kernel sets this once the environment is where it belongs (load_elf_binary).
+    let code: u64 = number(fields.nth(CODE_START - STATE)?)?;
+    let start: u64 = number(fields.nth(ENVIRONMENT_START - CODE_START - 1)?)?;
+    let end: u64 = number(fields.next()?)?;
+    Some(code != 0 && start == end)
+}
+
+/// The fields from the third on.
+fn after_name(line: &[u8]) -> Option<impl Iterator<Item = &[u8]>> {
+    let close = line.iter().rposition(|byte| *byte == b')')?;
+    Some(line.get(close + 1..)?.trim_ascii().split(|byte| *byte == b' '))
+}
+
+/// The real, effective and saved user of `/proc/PID/status` (`proc_pid_status(5)`).
+pub(super) fn users(status: &[u8]) -> Option<[u32; 3]> {
+    let mut lines = status.split(|byte| *byte == b'\n');
+    let line = lines.find_map(|line| line.strip_prefix(b"Uid:"))?;
+    let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    Some([number(words.next()?)?, number(words.next()?)?, number(words.next()?)?])
+}
+
+/// The numbers of some fields.
+const STATE: usize = 3;
 const TTY: usize = 7;
 const THREADS: usize = 20;
 const STARTED: usize = 22;
+const CODE_START: usize = 26;
+const ENVIRONMENT_START: usize = 50;
 
 fn number<T: std::str::FromStr>(field: &[u8]) -> Option<T> {
     std::str::from_utf8(field).ok()?.parse().ok()
@@ -89,6 +117,29 @@ mod tests {
         };
         assert_eq!(facts, expected);
         assert!(!facts.has_ended());
+    }
+
+    #[test]
+    fn an_environment_that_is_not_there_yet_is_not_empty() {
+        let line = |code: &str, environment: &str| {
+            let zeros = |count: usize| "0 ".repeat(count);
+            let before = zeros(CODE_START - STATE - 1);
+            let between = zeros(ENVIRONMENT_START - CODE_START - 1);
+            format!("7 (a) b) S {before}{code} {between}{environment} 0").into_bytes()
+        };
+        assert_eq!(has_empty_environment(&line("0", "0 0")), Some(false));
+        assert_eq!(has_empty_environment(&line("0", "140736 140736")), Some(false));
+        assert_eq!(has_empty_environment(&line("4096", "140736 140736")), Some(true));
+        assert_eq!(has_empty_environment(&line("4096", "140736 140737")), Some(false));
+        assert_eq!(has_empty_environment(&named(b"old kernel")), None);
+    }
+
+    #[test]
+    fn the_users_of_a_process_are_read() {
+        let status = b"Name:\tx\nUmask:\t0022\nUid:\t1\t2\t3\t4\nGid:\t5\t6\t7\t8\n";
+        assert_eq!(users(status), Some([1, 2, 3]));
+        assert_eq!(users(b"Name:\tUid:\t1\t2\t3\n"), None);
+        assert_eq!(users(b"Uid:\t1\t2\n"), None);
     }
 
     #[test]

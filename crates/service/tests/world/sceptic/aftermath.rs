@@ -141,6 +141,14 @@ impl Ledger {
         self.fact = Fact::Clearing(clearing);
     }
 
+    pub(super) fn count_again(&mut self) {
+        if let Fact::Clearing(Clearing { asked: asked @ true, look_at, .. }) = &mut self.fact {
+            *asked = false;
+            *look_at = Some(self.now.monotonic + FIRST_LOOK);
+            self.seen.note(Sight::Uncounted);
+        }
+    }
+
     pub(super) fn count_at_once(&mut self) {
         if let Fact::Clearing(Clearing { look_at: Some(at), .. }) = &mut self.fact {
             *at = self.now.monotonic;

@@ -23,6 +23,7 @@ pub(crate) enum Sight {
     SweptKill,
     /// An operator's k did not wait for the grace.
     KilledAtOnce,
+    Uncounted,
     /// Who a buried life had left was ended.
     SweptLater,
     /// A buried life had left nobody.
@@ -51,7 +52,7 @@ pub(crate) enum Sight {
 }
 
 /// All there is to be seen.
-const ALL: [Sight; 37] = [
+const ALL: [Sight; 38] = [
     Sight::CannotStart,
     Sight::Delayed,
     Sight::DelayedOnce,
@@ -69,6 +70,7 @@ const ALL: [Sight; 37] = [
     Sight::SweptTerm,
     Sight::SweptKill,
     Sight::KilledAtOnce,
+    Sight::Uncounted,
     Sight::SweptLater,
     Sight::FoundNobody,
     Sight::Unending,
