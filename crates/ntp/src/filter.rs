@@ -26,7 +26,8 @@ const DELAYS: usize = 256;
 /// where all of these are well above it.
 const RECENT: u8 = 16;
 
-/// Well above: so many times their own jitter. By chance that happens once in 10^13 samples.
+/// Well above: so many times their own jitter. Independent exponential queues
+/// hardly ever do that by chance.
 const LONGER_JITTERS: f64 = 2.0;
 
 /// A slope is not looked for in the first samples, while the frequency is being found.
@@ -58,8 +59,8 @@ const FREQUENCY_MAX: f64 = 5e-4;
 const OFTENER_SHARE: f64 = 2.0;
 
 /// And more rarely where a prediction over twice the interval is still so much better than one. (In
-/// simulation the error grows with this and requests become fewer; at this value both are below
-/// chrony's.)
+/// simulation the error grows with this and requests become fewer; at this value a server gets
+/// about as many as from chrony.)
 const RARER_SHARE: f64 = 0.5;
 
 /// What became of a sample.
