@@ -1,5 +1,5 @@
-//! The loop: one thread, one poll(2), no descriptors in it but sockets, and the timer that tells when
-//! somebody sets the clock.
+//! The loop: one thread, one poll(2), no descriptors in it but sockets, and the timer that tells
+//! when somebody sets the clock.
 //!
 //! Each turn does what the client asked for, looks at the signals, waits until the client's
 //! deadline or the next datagram, and tells the client what happened. Steering is a value that
@@ -119,9 +119,9 @@ impl Daemon {
         let now = clock::now();
         let rest = self.service.as_mut().and_then(|service| service.rest(now.raw));
         let asked = self.control.as_ref().and_then(|control| control.deadline(now.raw));
-        let next = (self.client.deadline() - now.raw).min(self.leaps.wait(now));
-        let others = [asked.map(|at| at - now.raw), rest];
-        let limit = sockets::limit(others.into_iter().flatten().fold(next, Span::min));
+        let deadlines = [self.client.deadline(), asked].into_iter().flatten();
+        let spans = deadlines.map(|at| at - now.raw).chain(rest);
+        let limit = sockets::limit(spans.fold(self.leaps.wait(now), Span::min));
         let busy = self.resolver.is_busy() || self.proofs.is_busy() || self.hooks.is_busy();
         if busy { limit.min(GLANCE) } else { limit }
     }

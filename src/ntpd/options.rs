@@ -170,11 +170,9 @@ pub(crate) fn read(args: &Args, words: &[OsString]) -> anyhow::Result<Options> {
         named.into_iter().chain(config.servers.iter().cloned()).collect();
     let serve = serving::complete(asked, config.serving.clone());
     let once = args.has("q") || args.has("Q");
-    if once {
+    for server in servers.iter_mut().filter(|_| once) {
         // Who wants the time once does not want to wait for it.
-        for server in &mut servers {
-            server.polling.iburst = true;
-        }
+        server.polling.iburst = true;
     }
     if servers.is_empty() && serve.is_none() {
         return Err(Misconfigured("no server is named: give -p, or a configuration".into()).into());

@@ -102,6 +102,7 @@ impl Daemon {
         let good = last_good.time.and_then(|time| u64::try_from(time).ok());
         let proofs = Proofs::new(options.keys, options.authorities, good.max(kept_at));
         let steps = Steps::new(last_good.time, policy.any_first);
+        let mut sockets = Sockets::default();
         let setup = Setup {
             servers: options.servers,
             policy,
@@ -110,12 +111,13 @@ impl Daemon {
             frequency,
             prepares: options.before_step.is_some(),
             known: last_good.hosts,
+            announced: sockets.watch_steps(),
             permit: cure.clone().unwrap_or(options.permit),
         };
         Self {
             client: Client::new(setup, now),
             steering,
-            sockets: Sockets::default(),
+            sockets,
             resolver: Resolver::default(),
             proofs,
             known: None,

@@ -147,7 +147,7 @@ impl Client {
             configured: configured.collect(),
             entries: Vec::new(),
             next_id: 0,
-            watch: Watch::new(setup.authority == Authority::Steer),
+            watch: Watch::new(setup.authority == Authority::Steer, setup.announced),
             discipline: Discipline::new(setup.policy),
             patience: now.raw + patience(&setup.servers),
             news: false,
@@ -180,9 +180,10 @@ impl Client {
         actions
     }
 
-    /// When to call [`Client::step`] with [`Event::Tick`] should nothing happen sooner.
+    /// When to call [`Client::step`] with [`Event::Tick`] should nothing happen sooner; `None`:
+    /// never.
     #[must_use]
-    pub fn deadline(&self) -> Raw {
+    pub fn deadline(&self) -> Option<Raw> {
         let sources = self.entries.iter().filter_map(|entry| entry.source.deadline());
         let names = self.configured.iter().filter_map(Configured::deadline);
         let once = self.setup.once.then_some(self.started + ONCE_PATIENCE);
@@ -190,13 +191,13 @@ impl Client {
         let wait = |again| if self.may_vote(again) { again } else { self.patience.max(again) };
         let again = self.again.map(wait);
         let others = [again, once, patience, self.watch.deadline()];
-        sources.chain(names).chain(others.into_iter().flatten()).min().unwrap_or(self.started)
+        sources.chain(names).chain(others.into_iter().flatten()).min()
     }
 
     /// The kernel has just put in a leap second or left one out, and so moved the clock by `by`;
     /// the servers' clocks as well.
     pub fn leap_second(&mut self, now: Raw, by: Span) {
-        self.watch.foresee(by);
+        self.watch.foresee(Steer::Step(by));
         self.discipline.leap_second(by);
         if let Some(agreement) = &mut self.agreement {
             agreement.estimate.theta = agreement.estimate.theta + by;
@@ -368,7 +369,6 @@ impl Client {
                 return;
             }
             Decision::Step(by) => {
-                self.watch.foresee(by);
                 self.history.begin_anew();
                 let text = format!("clock stepped by {:+.6} s to agree with {of}", by.seconds());
                 actions.push(Action::Say(Level::Info, text));
@@ -387,6 +387,9 @@ impl Client {
         };
         let known = Steer::Known { error: agreed.sd, bound: distance };
         let steers = [Steer::Frequency(agreed.frequency.ratio), steer, known];
+        for steer in steers {
+            self.watch.foresee(steer);
+        }
         actions.extend(steers.map(Action::Steer));
         if self.again.is_none() {
             self.finish(Outcome::Set);

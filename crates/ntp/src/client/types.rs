@@ -47,6 +47,8 @@ pub struct Setup {
     pub known: Vec<(String, Vec<IpAddr>)>,
     /// The command that would allow a refused offset, for the log.
     pub permit: String,
+    /// The shell says [`Event::Tick`] at once when anybody sets the clock.
+    pub announced: bool,
 }
 
 /// What happened.
