@@ -118,7 +118,11 @@ check "it has no groups but its own" has Groups "87 *$"
 check "it has the right to set the clock, and no other" has CapEff 0000000002000000
 check "for good" has CapBnd 0000000002000000
 check "it can gain no right" has NoNewPrivs 1
-check "unusual system calls are forbidden to it" has Seccomp 2
+if [ -z "${ASK:-}" ]; then
+	check "unusual system calls are forbidden to it" has Seccomp 2
+else
+	check "programs around a step may use any system call" has Seccomp 0
+fi
 
 # sane NAME: svstat's seconds are not of another time.
 sane() {

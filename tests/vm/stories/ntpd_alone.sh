@@ -44,6 +44,17 @@ soon "and named, where it is known" named
 kill $rival
 check "ntpd is still the same" [ "$(pid_of ntp)" = "$ntpd" ]
 svc -d /service/ntp
-gone() { [ ! -e /tmp/ntp/socket ]; }
-soon "told to end, it takes its socket away" gone
+# Its directory is root's, so the socket stays; nobody is behind it.
+alone() {
+	ntpctl -s /tmp/ntp/socket >/dev/null 2>/run/asked
+	[ $? = 111 ]
+}
+soon "told to end, it listens no more" alone
+show /run/asked
+svc -u /service/ntp
+answers() {
+	ntpctl -s /tmp/ntp/socket >/run/asked
+	[ $? = 1 ]
+}
+soon "begun again, it takes its place" answers
 show $log
