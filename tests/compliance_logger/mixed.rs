@@ -176,8 +176,8 @@ fn killed_after(suite: &Suite, dir: &Path, script: &[&str], lines: &str) {
     assert!(!log.end().0.success());
 }
 
-/// What is in a log directory of which a logger may rename a file at this moment: then some of it is
-/// missing.
+/// What is in a log directory of which a logger may rename a file at this moment: then some of it
+/// is missing.
 fn whole_log_or_less(logs: &Path) -> String {
     let files = old_files(logs).into_iter().chain([logs.join("current")]);
     files.map(|file| fs::read_to_string(file).unwrap_or_default()).collect()
