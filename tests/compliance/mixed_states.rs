@@ -1,7 +1,7 @@
 //! The tools of each suite before the supervise of each, in the states that are more than one thing
 //! at once. The plain ones are in `supervise.rs`.
 
-use crate::support::{Sandbox, Service, each_pair, is_alive, is_stopped};
+use crate::support::{Daemon, Sandbox, Service, each_pair, is_alive, is_stopped};
 
 each_pair!(
     a_service_that_keeps_dying_is_read_and_controlled,
@@ -23,22 +23,47 @@ fn line(sandbox: &Sandbox, service: &Service) -> String {
 }
 
 /// A service that writes `lives` and ends at once, after it has died a few times.
-fn dying(sandbox: &Sandbox, service: &Service) {
+fn dying(sandbox: &Sandbox, service: &Service) -> Daemon {
     service.script("echo >>lives");
-    sandbox.supervise(service);
+    let supervise = sandbox.supervise(service);
     sandbox.svc("-u", service);
     sandbox.wait_until("it has died three times", || service.lines("lives").len() >= 3);
+    supervise
 }
+
+/// The line on a service between two lives. Its supervise is stopped there for as long, for the
+/// original begins the next life in no time.
+fn line_between(sandbox: &Sandbox, service: &Service, supervise: Daemon) -> String {
+    let signal = |number| sys::child::signal(supervise.pid, number).unwrap();
+    sandbox.wait_until("it is stopped between two lives", || {
+        // The pause between two looks would be longer than the moment.
+        let is_seen = (0..LOOKS).any(|_| service.pid() == 0);
+        if !is_seen {
+            return false;
+        }
+        signal(libc::SIGSTOP);
+        sandbox.wait_until("it is stopped", || is_stopped(supervise.pid));
+        let is_between = service.pid() == 0;
+        if !is_between {
+            signal(libc::SIGCONT);
+        }
+        is_between
+    });
+    let line = line(sandbox, service);
+    signal(libc::SIGCONT);
+    line
+}
+
+/// Without a pause, so often it is looked whether a service is down.
+const LOOKS: u32 = 100_000;
 
 fn a_service_that_keeps_dying_is_read_and_controlled(sandbox: &Sandbox) {
     let service = sandbox.service("s");
-    dying(sandbox, &service);
+    let supervise = dying(sandbox, &service);
     let waits = "s: down N seconds, normally up, want up";
-    sandbox.wait_until(waits, || {
-        let line = line(sandbox, &service);
-        assert!(line == waits || line == "s: up (pid N) N seconds", "{line}");
-        line == waits
-    });
+    let now = line(sandbox, &service);
+    assert!(now == waits || now == "s: up (pid N) N seconds", "{now}");
+    assert_eq!(line_between(sandbox, &service, supervise), waits);
     sandbox.tool("svok", &["s"]).is(0, "", "");
     sandbox.svc("-d", &service);
     let down = "s: down N seconds, normally up";
@@ -55,9 +80,8 @@ fn a_service_that_keeps_dying_is_read_and_controlled(sandbox: &Sandbox) {
 fn a_service_that_keeps_dying_and_is_normally_down_is_wanted_up(sandbox: &Sandbox) {
     let service = sandbox.service("s");
     service.write("down", "");
-    dying(sandbox, &service);
-    let waits = "s: down N seconds, want up";
-    sandbox.wait_until(waits, || line(sandbox, &service) == waits);
+    let supervise = dying(sandbox, &service);
+    assert_eq!(line_between(sandbox, &service, supervise), "s: down N seconds, want up");
     sandbox.svc("-d", &service);
     sandbox.wait_until("it is down", || line(sandbox, &service) == "s: down N seconds");
 }

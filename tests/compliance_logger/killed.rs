@@ -5,13 +5,16 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{PipeReader, PipeWriter, Write as _, pipe};
+use std::io::{PipeReader, Write as _, pipe};
 use std::path::Path;
 use std::process::{Child, Command};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::thread::{JoinHandle, sleep, spawn};
 use std::time::Duration;
 
-use crate::suite::{Suite, counted, names, read, scratch, until, whole_log};
+use crate::suite::{Suite, counted, names, read, scratch, text, until, whole_log};
 
 /// A generator of numbers (Knuth's), so that a failure can be had again.
 struct Seed(u64);
@@ -23,21 +26,57 @@ impl Seed {
     }
 }
 
-/// Lines that count, of lengths between `lens`.
-fn lines(seed: &mut Seed, count: u64, lens: (u64, u64)) -> String {
-    let mut text = String::new();
-    for number in 0..count {
-        let fill = usize::try_from(lens.0 + seed.below(lens.1 - lens.0)).unwrap();
-        let tenth = if number % 10 == 0 { "tenth" } else { "other" };
-        writeln!(text, "{number} {tenth} {}", "abcdefghi".repeat(fill / 9)).unwrap();
+/// The writer gets so many bytes at once, and more when they are written.
+const CHUNK_LEN: usize = 1 << 16;
+
+/// The writer says so often how far it is: what a pipe takes in one piece.
+const PIECE_LEN: usize = 1 << 16;
+
+/// Lines that count, of lengths between `lens`, as many as are wanted.
+fn lines(mut seed: Seed, lens: (u64, u64)) -> impl FnMut() -> String + Send + 'static {
+    let mut number = 0;
+    move || {
+        let mut text = String::new();
+        while text.len() < CHUNK_LEN {
+            let fill = usize::try_from(lens.0 + seed.below(lens.1 - lens.0)).unwrap();
+            let tenth = if number % 10 == 0 { "tenth" } else { "other" };
+            writeln!(text, "{number} {tenth} {}", "abcdefghi".repeat(fill / 9)).unwrap();
+            number += 1;
+        }
+        text
     }
-    text
 }
 
-fn write_all(text: &str) -> (PipeReader, JoinHandle<()>) {
-    let (reader, mut writer): (PipeReader, PipeWriter) = pipe().unwrap();
-    let text = text.to_owned();
-    (reader, spawn(move || writer.write_all(text.as_bytes()).unwrap()))
+/// Writes into a pipe as fast as it can, until it is stopped.
+struct Writer {
+    written: Arc<AtomicUsize>,
+    stop: Arc<AtomicBool>,
+    text: JoinHandle<String>,
+}
+
+impl Writer {
+    fn start(mut lines: impl FnMut() -> String + Send + 'static) -> (PipeReader, Self) {
+        let (reader, mut writer) = pipe().unwrap();
+        let (written, stop) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+        let (done, stopped) = (Arc::clone(&written), Arc::clone(&stop));
+        let text = spawn(move || {
+            let mut text = String::new();
+            while !stopped.load(Relaxed) {
+                let chunk = lines();
+                for piece in chunk.as_bytes().chunks(PIECE_LEN) {
+                    writer.write_all(piece).unwrap();
+                    done.fetch_add(piece.len(), Relaxed);
+                }
+                text += &chunk;
+            }
+            text
+        });
+        (reader, Self { written, stop, text })
+    }
+
+    fn written(&self) -> usize {
+        self.written.load(Relaxed)
+    }
 }
 
 fn start(suite: &Suite, dir: &Path, script: &[&str], input: &PipeReader) -> Child {
@@ -45,22 +84,43 @@ fn start(suite: &Suite, dir: &Path, script: &[&str], input: &PipeReader) -> Chil
     command.args(script).stdin(input.try_clone().unwrap()).spawn().unwrap()
 }
 
-/// Kills `kills` loggers at random moments, lets a last one end.
-fn kill_many(dir: &Path, script: &[&str], text: &str, kills: u32, seed: &mut Seed) {
-    let (input, writer) = write_all(text);
-    let mut early = 0;
-    for _ in 0..kills {
+/// Kills `kills` loggers at random moments, every other one after it has read something, and lets a
+/// last one end. Gives what was written.
+fn kill_many(
+    dir: &Path,
+    script: &[&str],
+    lines: impl FnMut() -> String + Send + 'static,
+    kills: u32,
+    mut seed: Seed,
+) -> String {
+    let (input, writer) = Writer::start(lines);
+    let mut read = 0;
+    for number in 0..kills {
+        let before = writer.written();
         let mut log = start(&Suite::ours(), dir, script, &input);
+        if number % 2 == 0 {
+            let has_read = || writer.written() > before + PIECE_LEN;
+            // Who was killed in the middle of a fork has left his lock to the child for a moment.
+            until("it reads", || has_read() || log.try_wait().unwrap().is_some());
+            read += u32::from(has_read());
+        }
         sleep(Duration::from_micros(seed.below(15_000)));
-        early += u32::from(!writer.is_finished());
         log.kill().unwrap();
         log.wait().unwrap();
     }
-    assert!(early >= kills / 2, "only {early} were killed at work");
-    let last = start(&Suite::ours(), dir, script, &input);
-    let output = last.wait_with_output().unwrap();
+    assert!(read >= kills / 4, "only {read} have read something");
+    writer.stop.store(true, Relaxed);
+    let mut output = None;
+    until("the lock is free", || {
+        let last = start(&Suite::ours(), dir, script, &input);
+        let ended = last.wait_with_output().unwrap();
+        let is_locked = text(&ended.stderr).contains("unable to lock");
+        output = Some(ended);
+        !is_locked
+    });
+    let output = output.unwrap();
     assert!(output.status.success(), "{:?}", String::from_utf8_lossy(&output.stderr));
-    writer.join().unwrap();
+    writer.text.join().unwrap()
 }
 
 /// Fails with the first difference, not with megabytes.
@@ -68,7 +128,8 @@ fn assert_same(found: &str, expected: &str) {
     let (mut lines, mut wanted) = (found.lines(), expected.lines());
     for number in 0.. {
         let (line, want) = (lines.next(), wanted.next());
-        assert_eq!(line, want, "line {number}");
+        let lens = [line, want].map(|line| line.map(str::len));
+        assert!(line == want, "line {number}: {lens:?} of {} and {}", found.len(), expected.len());
         if want.is_none() {
             return;
         }
@@ -78,9 +139,8 @@ fn assert_same(found: &str, expected: &str) {
 #[test]
 fn a_hundred_kills_under_full_load_lose_double_and_tear_nothing() {
     let dir = scratch();
-    let mut seed = Seed(1);
-    let text = lines(&mut seed, 300_000, (0, 200));
-    kill_many(dir.path(), &["s1000000", "n100000", "./m"], &text, 100, &mut seed);
+    let lines = lines(Seed(1), (0, 200));
+    let text = kill_many(dir.path(), &["s1000000", "n100000", "./m"], lines, 100, Seed(7));
     assert_same(&whole_log(&dir.path().join("m")), &text);
     assert!(!names(&dir.path().join("m")).contains(&"intent".to_owned()));
 }
@@ -88,18 +148,16 @@ fn a_hundred_kills_under_full_load_lose_double_and_tear_nothing() {
 #[test]
 fn kills_while_files_end_all_the_time_lose_nothing() {
     let dir = scratch();
-    let mut seed = Seed(2);
-    let text = lines(&mut seed, 60_000, (0, 200));
-    kill_many(dir.path(), &["s4096", "n100000", "./m"], &text, 60, &mut seed);
+    let lines = lines(Seed(2), (0, 200));
+    let text = kill_many(dir.path(), &["s4096", "n100000", "./m"], lines, 60, Seed(7));
     assert_same(&whole_log(&dir.path().join("m")), &text);
 }
 
 #[test]
 fn kills_within_lines_that_are_cut_lose_nothing() {
     let dir = scratch();
-    let mut seed = Seed(3);
-    let text = lines(&mut seed, 2000, (3000, 20_000));
-    kill_many(dir.path(), &["s4096", "n100000", "./m"], &text, 60, &mut seed);
+    let lines = lines(Seed(3), (3000, 20_000));
+    let text = kill_many(dir.path(), &["s4096", "n100000", "./m"], lines, 60, Seed(7));
     // Lines that are cut across files are whole again when the files are put together.
     assert_same(&whole_log(&dir.path().join("m")), &text);
 }
@@ -107,10 +165,9 @@ fn kills_within_lines_that_are_cut_lose_nothing() {
 #[test]
 fn kills_within_lines_longer_than_a_pipe_lose_nothing() {
     let dir = scratch();
-    let mut seed = Seed(4);
-    let text = lines(&mut seed, 600, (50_000, 300_000));
     let script = ["s16000000", "n100000", "./m", "-*", "+* tenth*", "./some"];
-    kill_many(dir.path(), &script, &text, 60, &mut seed);
+    let lines = lines(Seed(4), (50_000, 300_000));
+    let text = kill_many(dir.path(), &script, lines, 60, Seed(7));
     assert_same(&whole_log(&dir.path().join("m")), &text);
     let some: String = text.split_inclusive('\n').filter(|line| line.contains("tenth")).collect();
     assert_same(&whole_log(&dir.path().join("some")), &some);
@@ -119,8 +176,6 @@ fn kills_within_lines_longer_than_a_pipe_lose_nothing() {
 #[test]
 fn kills_with_several_directories_stamps_and_patterns_lose_nothing_in_any() {
     let dir = scratch();
-    let mut seed = Seed(5);
-    let text = lines(&mut seed, 150_000, (0, 100));
     let script = [
         "t",
         "s100000",
@@ -136,7 +191,8 @@ fn kills_with_several_directories_stamps_and_patterns_lose_nothing_in_any() {
         "s50000",
         "./all2",
     ];
-    kill_many(dir.path(), &script, &text, 60, &mut seed);
+    let lines = lines(Seed(5), (0, 100));
+    let text = kill_many(dir.path(), &script, lines, 60, Seed(7));
     let bare = |log: &str| -> String {
         let log = whole_log(&dir.path().join(log));
         log.split_inclusive('\n').map(|line| &line[26..]).collect()
@@ -151,17 +207,16 @@ fn kills_with_several_directories_stamps_and_patterns_lose_nothing_in_any() {
 #[test]
 fn kills_with_a_processor_lose_nothing() {
     let dir = scratch();
-    let mut seed = Seed(6);
-    let text = lines(&mut seed, 60_000, (0, 200));
-    kill_many(dir.path(), &["s100000", "n100000", "!cat", "./m"], &text, 60, &mut seed);
+    let lines = lines(Seed(6), (0, 200));
+    let text = kill_many(dir.path(), &["s100000", "n100000", "!cat", "./m"], lines, 60, Seed(7));
     assert_same(&whole_log(&dir.path().join("m")), &text);
 }
 
 #[test]
 fn the_same_line_over_and_over_is_counted_right() {
     let dir = scratch();
-    let text = "the same\n".repeat(3_000_000);
-    kill_many(dir.path(), &["s1000000", "n100000", "./m"], &text, 60, &mut Seed(7));
+    let same = || "the same\n".repeat(CHUNK_LEN / 9);
+    let text = kill_many(dir.path(), &["s1000000", "n100000", "./m"], same, 60, Seed(7));
     let log = whole_log(&dir.path().join("m"));
     assert!(log.lines().all(|line| line == "the same"));
     assert_eq!(log.len(), text.len());

@@ -46,7 +46,7 @@ fn a_killed_log_is_kept_as_an_unfinished_file(suite: &Suite) {
     let mut log = suite.start(dir.path(), &["./m"]);
     log.write("one\n");
     until("the line is there", || fs::read(logs.join("current")).is_ok_and(|log| log == b"one\n"));
-    log.signal("HUP");
+    log.signal("KILL");
     assert!(!log.end().0.success());
     assert_eq!(listing_at_work(&logs), ["0644 current 4", "0600 lock 0", "0644 state 0"]);
     suite.log(dir.path(), &["./m"], "two\n");

@@ -36,7 +36,8 @@ mod parking {
     }
 }
 
-/// How long what was told to end may take: theirs is deaf for a second after each start.
+/// How long what was told to end may take until it has, or another process of it has: theirs is
+/// deaf for a second after each start.
 const GRACE: Duration = Duration::from_secs(20);
 
 /// How deep service directories lie in a sandbox: scan directory, service, log.
@@ -351,7 +352,10 @@ impl Sandbox {
             let mut svc = self.command(self.pair.daemon, svc.as_ref());
             end_in_time(svc.arg("-dx").args(dirs).stdout(Stdio::null()).stderr(Stdio::null()));
         }
-        comes_true(GRACE, || self.all_ended());
+        let mut left = self.processes();
+        while comes_true(GRACE, || self.all_ended() || self.processes() < left) && left > 0 {
+            left = self.processes();
+        }
     }
 
     fn all_ended(&self) -> bool {

@@ -1,7 +1,7 @@
 //! A lock is shared with every child until it executes: so nothing is started in this process.
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
-use sys::lock::acquire_now;
+use sys::lock::{acquire_now, holder};
 
 #[test]
 fn a_lock_is_held_once_and_freed_with_its_file() {
@@ -41,4 +41,16 @@ fn a_fifo_in_its_place_makes_nobody_wait() {
     let path = dir.path().join("lock");
     sys::fifo::make(&path).unwrap();
     assert_eq!(acquire_now(&path).unwrap_err().raw_os_error(), Some(libc::ENXIO));
+}
+
+#[test]
+fn we_are_found_as_the_holder_of_our_own_lock() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("lock");
+    let lock = acquire_now(&path).unwrap();
+    let found = holder(&path);
+    // None: a file system that shows other devices, or a sandbox without /proc/locks.
+    assert!(found.is_none_or(|pid| pid == std::process::id()), "{found:?}");
+    drop(lock);
+    assert_eq!(holder(&path), None);
 }

@@ -72,7 +72,7 @@ fn entries(dir: &Path) -> io::Result<Vec<Entry>> {
         }
         // The number that a directory tells is another one on some file systems.
         match fs::metadata(dir.join(&name)) {
-            Ok(meta) if meta.is_file() => {
+            Ok(meta) if meta.is_file() && (name != logger::PROCESSED || is_whole(&meta)) => {
                 entries.push(Entry { name: name.as_bytes().to_vec(), inode: meta.ino() });
             }
             Ok(_) => {}
@@ -82,6 +82,12 @@ fn entries(dir: &Path) -> io::Result<Vec<Entry>> {
     }
     entries.sort_unstable();
     Ok(entries)
+}
+
+/// Whether it says that it is whole. keepup's multilog never says so of `processed`: while that is
+/// written, the file it is made of is there, and then it takes the place of that.
+fn is_whole(meta: &fs::Metadata) -> bool {
+    meta.mode() & logger::WHOLE != 0
 }
 
 /// Opens what will get another name, and the oldest; `None` where one has another name by now.
