@@ -30,7 +30,7 @@ impl Seed {
 const CHUNK_LEN: usize = 1 << 16;
 
 /// The writer says so often how far it is: what a pipe takes in one piece.
-const PIECE_LEN: usize = 1 << 16;
+const PIECE_LEN: usize = 4096;
 
 /// Lines that count, of lengths between `lens`, as many as are wanted.
 fn lines(mut seed: Seed, lens: (u64, u64)) -> impl FnMut() -> String + Send + 'static {

@@ -196,8 +196,10 @@ pub struct Scene<'a> {
     pub taken: Option<bool>,
     /// The pipe we read.
     pub pipe: Option<(u64, u64)>,
-    /// What waits in it.
+    /// What waits in it, or the start of that.
     pub waiting: &'a [u8],
+    /// How many bytes wait in it.
+    pub count: u64,
     /// Inode and length of `current`, where it is there and was not ended cleanly.
     pub current: Option<(u64, u64)>,
 }
@@ -227,7 +229,7 @@ pub fn repair(intent: &Intent, scene: &Scene<'_>) -> Repair {
     let ours = scene.current.filter(|(file, len)| {
         *file == intent.file && (intent.offset..=full).contains(len) && scene.taken != Some(true)
     });
-    let waits = same_pipe && starts_with(scene.waiting, intent);
+    let waits = same_pipe && scene.count >= intent.raw && starts_with(scene.waiting, intent);
     match scene.taken {
         Some(false) if waits => Repair {
             cut: ours.map(|_| intent.offset),
@@ -248,9 +250,10 @@ pub fn repair(intent: &Intent, scene: &Scene<'_>) -> Repair {
     }
 }
 
+/// A user who has much in pipes already sees less of them at once.
 fn starts_with(waiting: &[u8], intent: &Intent) -> bool {
-    let enough = u64::try_from(waiting.len()).is_ok_and(|len| len >= intent.raw);
-    enough && waiting.starts_with(&intent.head)
+    let seen = waiting.len().min(intent.head.len());
+    seen > 0 && intent.head.starts_with(waiting.get(..seen).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -127,6 +127,9 @@ impl Peek {
         if let Some(mark) = mark.filter(|_| marked == 1) {
             pieces.push(libc::iovec { iov_base: mark.byte.as_ptr(), iov_len: 1 });
         }
+        if let Some(mark) = mark {
+            mark.make_ready();
+        }
         let count = libc::c_int::try_from(pieces.len()).unwrap_or(libc::c_int::MAX);
         // SAFETY: every piece but the last lies within `scratch`, which is ours alone here and of
         // which nothing is ever read; the last is a byte of a mapping that lives as long as `mark`,
@@ -148,6 +151,8 @@ impl Peek {
 pub struct Mark {
     page: NonNull<libc::c_void>,
     byte: NonNull<libc::c_void>,
+    file: File,
+    at: libc::off_t,
 }
 
 impl Mark {
@@ -169,7 +174,19 @@ impl Mark {
         let page = NonNull::new(page).ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
         // SAFETY: `at` lies within the mapping.
         let byte = unsafe { page.byte_add(at) };
-        Ok(Self { page, byte })
+        let at = libc::off_t::try_from(at).map_err(io::Error::other)?;
+        let file = file.try_clone();
+        let this = Self { page, byte, file: file?, at };
+        Ok(this)
+    }
+
+    /// Has the page ready to be written. It is not after the kernel has saved it, and a process
+    /// that is killed while it waits for it loses what it was reading: all but the last bytes would
+    /// be taken, and no mark would say so. The byte is read into its own place, and stays the same.
+    fn make_ready(&self) {
+        // SAFETY: the kernel writes one byte to the mapping, to which no reference exists. Where
+        // it cannot, the read(2) that follows cannot either, and says so.
+        unsafe { libc::pread(self.file.as_raw_fd(), self.byte.as_ptr(), 1, self.at) };
     }
 }
 

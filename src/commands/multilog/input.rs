@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind, Read as _};
 use std::os::fd::AsFd as _;
 use std::time::Duration;
 
+use sys::fifo;
 use sys::peek::{Look, Mark, Peek, PipeId};
 
 use super::signals::Signals;
@@ -46,12 +47,14 @@ impl Input {
         self.pipe.as_ref().map(Peek::id)
     }
 
-    /// What waits in the pipe now; nothing where it is none.
-    pub(super) fn waiting<'a>(&mut self, block: &'a mut [u8]) -> &'a [u8] {
-        match self.look(block) {
+    /// The start of what waits in the pipe now, and how much that is; nothing where it is none.
+    pub(super) fn waiting<'a>(&mut self, block: &'a mut [u8]) -> (&'a [u8], u64) {
+        let seen = match self.look(block) {
             Seen::Bytes(len) => block.get(..len).unwrap_or_default(),
-            Seen::Nothing | Seen::End => &[],
-        }
+            Seen::Nothing | Seen::End => return (&[], 0),
+        };
+        let count = fifo::waiting(&self.file).unwrap_or(0).max(seen.len());
+        (seen, u64::try_from(count).unwrap_or(u64::MAX))
     }
 
     /// Waits for something to process, or a signal, at most so long.

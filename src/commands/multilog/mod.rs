@@ -123,7 +123,7 @@ impl Multilog<'_> {
     /// Goes on where an earlier multilog has ended.
     fn recover(&mut self) -> anyhow::Result<()> {
         let mut block = vec![0; BLOCK];
-        let waiting = self.input.waiting(&mut block);
+        let (waiting, count) = self.input.waiting(&mut block);
         let pipe = self.input.pipe().map(|id| (id.dev, id.ino));
         let all: Vec<(Intent, bool)> =
             self.logs.iter().filter_map(Log::intent_found).cloned().collect();
@@ -131,7 +131,7 @@ impl Multilog<'_> {
         for log in &mut self.logs {
             let repair = log.intent_found().map(|(intent, _)| {
                 let (taken, current) = (was_taken(intent, &all), log.unfinished());
-                repair(intent, &Scene { taken, pipe, waiting, current })
+                repair(intent, &Scene { taken, pipe, waiting, count, current })
             });
             let repair = repair.unwrap_or_default();
             log.recover(&repair)?;

@@ -22,7 +22,8 @@ fn intent() -> Intent {
 }
 
 fn scene(taken: Option<bool>, len: u64) -> Scene<'static> {
-    Scene { taken, pipe: Some((1, 2)), waiting: RAW, current: Some((7, len)) }
+    let count = u64::try_from(RAW.len()).unwrap();
+    Scene { taken, pipe: Some((1, 2)), waiting: RAW, count, current: Some((7, len)) }
 }
 
 fn nothing() -> Repair {
@@ -49,6 +50,14 @@ fn lines_that_still_wait_are_cut_off_wherever_the_write_has_ended() {
 }
 
 #[test]
+fn whoever_sees_only_the_start_of_what_waits_knows_it_by_that() {
+    let few = Scene { waiting: &RAW[..3], ..scene(Some(false), 104) };
+    assert_eq!(repair(&intent(), &few), Repair { cut: Some(100), ..nothing() });
+    let others = Scene { waiting: b"thr", ..few };
+    assert_eq!(repair(&intent(), &others), Repair { end_line: true, ..gone() });
+}
+
+#[test]
 fn lines_that_were_taken_stay() {
     assert_eq!(repair(&intent(), &scene(Some(true), 108)), nothing());
 }
@@ -67,7 +76,7 @@ fn nothing_is_cut_off_where_the_lines_are_not_in_the_pipe() {
     let short: &[u8] = b"one\n";
     let strange: &[u8] = b"one\nTWO\n";
     for waiting in [short, strange, b""] {
-        let scene = Scene { waiting, ..scene(Some(false), 108) };
+        let scene = Scene { waiting, count: waiting.len() as u64, ..scene(Some(false), 108) };
         assert_eq!(repair(&intent(), &scene), gone());
     }
     for pipe in [None, Some((1, 3)), Some((2, 2))] {
@@ -184,7 +193,8 @@ proptest! {
         packed[at] = byte;
         for bytes in [&noise[..], &packed[..], &packed[..at]] {
             if let Some((intent, _)) = Intent::unpack(bytes) {
-                let scene = Scene { taken, pipe: Some((1, 2)), waiting: &noise, current };
+                let count = noise.len() as u64;
+                let scene = Scene { taken, pipe: Some((1, 2)), waiting: &noise, count, current };
                 let repair = repair(&intent, &scene);
                 // Never longer than it is.
                 prop_assert!(repair.cut.is_none_or(|cut| current.is_some_and(|c| cut <= c.1)));
