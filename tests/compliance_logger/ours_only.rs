@@ -53,6 +53,22 @@ fn term_ends_the_wait_for_a_full_disk_and_leaves_the_lines_in_the_pipe() {
 }
 
 #[test]
+fn a_directory_that_is_called_an_old_file_ends_no_pruning() {
+    let dir = scratch();
+    let logs = dir.path().join("m");
+    fs::create_dir_all(logs.join("@400000000000000000000000.s")).unwrap();
+    let mut log = Suite::ours().start(dir.path(), &["s4096", "n3", "./m"]);
+    log.write(counted(0, 500, 100));
+    let (status, said) = log.finish();
+    assert!(status.success());
+    let names = fs::read_dir(&logs).unwrap().map(|entry| entry.unwrap().file_name());
+    let old = names.filter(|name| name.to_string_lossy().starts_with('@'));
+    assert_eq!(old.count(), 3);
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(said.contains("remove ./m/@400000000000000000000000.s: "), "{said}");
+}
+
+#[test]
 fn a_rotation_that_fails_waits_and_goes_on() {
     let dir = scratch();
     let logs = dir.path().join("m");

@@ -102,6 +102,16 @@ fn the_oldest_files_make_room_on_a_full_disk() {
     assert!(log.len() > 300_000, "{}", log.len());
 }
 
+#[test]
+fn a_directory_that_is_called_an_old_file_keeps_no_room() {
+    let input = counted(0, 20_000, 100);
+    let odd = "m/@400000000000000000000000.s";
+    let log = "\"$MULTILOG\" multilog %full=oldest s50000 n1000 ./m";
+    let script = format!("mkdir -p {odd} && {log} && rmdir {odd} && cat m/@* m/current");
+    let Some(log) = in_small_disk(&script, &input) else { return };
+    assert!(input.ends_with(&log) && log.len() > 300_000, "{}", log.len());
+}
+
 /// A disk that is full at the start and is freed after a second.
 const FREED: &str = "head -c 440000 /dev/zero >ballast; (sleep 1; rm ballast) & ";
 

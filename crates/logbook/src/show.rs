@@ -120,7 +120,11 @@ impl Show {
         if is_coloured {
             out.extend_from_slice(COLOURS.get(number % COLOURS.len()).unwrap_or(&RESET));
         }
-        out.extend_from_slice(name.as_bytes());
+        if self.looks == Looks::Plain {
+            out.extend_from_slice(name.as_bytes());
+        } else {
+            harmless(name.as_bytes(), out);
+        }
         out.push(b':');
         if is_coloured {
             out.extend_from_slice(RESET);
@@ -232,6 +236,15 @@ mod tests {
         assert_eq!(show(Form::Local, Looks::Coloured, &line), expected);
         assert!(show(Form::Local, Looks::Plain, &line).ends_with("\x1b]0;a\u{7}\tb\u{9b}ä\n"));
         assert_eq!(show(Form::Raw, Looks::Harmless, &shown(b"a\xff\xfeb\x1b", 0)), "a??b?\n");
+    }
+
+    #[test]
+    fn a_terminal_obeys_no_name_either() {
+        let line = Shown { name: Some(("w\x1b[2Jb\n", 0)), ..shown(b"a", 0) };
+        assert_eq!(show(Form::Raw, Looks::Harmless, &line), "w?[2Jb?: a\n");
+        let coloured = show(Form::Raw, Looks::Coloured, &line);
+        assert_eq!(coloured, "\x1b[36mw?[2Jb?:\x1b[0m a\n");
+        assert_eq!(show(Form::Raw, Looks::Plain, &line), "w\x1b[2Jb\n: a\n");
     }
 
     #[test]

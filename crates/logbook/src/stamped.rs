@@ -17,8 +17,12 @@ pub struct Stamped {
 /// Length of `YYYY-MM-DD?HH:MM:SS.`.
 const DATE_LEN: usize = 20;
 
-/// Reads the stamp of a line: a label (`multilog t`, `s6-log t`, `svlogd -t`), or a date (`svlogd
-/// -tt` and `-ttt`, which is UTC; `s6-log T`, which is local time, given by `unix_of`).
+/// Length of `+HH:MM`.
+const OFFSET_LEN: usize = 6;
+
+/// Reads the stamp of a line: a label (`multilog t`, `s6-log t`, `svlogd -t`), or a date (`multilog
+/// %stamp=utc` and `%stamp=local`, which tell their zone; `svlogd -tt` and `-ttt`, which is UTC;
+/// `s6-log T`, which is local time, given by `unix_of`).
 pub fn stamped(line: &[u8], unix_of: impl FnOnce(Civil) -> Option<i64>) -> Option<Stamped> {
     match line.first()? {
         b'@' => {
@@ -48,18 +52,49 @@ fn date(line: &[u8], unix_of: impl FnOnce(Civil) -> Option<i64>) -> Option<Stamp
         minute: part(14, 16)?,
         second: part(17, 19)?,
     };
-    let secs = match separator {
-        b'_' | b'T' => civil.unix_of_utc()?,
-        b' ' => unix_of(civil)?,
-        _ => return None,
-    };
     let fraction = line.get(DATE_LEN..)?;
     let count = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let rest = fraction.get(count..)?;
-    let blanks = rest.iter().take_while(|byte| **byte == b' ').take(2).count();
+    let zone = zone(rest);
+    let secs = match (separator, zone) {
+        (b'T', Some((offset, _))) => civil.unix_of_utc()? - offset,
+        (b'_' | b'T', _) => civil.unix_of_utc()?,
+        (b' ', _) => unix_of(civil)?,
+        _ => return None,
+    };
+    // s6-log writes two blanks.
+    let (zone_len, blanks_max) = match zone {
+        Some((_, len)) if separator == b'T' => (len, 1),
+        _ => (0, 2),
+    };
+    let behind = rest.iter().skip(zone_len).take(blanks_max);
+    let blanks = behind.take_while(|byte| **byte == b' ').count();
     let since_epoch = std::time::Duration::new(u64::try_from(secs).ok()?, nanos(fraction, count)?);
     let stamp = Stamp::from_unix(since_epoch);
-    Some(Stamped { stamp, len: DATE_LEN + count + blanks, is_label: false })
+    Some(Stamped { stamp, len: DATE_LEN + count + zone_len + blanks, is_label: false })
+}
+
+/// The zone that a text begins with, alone or before a blank: by how many seconds its time is ahead
+/// of UTC, and its length.
+fn zone(text: &[u8]) -> Option<(i64, usize)> {
+    let (offset, len) = match *text.first()? {
+        b'Z' => (0, 1),
+        sign @ (b'+' | b'-') => {
+            let text = std::str::from_utf8(text.get(..OFFSET_LEN)?).ok()?;
+            let (hours, minutes) = text.get(1..)?.split_once(':')?;
+            if hours.len() != 2 {
+                return None;
+            }
+            let (hours, minutes) = (digits(hours)?, digits(minutes)?);
+            if hours > 23 || minutes > 59 {
+                return None;
+            }
+            let ahead = i64::try_from((hours * 60 + minutes) * 60).ok()?;
+            (if sign == b'-' { -ahead } else { ahead }, OFFSET_LEN)
+        }
+        _ => return None,
+    };
+    text.get(len).is_none_or(|byte| *byte == b' ').then_some((offset, len))
 }
 
 fn digits(text: &str) -> Option<u64> {
@@ -100,6 +135,25 @@ mod tests {
         ];
         for (line, secs, nanos, text) in &table {
             assert_eq!(read(line), Some((*secs, *nanos, *text)), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_zone_behind_the_fraction_is_obeyed_and_no_text() {
+        let table = [
+            ("2001-09-09T01:46:40.204109Z text", 1_000_000_000, "text"),
+            ("2001-09-09T01:46:40.204109Z  text", 1_000_000_000, " text"),
+            ("2001-09-09T01:46:40.204109Z", 1_000_000_000, ""),
+            ("2001-09-09T02:46:40.204109+01:00 text", 1_000_000_000, "text"),
+            ("2001-09-09T07:16:40.204109+05:30 text", 1_000_000_000, "text"),
+            ("2001-09-08T22:16:40.204109-03:30 text", 1_000_000_000, "text"),
+            ("2001-09-09T01:46:40.204109Zebra", 1_000_000_000, "Zebra"),
+            ("2001-09-09T01:46:40.204109+99:00 a", 1_000_000_000, "+99:00 a"),
+            ("2001-09-09T01:46:40.204109 Z a", 1_000_000_000, "Z a"),
+            ("2001-09-09_01:46:40.204109Z a", 1_000_000_000, "Z a"),
+        ];
+        for (line, secs, text) in table {
+            assert_eq!(read(line), Some((secs, 204_109_000, text)), "{line}");
         }
     }
 

@@ -68,7 +68,8 @@ pub struct Labels {
 impl Labels {
     /// Takes note of a name in the directory: labels of an earlier run come before ours.
     pub fn note(&mut self, name: &[u8]) {
-        let label = Stamp::parse_label(name).filter(|stamp| stamp.secs() < RESERVED);
+        let is_time = |stamp: &Stamp| stamp.secs() < RESERVED && stamp.nanos() < NANOS_PER_SEC;
+        let label = Stamp::parse_label(name).filter(is_time);
         self.last = self.last.max(label);
     }
 
@@ -86,7 +87,7 @@ impl Labels {
 
 fn after(stamp: Stamp) -> Stamp {
     let (secs, nanos) = match stamp.nanos() {
-        nanos if nanos + 1 < NANOS_PER_SEC => (stamp.secs(), nanos + 1),
+        nanos if nanos < NANOS_PER_SEC - 1 => (stamp.secs(), nanos + 1),
         _ => (stamp.secs().saturating_add(1), 0),
     };
     let mut packed = [0; tai::PACKED_LEN];
@@ -141,6 +142,8 @@ mod tests {
     fn a_name_that_is_no_time_holds_no_label_back() {
         let mut labels = Labels::default();
         labels.note(b"@ffffffffffffffffffffffff.s");
+        labels.note(b"@7fffffffffffffffffffffff.s");
+        labels.note(b"@7fffffffffffffff3b9aca00.s");
         assert_eq!(labels.next(unix(60, 0)), unix(60, 0));
     }
 

@@ -61,7 +61,7 @@ pub(super) fn look(dir: &Path) -> Result<Vec<Held>, Unable> {
     Err(Unable::new(what(), error))
 }
 
-/// The entries that are or may be log files. A name that leads nowhere any more is none.
+/// The entries that are or may be log files. A name that leads nowhere is none.
 fn entries(dir: &Path) -> io::Result<Vec<Entry>> {
     let mut entries = Vec::new();
     for entry in fs::read_dir(dir)? {
@@ -71,13 +71,9 @@ fn entries(dir: &Path) -> io::Result<Vec<Entry>> {
             continue;
         }
         // The number that a directory tells is another one on some file systems.
-        match fs::metadata(dir.join(&name)) {
-            Ok(meta) if meta.is_file() && (name != logger::PROCESSED || is_whole(&meta)) => {
-                entries.push(Entry { name: name.as_bytes().to_vec(), inode: meta.ino() });
-            }
-            Ok(_) => {}
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
+        let Ok(meta) = fs::metadata(dir.join(&name)) else { continue };
+        if meta.is_file() && (name != logger::PROCESSED || is_whole(&meta)) {
+            entries.push(Entry { name: name.as_bytes().to_vec(), inode: meta.ino() });
         }
     }
     entries.sort_unstable();
@@ -123,4 +119,23 @@ pub(super) fn open(dir: &Path, part: &Part) -> Result<File, Unable> {
 /// The number of the file that is called `current` now.
 pub(super) fn current(dir: &Path) -> Option<u64> {
     fs::metadata(dir.join(logger::CURRENT)).ok().map(|meta| meta.ino())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn an_entry_that_leads_nowhere_is_no_reason_to_show_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        fs::write(at("current"), "a\n").unwrap();
+        symlink("@loop", at("@loop")).unwrap();
+        symlink("current/below", at("@below")).unwrap();
+        symlink("nothing", at("@gone")).unwrap();
+        let found = entries(dir.path()).unwrap();
+        let names: Vec<_> = found.iter().map(|entry| entry.name.as_slice()).collect();
+        assert_eq!(names, [b"current"]);
+    }
 }

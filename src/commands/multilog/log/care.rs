@@ -163,16 +163,16 @@ impl Log<'_> {
         }
     }
 
+    /// Removes the oldest file that can be removed.
     fn remove_oldest(&self) -> bool {
-        let mut oldest: Option<Vec<u8>> = None;
+        let mut names: Vec<Vec<u8>> = Vec::new();
         let shown = self.dir.each_name(|name| {
-            let older = oldest.as_deref().is_none_or(|oldest| name < oldest);
-            if Oldest::is_old(name) && older {
-                oldest = Some(name.to_vec());
+            if Oldest::is_old(name) {
+                names.push(name.to_vec());
             }
         });
-        let remove = |name: Vec<u8>| self.remove_old(&name).is_ok();
-        shown.is_ok() && oldest.is_some_and(remove)
+        names.sort_unstable();
+        shown.is_ok() && names.iter().any(|name| self.remove_old(name).is_ok())
     }
 
     /// Logs how many lines were dropped, where it works again.

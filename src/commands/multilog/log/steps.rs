@@ -150,7 +150,9 @@ impl Log<'_> {
         self.prune_trouble = trouble;
     }
 
+    /// Removes what can be removed, and gives the first trouble.
     fn try_prune(&self) -> Result<(), Trouble> {
+        let mut first = Ok(());
         loop {
             let total = self.spec.settings.total;
             let mut oldest = Oldest::new(self.spec.keep, total);
@@ -164,11 +166,15 @@ impl Log<'_> {
                 oldest.show(name, if counts { size(name) } else { 0 });
             });
             shown.map_err(|error| Trouble::unable(format_args!("read {}", self.name), error))?;
-            let names = oldest.names();
-            if names.is_empty() {
-                return Ok(());
+            let mut is_removed = false;
+            for name in &oldest.names() {
+                let done = self.remove_old(name);
+                is_removed |= done.is_ok();
+                first = first.and(done);
             }
-            names.iter().try_for_each(|name| self.remove_old(name))?;
+            if !is_removed {
+                return first;
+            }
         }
     }
 
