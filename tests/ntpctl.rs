@@ -247,6 +247,21 @@ fn a_socket_is_its_own_and_goes_with_it() {
     fourth.says("no server answers");
 }
 
+#[test]
+fn root_makes_no_socket_where_others_may_write() {
+    use std::os::unix::fs::MetadataExt as _;
+    let dir = dir();
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o1777)).unwrap();
+    let is_root = fs::metadata(dir.path()).unwrap().uid() == 0;
+    let observer = Ntpd::observer(&dir, &["-p", &nobody()]);
+    observer.says("no server answers");
+    assert_eq!(dir.path().join("s").exists(), !is_root);
+    if is_root {
+        let line = observer.says("unable to listen at s: ");
+        assert!(line.contains(": others than root may write its directory;"), "{line}");
+    }
+}
+
 /// What the test is told on descriptor 3, which is a file here.
 fn ready(dir: &TempDir, args: &[&str]) -> Ntpd {
     let mut command = Command::new("sh");

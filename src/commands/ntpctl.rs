@@ -1,6 +1,7 @@
 //! ntpctl: ask the ntpd of this machine how it stands, or allow what it refuses.
 
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::ExitCode;
@@ -15,7 +16,7 @@ use crate::ntpd::control::{NO, RIGHT, UNSURE, USUAL};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// No answer is longer: what is was not ntpd.
-const ANSWER_MAX: u64 = 1 << 20;
+const ANSWER_MAX: usize = 1 << 20;
 
 /// A terminal that does not say how wide it is.
 const WIDTH: usize = 80;
@@ -77,30 +78,66 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 fn find(path: Option<&Path>) -> anyhow::Result<(&Path, UnixStream)> {
     let usual = Path::new(USUAL);
     if path.is_none()
-        && let Ok(stream) = UnixStream::connect(OF_SERVICE)
+        && let Ok(stream) = sys::peer::connect(Path::new(OF_SERVICE))
         && !usual.exists()
     {
         return Ok((Path::new(OF_SERVICE), stream));
     }
     let path = path.unwrap_or(usual);
-    let connected = UnixStream::connect(path);
+    let connected = sys::peer::connect(path);
     Ok((path, connected.unable(format_args!("ask ntpd at {}", path.display()))?))
 }
 
 fn ask(path: &Path, mut stream: UnixStream, question: &str) -> anyhow::Result<String> {
-    let at = path.display();
-    let mut answer = Vec::new();
-    let mut talk = || {
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.write_all(format!("{question}\n").as_bytes())?;
-        (&mut stream).take(ANSWER_MAX).read_to_end(&mut answer)
-    };
-    talk().unable(format_args!("hear from ntpd at {at}"))?;
+    let heard = stream.write_all(format!("{question}\n").as_bytes());
+    let heard = heard.and_then(|()| hear(stream, sys::clock::monotonic() + PATIENCE));
+    let answer = heard.unable(format_args!("hear from ntpd at {}", path.display()))?;
     Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+/// All that is said until `deadline`, by when it must have ended: who says a little now and then
+/// does not keep us.
+fn hear(mut stream: UnixStream, deadline: Duration) -> io::Result<Vec<u8>> {
+    let (mut answer, mut part) = (Vec::new(), [0; 4096]);
+    while answer.len() < ANSWER_MAX {
+        let left = deadline.saturating_sub(sys::clock::monotonic());
+        if left.is_zero() {
+            return Err(io::Error::from_raw_os_error(sys::ETIMEDOUT));
+        }
+        match stream.read(&mut part) {
+            Ok(0) => break,
+            Ok(length) => answer.extend(part.iter().take(length)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                sys::poll::readable([stream.as_fd()], Some(left))?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(answer)
 }
 
 /// As wide as the terminal is, by what the shell says.
 fn width() -> usize {
     let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     columns.or_else(sys::terminal::columns).unwrap_or(WIDTH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_says_a_little_now_and_then_is_not_heard_for_ever() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let talker = std::thread::spawn(move || {
+            while theirs.write_all(b"x").is_ok() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        });
+        let heard = hear(ours, sys::clock::monotonic() + Duration::from_millis(100));
+        assert_eq!(heard.unwrap_err().raw_os_error(), Some(sys::ETIMEDOUT));
+        talker.join().unwrap();
+    }
 }

@@ -12,7 +12,7 @@
 use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd};
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
@@ -227,18 +227,29 @@ fn inode(path: &Path) -> Option<u64> {
     fs::symlink_metadata(path).ok().map(|meta| meta.ino())
 }
 
+/// Everybody may connect, nobody may execute: the mask that says so where a socket is made.
+const MASK: u32 = 0o111;
+
 fn bind(path: &Path) -> io::Result<UnixListener> {
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Whoever may exchange what is in there would have root remove and make what he likes.
+    if sys::place::own_uid() == 0 && dir.exists() && sys::place::is_exposed(dir) {
+        return Err(io::Error::other("others than root may write its directory"));
+    }
     if let Ok(meta) = fs::symlink_metadata(path) {
         if !meta.file_type().is_socket() {
             return Err(io::Error::other("a file is there that is no socket"));
         }
-        if UnixStream::connect(path).is_ok() {
-            return Err(io::Error::other("another ntpd listens there"));
+        match sys::peer::connect(path).map_err(|error| (error.kind(), error)) {
+            Err((io::ErrorKind::ConnectionRefused, _)) => fs::remove_file(path)?,
+            Ok(_) | Err((io::ErrorKind::WouldBlock, _)) => {
+                return Err(io::Error::other("another ntpd listens there"));
+            }
+            Err((_, error)) => return Err(error),
         }
-        fs::remove_file(path)?;
     }
-    let listener = UnixListener::bind(path)?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o666))?;
+    // By the mask and not by the path, which may lead elsewhere by then.
+    let listener = sys::dir::with_umask(MASK, || UnixListener::bind(path))?;
     listener.set_nonblocking(true)?;
     Ok(listener)
 }

@@ -145,7 +145,7 @@ fn read(path: &Path) -> io::Result<String> {
 fn replace(path: &Path, text: &str) -> io::Result<()> {
     let mut new = path.to_path_buf().into_os_string();
     new.push(".new");
-    let mut file = fs::File::create(&new)?;
+    let mut file = sys::fifo::make_plain(Path::new(&new), 0o644)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     fs::rename(&new, path)
@@ -190,6 +190,21 @@ mod tests {
         assert!(state.first_is_over());
         fs::write(dir.path().join("ntp.drift.first"), "another-boot\n").unwrap();
         assert!(!state.first_is_over());
+    }
+
+    #[test]
+    fn what_lies_in_the_place_of_the_new_file_is_replaced() {
+        let (dir, state) = state();
+        let (new, precious) = (dir.path().join("ntp.drift.new"), dir.path().join("precious"));
+        fs::write(&precious, "precious").unwrap();
+        std::os::unix::fs::symlink(&precious, &new).unwrap();
+        state.keep_frequency(1.0).unwrap();
+        assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
+        sys::fifo::make(&new).unwrap();
+        state.keep_frequency(2.0).unwrap();
+        assert!(fs::symlink_metadata(dir.path().join("ntp.drift")).unwrap().is_file());
+        assert_eq!(state.frequency().unwrap(), Some(2.0));
+        assert!(fs::symlink_metadata(&new).is_err());
     }
 
     #[test]

@@ -153,6 +153,15 @@ pub fn set_umask(mask: u32) {
     umask(Mode::from_bits_truncate(mask));
 }
 
+/// Makes something with this mask, and puts the former one back. The mask is the whole process's:
+/// only for one without a second thread that makes files.
+pub fn with_umask<T>(mask: u32, make: impl FnOnce() -> T) -> T {
+    let former = umask(Mode::from_bits_truncate(mask));
+    let result = make();
+    umask(former);
+    result
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

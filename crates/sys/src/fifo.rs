@@ -66,6 +66,19 @@ pub fn open_plain(path: &Path) -> io::Result<File> {
     Err(io::Error::from_raw_os_error(libc::EINVAL))
 }
 
+/// Makes a plain file for writing in the place of whatever lies there: a link is not followed, a
+/// FIFO not waited for; either is removed.
+///
+/// # Errors
+/// unlink(2), and open(2): `EEXIST` where somebody was faster.
+pub fn make_plain(path: &Path, mode: u32) -> io::Result<File> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    OpenOptions::new().write(true).create_new(true).mode(mode).custom_flags(OWN).open(path)
+}
+
 /// Opens the reading end without waiting for a writer.
 ///
 /// # Errors
