@@ -148,9 +148,12 @@ fn a_daemon_in_the_background_is_restarted_when_it_dies(groups: Groups) {
 fn stragglers_of_a_crash_end_before_the_next_start(groups: Groups) {
     let sandbox = sandbox();
     let sleep = format!("sleep {}", number(&sandbox));
-    // A second life that meets one of the first leaves a file.
+    // A second life that meets one of the first leaves a file. Who has ended and was not reaped yet
+    // is met by nobody.
     let meets = format!(
-        "for p in $(cat left 2>/dev/null); do test -d /proc/$p && >met; done\n\
+        "for p in $(cat left 2>/dev/null); do\n\
+                         case $(cat /proc/$p/stat 2>/dev/null) in '' | *') Z '* | *') X '*) ;;\n\
+                         *) >met ;; esac; done\n\
                          >left; trap '' TERM\n\
                          for i in 1 2 3; do {sleep} & echo $! >>left; done\n\
                          echo x >>starts; exit 1"
