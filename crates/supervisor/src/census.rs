@@ -6,12 +6,12 @@ use std::collections::HashSet;
 use service::census::{Census, Excess};
 use service::{Monotonic, Pid};
 use sys::proc::{self, Facts};
-use sys::process::Process;
 use sys::signals;
 
 use crate::engine::{Engine, now};
 use crate::groups::Hit;
 use crate::limits::{Limits, UNLIMITED};
+use crate::survivors::send;
 use crate::task::TaskId;
 
 /// So many processes of a service are counted: more are a bomb, whatever the limit is.
@@ -118,14 +118,6 @@ fn newest(mut all: Vec<Facts>, excess: u64) -> Vec<Facts> {
         more
     };
     all.into_iter().take_while(too_many).collect()
-}
-
-/// A process may end, and its number be another's, between the count and this.
-fn send(it: &Facts, signal: i32) {
-    if let Ok(process) = Process::open_if(it.pid, it.started) {
-        // Whoever is not ours to signal is counted again.
-        let _ = process.signal(signal);
-    }
 }
 
 #[cfg(test)]

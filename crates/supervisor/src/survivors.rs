@@ -309,7 +309,7 @@ fn oldest(left: &[Facts]) -> Option<u32> {
 }
 
 /// A process may end, and its number be another's, between the count and this.
-fn send(it: &Facts, signal: i32) {
+pub(crate) fn send(it: &Facts, signal: i32) {
     if let Ok(process) = Process::open_if(it.pid, it.started) {
         // Whoever has ended meanwhile needs no signal; whoever is not ours to signal is counted
         // again, and told of in the end.
