@@ -110,10 +110,11 @@ fn a_program_that_does_not_run_is_not_executed() {
     assert!(is_supervised(&[&service]));
 }
 
-/// Whether somebody holds the lock of this file.
+/// Whether another process holds a lock of this file, of either kind.
 fn is_held(lock: &Path) -> bool {
     let file = fs::File::options().append(true).open(lock).unwrap();
     matches!(file.try_lock(), Err(fs::TryLockError::WouldBlock))
+        || sys::lock::lock_for_process(&file).is_err()
 }
 
 #[test]

@@ -56,7 +56,7 @@ pub const CGROUP: &str = "supervise/cgroup";
 /// The FIFO between a service and its logger, in the logger's directory: it outlives both ends.
 pub const LOG_PIPE: &str = "supervise/pipe";
 
-/// Held exclusively (flock) by the svscan of this scan directory.
+/// Held exclusively (fcntl, `F_SETLK`) by the svscan of this scan directory.
 pub const SVSCAN_LOCK: &str = ".svscan/lock";
 /// The FIFO that takes svscan's letters.
 pub const SVSCAN_CONTROL: &str = ".svscan/control";

@@ -38,7 +38,7 @@ impl Engine {
     /// Another svscan has it.
     pub(crate) fn take_home(&mut self) -> Result<(), Unable> {
         let inherited = self.inherited.find(Path::new(layout::SVSCAN_LOCK));
-        let lock = match inherited.map_or_else(lock_home, Ok) {
+        let lock = match inherited.map_or_else(lock_home, lock_again) {
             Ok(lock) => lock,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 return Err(taken(&error));
@@ -120,7 +120,13 @@ fn lock_home() -> io::Result<File> {
     if !place::is_trusted_owner(meta.uid()) || meta.mode() & 0o022 != 0 {
         return Err(io::Error::from_raw_os_error(sys::EPERM));
     }
-    lock::acquire_now(Path::new(layout::SVSCAN_LOCK))
+    lock::acquire_for_process(Path::new(layout::SVSCAN_LOCK))
+}
+
+/// What was handed over is locked already, but not by every svscan in the same way.
+fn lock_again(handed: File) -> io::Result<File> {
+    lock::lock_for_process(&handed)?;
+    Ok(handed)
 }
 
 fn taken(error: &io::Error) -> Unable {

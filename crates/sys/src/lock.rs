@@ -1,12 +1,14 @@
-//! Locks on whole files, as daemontools takes them: flock(2), released at the last close.
+//! Locks on whole files.
 //!
-//! `setlock` takes one for the program that it becomes, everybody else for himself.
+//! As daemontools takes them: flock(2), released at the last close. `setlock` takes one for the
+//! program that it becomes. And a process's own ([`acquire_for_process`]).
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
+use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 
 /// Opens `path` for appending, creating it with mode 0600, and locks it; the lock lasts as long
@@ -16,14 +18,49 @@ use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 /// # Errors
 /// `EAGAIN` where somebody else holds it, `ELOOP` where it is a link, and all of open(2).
 pub fn acquire_now(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_NOFOLLOW)
-        .open(path)?;
+    let file = open(path)?;
     try_lock(&file)?;
     Ok(file)
+}
+
+/// As [`acquire_now`], but the lock is this process's alone (fcntl(2), `F_SETLK`): a child that it
+/// has forked and that has not executed yet does not keep it when this process is killed. It
+/// outlasts an exec in place, and ends where this process closes any descriptor of the file.
+///
+/// # Errors
+/// As [`acquire_now`].
+pub fn acquire_for_process(path: &Path) -> io::Result<File> {
+    let file = open(path)?;
+    lock_for_process(&file)?;
+    Ok(file)
+}
+
+/// Locks an open file as [`acquire_for_process`] does; where this process has it already, that is
+/// nothing.
+///
+/// # Errors
+/// `EAGAIN` where another process holds it, and all of fcntl(2).
+pub fn lock_for_process(file: &File) -> io::Result<()> {
+    // SAFETY: plain numbers, for which zero is a value.
+    let mut whole: libc::flock = unsafe { std::mem::zeroed() };
+    whole.l_type = WHOLE_FILE.0;
+    whole.l_whence = WHOLE_FILE.1;
+    match fcntl(file, FcntlArg::F_SETLK(&whole)) {
+        // POSIX lets a kernel say either.
+        Err(Errno::EACCES) => Err(io::Error::from_raw_os_error(libc::EAGAIN)),
+        other => other.map(drop).map_err(io::Error::from),
+    }
+}
+
+/// The kind of the lock and where it begins: at the start, without end.
+#[allow(clippy::cast_possible_truncation, reason = "F_WRLCK is 1 and SEEK_SET 0")]
+const WHOLE_FILE: (libc::c_short, libc::c_short) =
+    (libc::F_WRLCK as libc::c_short, libc::SEEK_SET as libc::c_short);
+
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true).mode(0o600);
+    options.custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_NOFOLLOW).open(path)
 }
 
 /// Opens `path` for appending, creating it with mode 0600, to be kept open by the program that we
