@@ -157,9 +157,10 @@ fn judged(remark: &Remark, part: Part<'_>, pid: u32) -> Option<Finding> {
             part.name
         ))),
         Remark::CannotStart(sentence) => Some(Finding::wrong(sentence.clone())),
-        Remark::Delayed(_) | Remark::Clearing(_) | Remark::Limit { .. } => {
-            Some(Finding::note(words(now)))
-        }
+        Remark::Delayed(_)
+        | Remark::Clearing(_)
+        | Remark::Limit { .. }
+        | Remark::KilledFor { .. } => Some(Finding::note(words(now))),
         Remark::Finishing | Remark::Ready(_) => None,
     }
 }
