@@ -584,7 +584,7 @@ fn a_setting_that_is_refused_at_the_start_is_told_so(sandbox: &Sandbox) {
     }
     let said = [
         "a/limits/nosuch: not one of processes, memory, cpu, open-files, core, data, stack, \
-         file-size, locked-memory, cpu-time: ignored",
+         file-size, locked-memory, cpu-time, user-processes: ignored",
         "a/limits/open-files: neither a number nor unlimited: ignored",
         "a/survivors: not one of adopt, end, leave: ignored",
         "a/max-deaths: not a number and a time (5 in 1m): ignored",

@@ -14,7 +14,14 @@ fn limit(service: &Service, file: &str, text: &str) {
 fn limits_of_each_process_are_those_of_the_files() {
     let sandbox = sandbox();
     let service = sandbox.running("a", "cat /proc/self/limits >limits.txt\nexec sleep 1000000");
-    for (file, text) in [("open-files", "64"), ("core", "0"), ("stack", "1M"), ("cpu-time", "99")] {
+    for (file, text) in [
+        ("open-files", "64"),
+        ("core", "0"),
+        ("stack", "1M"),
+        ("cpu-time", "99"),
+        // More than this test's user has, for he would not be able to fork.
+        ("user-processes", "3000"),
+    ] {
         limit(&service, file, text);
     }
     sandbox.supervise_up(&service);
@@ -29,6 +36,7 @@ fn limits_of_each_process_are_those_of_the_files() {
     assert_eq!(of("Max core file size"), "0 0");
     assert_eq!(of("Max stack size"), "1048576 1048576");
     assert_eq!(of("Max cpu time"), "99 99");
+    assert_eq!(of("Max processes"), "3000 3000");
 }
 
 #[test]
