@@ -115,7 +115,8 @@ fn tell(kind: Kind, before: &[Move], story: &[Move], at: usize, cut: u32) -> boo
     }
     if let Err(complaint) = verdict.and_then(|()| world.settle()) {
         panic!(
-            "{complaint}\nbefore: {before:?}\nstory: {story:?}, killed in {at} after {cut}\n{kind:?}"
+            "{complaint}\nbefore: {before:?}\nstory: {story:?}, killed in {at} after {cut}\n\
+             {kind:?}"
         );
     }
     reached
