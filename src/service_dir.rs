@@ -46,6 +46,12 @@ impl<'a> ServiceDir<'a> {
         self.file(".").metadata().err()
     }
 
+    /// Whether it can be entered, and nobody supervises it.
+    pub(crate) fn is_unattended(self) -> bool {
+        let opened = sys::fifo::open_writer(&self.file(layout::OK));
+        opened.is_err_and(|error| sys::fifo::means_no_reader(&error)) && self.refusal().is_none()
+    }
+
     /// The status of the service, if it is supervised; else why it cannot be known, in svstat's
     /// words.
     pub(crate) fn status(self) -> Result<Status, Cow<'static, str>> {

@@ -27,6 +27,7 @@ pub(crate) fn binaries() -> anyhow::Result<PathBuf> {
     // With the demo named too, what was compiled for it serves the programs as well.
     build.args(["build", "--bins", "--example", "demo", "--profile", profile(&directory)]);
     build.current_dir(sources());
+    crate::say("building the programs it shows, keepup and ntpd; the first time takes minutes");
     if !build.status().context("unable to run cargo")?.success() {
         bail!("cargo could not build the programs");
     }

@@ -1,6 +1,6 @@
 //! svc: write letters into the control FIFOs of services (daemontools, `svc.c`).
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
@@ -43,7 +43,8 @@ pub(crate) static COMMAND: Command = Command {
 Each letter is sent once, in the order first given: svc -du is a restart. A directory that cannot
 be reached is a warning; the others are served, and the exit code is 0 nevertheless.
 
-With -w it is not: then each service has to come to the state in time. up: it runs; ready: it has
+With -w it is not: then each service has to come to the state in time, and one that has just been
+linked has to be supervised first. up: it runs; ready: it has
 said so (notification-fd); down: it does not run, and is not wanted up; finished: down, and nothing
 of it is left. s6's letters u, U, d and D stand for the same. TIME is milliseconds, or has a unit.
 
@@ -55,18 +56,27 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     sys::entry::ignore_sigpipe();
     let letters = letters(args);
     let wait = Wait::read(args)?;
+    let is_late = |name: &&OsString| wait.is_some() && ServiceDir::new(name).is_unattended();
+    let (late, there): (Vec<_>, Vec<_>) = args.operands.iter().partition(is_late);
     let mut all_there = true;
-    for name in &args.operands {
-        if let Err(refused) = send(ServiceDir::new(name), &letters) {
-            warn(name, &refused);
-            all_there = false;
-        }
+    for name in there {
+        all_there &= told(name, &letters);
     }
-    match wait {
-        Some(_) if !all_there => Ok(ExitCode::from(EXIT_TEMPORARY)),
-        Some(wait) => wait.for_all(&args.operands).map(|()| ExitCode::SUCCESS),
-        None => Ok(ExitCode::SUCCESS),
+    let Some(wait) = wait else { return Ok(ExitCode::SUCCESS) };
+    for name in late {
+        wait.for_supervise(name)?;
+        all_there &= told(name, &letters);
     }
+    if !all_there {
+        return Ok(ExitCode::from(EXIT_TEMPORARY));
+    }
+    wait.for_all(&args.operands).map(|()| ExitCode::SUCCESS)
+}
+
+/// Whether the letters were sent; else a warning says why.
+fn told(name: &OsStr, letters: &[u8]) -> bool {
+    let sent = send(ServiceDir::new(name), letters);
+    sent.map_err(|refused| warn(name, &refused)).is_ok()
 }
 
 /// The bytes to send: each letter once, in the order of first appearance.
@@ -132,7 +142,6 @@ fn warn(name: &OsStr, refused: &Refused) {
 mod tests {
     use super::*;
     use contract::Letter;
-    use std::ffi::OsString;
 
     fn sent(words: &[&str]) -> String {
         let args = cli::parse(&COMMAND, words.iter().map(OsString::from)).unwrap();

@@ -24,12 +24,13 @@ pub(crate) static COMMAND: Command = Command {
     ],
     about: "
 Reads the service directories dirs, or all those of the scan directory, starts
-nothing and changes nothing, and prints a sentence for each thing it finds: the
-file, the line, what is wrong, what to write instead. A directory of which
-nothing is to be said gets a line as well. What it looks at: run, whether it can
-be executed and what its script does; the logger in log and its log directory;
-its settings and limits; users, directories and programs that they name; who may
-change them; and of a service that is supervised, its state and its process.
+nothing of them and changes nothing, and prints a sentence for each thing it
+finds: the file, the line, what is wrong, what to write instead. A directory of
+which nothing is to be said gets a line as well. What it looks at: run, whether
+it can be executed, whether its shell can read it, and what its script does; the
+logger in log, what it is told, and its log directory; its settings and limits;
+users, directories and programs that they name; who may change them; and of a
+service that is supervised, its state and its process.
 
 A note is about what may be meant so. It does not change the exit code.
 
@@ -41,6 +42,8 @@ something could not be looked at.",
 const SERVICE: &str = "/service";
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    // A shell that is asked about a script may have seen enough before its end.
+    sys::entry::ignore_sigpipe();
     let scan = args.value("s").map(Path::new);
     let scan = scan.or_else(|| Some(Path::new(SERVICE)).filter(|path| path.is_dir()));
     let examiner = Examiner::new();
@@ -53,6 +56,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             if served {
                 check_settings(Path::new(&name), &mut report);
             }
+            check_multilogs(&mut report);
             outcome.take(&name, &report);
         }
     }
@@ -70,7 +74,20 @@ fn examine(examiner: &Examiner, dir: &OsString, scan: Option<&Path>) -> Report {
         examiner.note_unlinked(dir, scan, &mut report);
     }
     check_settings(dir, &mut report);
+    check_multilogs(&mut report);
     report
+}
+
+/// Adds what is wrong with the words that multilogs are told.
+fn check_multilogs(report: &mut Report) {
+    let time = |text: &str| humantime::parse_duration(text).ok();
+    for told in std::mem::take(&mut report.multilogs) {
+        let words: Vec<Option<&str>> = told.words.iter().map(Option::as_deref).collect();
+        for doubt in logger::doubts(&words, time) {
+            let finding = Finding::wrong(doubt).at(told.line);
+            report.found.push(Found { place: told.place.clone(), finding });
+        }
+    }
 }
 
 /// Adds what is wrong with the settings of the service in `dir`, and of its logger.

@@ -14,7 +14,14 @@ fn limit(service: &Service, file: &str, text: &str) {
 fn limits_of_each_process_are_those_of_the_files() {
     let sandbox = sandbox();
     let service = sandbox.running("a", "cat /proc/self/limits >limits.txt\nexec sleep 1000000");
-    for (file, text) in [("open-files", "64"), ("core", "0"), ("stack", "1M"), ("cpu-time", "99")] {
+    for (file, text) in [
+        ("open-files", "64"),
+        ("core", "0"),
+        ("stack", "1M"),
+        ("cpu-time", "99"),
+        // More than this test's user has, for he would not be able to fork.
+        ("user-processes", "3000"),
+    ] {
         limit(&service, file, text);
     }
     sandbox.supervise_up(&service);
@@ -29,6 +36,7 @@ fn limits_of_each_process_are_those_of_the_files() {
     assert_eq!(of("Max core file size"), "0 0");
     assert_eq!(of("Max stack size"), "1048576 1048576");
     assert_eq!(of("Max cpu time"), "99 99");
+    assert_eq!(of("Max processes"), "3000 3000");
 }
 
 #[test]
@@ -80,8 +88,9 @@ fn without_a_controller_processes_are_counted_and_the_newest_too_many_killed() {
     limit(&service, "processes", "10");
     let svscan = counted(&sandbox, &service);
     sandbox.wait_until("a hit is told", || {
-        sandbox.said(svscan).contains("many: hit its limit of 10 processes ")
+        sandbox.said(svscan).contains("many: hit its limit of 10 processes 1 time: it had ")
     });
+    assert!(sandbox.said(svscan).contains(" newest "), "{}", sandbox.said(svscan));
     let alive = || {
         let pids = service.lines("pids");
         let pids: Vec<u32> = pids.iter().filter_map(|pid| pid.parse().ok()).collect();
@@ -91,6 +100,7 @@ fn without_a_controller_processes_are_counted_and_the_newest_too_many_killed() {
     assert_eq!(service.lines("starts").len(), 1);
     let line = sandbox.tool("svstat", &[service.path("")]).text();
     assert!(line.contains(": up ") && line.contains(", hit its limit of 10 processes "), "{line}");
+    assert!(!line.contains("killed for it"), "{line}");
 }
 
 #[test]
@@ -103,7 +113,13 @@ fn without_a_controller_a_fork_bomb_is_killed_as_a_whole() {
     service.write("max-deaths", "1 in 1h");
     let svscan = counted(&sandbox, &service);
     sandbox.wait_until("it is given up", || sandbox.said(svscan).contains("given up"));
-    assert!(sandbox.said(svscan).contains("bomb: hit its limit of 20 processes "));
+    let said = sandbox.said(svscan);
+    let (before, after) = said.split_once("bomb: hit its limit of 20 processes ").unwrap();
+    assert!(!before.contains("ended with") && !before.contains("died"), "{said}");
+    assert!(after.contains(", and all are killed, the main process too\n"), "{said}");
+    let line = sandbox.tool("svstat", &[service.path("")]).text();
+    let told = line.split_once(", hit its limit of 20 processes ").map(|(_, told)| told);
+    assert!(told.is_some_and(|told| told.contains(", killed for it ")), "{line}");
     sandbox.wait_until("only svscan is left", || sandbox.processes() == 1);
 }
 

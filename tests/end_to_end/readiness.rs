@@ -84,14 +84,43 @@ fn what_did_not_happen_is_told_and_the_exit_code_says_so() {
     assert!(why.contains("a/ is not down but ") && why.ends_with(" after 300ms\n"), "{why}");
 
     let alone = sandbox.running("b", REST);
-    let (code, why) = svc(&sandbox, &["-wd"], &alone);
+    let (code, why) = svc(&sandbox, &["-wd", "-T300ms"], &alone);
     assert_eq!(code, 111);
-    assert!(why.contains("unable to control"), "{why}");
+    assert!(why.ends_with("b/: supervise not running after 300ms\n"), "{why}");
+    let none = sandbox.tool("svc", &["-wd", "none"]);
+    assert!(none.code == 111 && none.complaint().contains("unable to chdir to none"), "{none:?}");
     for (words, told) in [(["-w", "gone"], "gone is no state"), (["-T", "soon"], "soon is no time")]
     {
         let (code, why) = svc(&sandbox, &words, &alone);
         assert!(code == 100 && why.contains(told), "{why}");
     }
+}
+
+#[test]
+fn a_service_whose_link_is_new_is_waited_for_and_gets_its_letters() {
+    let sandbox = sandbox();
+    let service = sandbox.running("a", REST);
+    service.write("down", "");
+    let path = service.path("").display().to_string();
+    let waiting = sandbox.daemon("svc", &["-u", "-w", "up", &path]);
+    sandbox.stays("it waits", || sandbox.ended(waiting).is_none());
+    sandbox.supervise(&service);
+    assert_eq!(sandbox.end_of(waiting), 0);
+    assert_ne!(service.pid(), 0);
+}
+
+#[test]
+fn those_that_are_there_are_told_before_one_that_is_not_is_waited_for() {
+    let sandbox = sandbox();
+    let (late, there) = (sandbox.running("a", REST), sandbox.running("b", REST));
+    sandbox.supervise_up(&there);
+    let paths = [&late, &there].map(|service| service.path("").display().to_string());
+    let waiting = sandbox.daemon("svc", &["-d", "-w", "down", &paths[0], &paths[1]]);
+    sandbox.wait_until("it is told", || there.pid() == 0);
+    assert_eq!(sandbox.ended(waiting), None);
+    sandbox.supervise(&late);
+    assert_eq!(sandbox.end_of(waiting), 0);
+    assert_eq!(late.pid(), 0);
 }
 
 #[test]

@@ -11,6 +11,7 @@
 //! cannot-start SENTENCE              why not
 //! delayed WHY                        its start waits
 //! limit processes 512 3              it has hit its limit of 512 processes 3 times
+//! killed-for processes 2             and was killed as a whole for that twice
 //! ```
 //!
 //! Instants are milliseconds on `CLOCK_MONOTONIC`: a step of the wall clock changes nothing.
@@ -58,6 +59,13 @@ pub enum Remark {
         /// How often.
         times: u64,
     },
+    /// It was killed, its main process too, for being over a limit.
+    KilledFor {
+        /// Of what.
+        what: String,
+        /// How often.
+        times: u64,
+    },
 }
 
 impl Remark {
@@ -76,6 +84,7 @@ impl Remark {
             Self::CannotStart(sentence) => format!("cannot-start {sentence}"),
             Self::Delayed(why) => format!("delayed {why}"),
             Self::Limit { what, limit, times } => format!("limit {what} {limit} {times}"),
+            Self::KilledFor { what, times } => format!("killed-for {what} {times}"),
         };
         line = line.replace(char::is_control, "?");
         let mut end = line.len().min(LEN_MAX - 1);
@@ -106,10 +115,14 @@ impl Remark {
             ("cannot-start", sentence) => Some(Self::CannotStart(sentence.into())),
             ("delayed", why) => Some(Self::Delayed(why.into())),
             ("limit", rest) => {
-                let mut words = rest.splitn(3, ' ');
-                let what = words.next()?.into();
-                let (limit, times) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
-                Some(Self::Limit { what, limit, times })
+                let (rest, times) = rest.rsplit_once(' ')?;
+                let (what, limit) = rest.rsplit_once(' ')?;
+                let (limit, times) = (limit.parse().ok()?, times.parse().ok()?);
+                Some(Self::Limit { what: what.into(), limit, times })
+            }
+            ("killed-for", rest) => {
+                let (what, times) = rest.rsplit_once(' ')?;
+                Some(Self::KilledFor { what: what.into(), times: times.parse().ok()? })
             }
             _ => None,
         }
@@ -136,15 +149,19 @@ impl Remark {
             Self::CannotStart(sentence) => format!(", {sentence}"),
             Self::Delayed(why) => format!(", waiting: {why}"),
             Self::Limit { what, limit, times } => {
-                let plural = if *times == 1 { "" } else { "s" };
-                format!(", hit its limit of {limit} {what} {times} time{plural}")
+                format!(", hit its limit of {limit} {what} {}", times_words(*times))
             }
+            Self::KilledFor { times, .. } => format!(", killed for it {}", times_words(*times)),
         }
     }
 }
 
 fn millis(word: &str) -> Option<Duration> {
     word.parse().ok().map(Duration::from_millis)
+}
+
+fn times_words(times: u64) -> String {
+    format!("{times} time{}", if times == 1 { "" } else { "s" })
 }
 
 /// A pause that is not over is not 0 s.
@@ -196,6 +213,8 @@ mod tests {
         let limit = |times| Remark::Limit { what: "processes".into(), limit: 512, times };
         assert_eq!(words(limit(1)), ", hit its limit of 512 processes 1 time");
         assert_eq!(words(limit(3)), ", hit its limit of 512 processes 3 times");
+        let killed = Remark::KilledFor { what: "processes".into(), times: 2 };
+        assert_eq!(words(killed), ", killed for it 2 times");
         assert_eq!(words(Remark::GivenUp), ", given up");
         assert_eq!(words(Remark::CannotStart("unable to x".into())), ", unable to x");
     }
@@ -227,8 +246,10 @@ mod tests {
             Just(Remark::GivenUp),
             "[ -~]{0,80}".prop_map(Remark::CannotStart),
             "[ -~]{0,80}".prop_map(Remark::Delayed),
-            ("[a-z]{1,9}", any::<u64>(), any::<u64>())
+            ("[a-z]{1,9}( [a-z]{1,9}){0,2}", any::<u64>(), any::<u64>())
                 .prop_map(|(what, limit, times)| Remark::Limit { what, limit, times }),
+            ("[a-z]{1,9}", any::<u64>())
+                .prop_map(|(what, times)| Remark::KilledFor { what, times }),
         ]
     }
 

@@ -4,6 +4,9 @@
 pub const NOT_A_DIRECTORY: &str =
     "it is not a directory; remove it, or let its name begin with a dot";
 
+/// A name that is new.
+pub const NOT_PICKED_UP: &str = "svscan has not picked it up yet";
+
 /// A second name of the directory that is served as `other`.
 #[must_use]
 pub fn same_as(other: &str) -> String {

@@ -12,6 +12,7 @@ mod run;
 mod running;
 mod scan;
 mod service;
+mod syntax;
 mod trust;
 
 use std::ffi::OsString;
@@ -42,6 +43,17 @@ impl fmt::Display for Found {
     }
 }
 
+/// What a multilog is told, for who knows its language.
+#[derive(Debug)]
+pub struct Told {
+    /// The path of the script.
+    pub place: String,
+    /// Where in it, counted from 1.
+    pub line: u32,
+    /// The words; `None` stands for some that are known only when the script runs.
+    pub words: Vec<Option<String>>,
+}
+
 /// All that was found, and what could not be looked at.
 #[derive(Debug, Default)]
 pub struct Report {
@@ -49,6 +61,8 @@ pub struct Report {
     pub found: Vec<Found>,
     /// Sentences: `unable to VERB OBJECT: REASON`.
     pub unable: Vec<Unable>,
+    /// The multilogs that scripts become.
+    pub multilogs: Vec<Told>,
 }
 
 impl Report {

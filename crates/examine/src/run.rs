@@ -11,7 +11,7 @@ use doctor::Finding;
 use doctor::program::{Start, Unfit, start};
 use doctor::script::{self, Place, Reading};
 
-use crate::{Examiner, Report, file, joined, program};
+use crate::{Examiner, Found, Report, Told, file, joined, program, syntax};
 
 /// So much of a script is read; people write a page or two.
 const SCRIPT_MAX: u64 = 64 * 1024;
@@ -49,7 +49,7 @@ impl Examiner {
         self.named_interpreter(&meta, &bytes, &interpreter, part, report)
     }
 
-    /// Looks at `finish`, where there is one: whether it can be executed.
+    /// Looks at `finish`, where there is one: whether it can be executed and read.
     pub(crate) fn finish(&self, part: Part<'_>, report: &mut Report) {
         let path = part.dir.join(layout::FINISH);
         let Ok(meta) = std::fs::symlink_metadata(&path) else { return };
@@ -57,6 +57,9 @@ impl Examiner {
         let bytes = file::read(&path, SCRIPT_MAX).ok().flatten();
         if let Some(unfit) = program::unfit(&path, bytes.as_deref()) {
             report.say(&place, Finding::wrong(unfit.words(part.name, layout::FINISH)));
+        } else if let Some(bytes) = bytes.filter(|_| meta.size() <= SCRIPT_MAX) {
+            let finding = syntax::error(&bytes);
+            report.found.extend(finding.map(|finding| Found { place: place.clone(), finding }));
         }
         if !meta.is_symlink() {
             self.trust(&place, &meta, part.runner, report);
@@ -86,9 +89,17 @@ impl Examiner {
         if !is_shell || meta.size() > SCRIPT_MAX {
             return None;
         }
+        if let Some(finding) = syntax::error(bytes) {
+            report.say(&place, finding);
+            return None;
+        }
         let reading = script::read(&text, part.place);
         let findings = reading.findings.iter().cloned();
         findings.for_each(|finding| report.say(&place, finding));
+        for logger in reading.loggers.iter().filter(|logger| logger.program == "multilog") {
+            let (line, words) = (logger.line, logger.words.clone());
+            report.multilogs.push(Told { place: place.clone(), line, words });
+        }
         self.named(&reading, part, report);
         Some(reading)
     }

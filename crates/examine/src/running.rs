@@ -19,6 +19,9 @@ use crate::{Examiner, Report, file, joined};
 const CMDLINE_MAX: u64 = 4096;
 /// A service that has been up for so long has passed what a run script does first.
 const SETTLED_SECONDS: u64 = 10;
+/// A service that has been down for less may just have been linked, or wait for the second between
+/// two starts, with some more for a machine under load.
+const START_SECONDS: u64 = 5;
 
 /// Supervisors whose files look like ours.
 const OTHERS: [&str; 3] = ["runsv", "s6-supervise", "perpd"];
@@ -60,7 +63,7 @@ impl Examiner {
         let now = Stamp::from_unix(sys::clock::realtime());
         let seconds = now.secs().saturating_sub(status.since.secs());
         if status.pid == 0 && status.want == Wish::Up && remarks.is_empty() {
-            report.say(part.name, Finding::wrong(keeps_ending(part, seconds)));
+            report.say(part.name, not_up(part, seconds));
         }
         if status.paused {
             let text = format!("it is paused; svc -c {}", part.name);
@@ -112,9 +115,15 @@ fn status_of(dir: &Path) -> Option<Status> {
     Status::decode(&file::read(&dir.join(layout::STATUS), limit).ok()??)
 }
 
-fn keeps_ending(part: Part<'_>, seconds: u64) -> String {
+/// It is wanted up and is not, and its supervisor does not say why.
+fn not_up(part: Part<'_>, seconds: u64) -> Finding {
+    if seconds < START_SECONDS {
+        return Finding::note("it is wanted up, and is to be started in a moment");
+    }
     let look = where_to_look(part);
-    format!("it is wanted up, and has been down for {seconds} s: it keeps ending; {look}")
+    let text =
+        format!("it is wanted up, and has been down for {seconds} s: it keeps ending; {look}");
+    Finding::wrong(text)
 }
 
 fn where_to_look(part: Part<'_>) -> String {
@@ -148,9 +157,10 @@ fn judged(remark: &Remark, part: Part<'_>, pid: u32) -> Option<Finding> {
             part.name
         ))),
         Remark::CannotStart(sentence) => Some(Finding::wrong(sentence.clone())),
-        Remark::Delayed(_) | Remark::Clearing(_) | Remark::Limit { .. } => {
-            Some(Finding::note(words(now)))
-        }
+        Remark::Delayed(_)
+        | Remark::Clearing(_)
+        | Remark::Limit { .. }
+        | Remark::KilledFor { .. } => Some(Finding::note(words(now))),
         Remark::Finishing | Remark::Ready(_) => None,
     }
 }

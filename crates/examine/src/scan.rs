@@ -9,7 +9,7 @@ use std::path::Path;
 
 use cli::{Unable, UnableExt as _};
 use contract::layout;
-use doctor::{Finding, scan};
+use doctor::{Finding, Weight, scan};
 
 use crate::{Examiner, Report, joined};
 
@@ -27,11 +27,15 @@ impl Examiner {
     pub fn scan(&self, dir: &Path) -> Result<Vec<(String, Report)>, Unable> {
         let mut seen = Seen::new();
         let mut reports = Vec::new();
+        let is_served = is_served(dir);
         for name in names(dir)? {
             let path = dir.join(&name);
             let name = joined(&dir.display().to_string(), &name.to_string_lossy());
             let mut report = Report::default();
             self.entry(&path, &name, &mut seen, &mut report);
+            if is_served && path.is_dir() && !path.file_name().is_some_and(is_hidden) {
+                note_unattended(&path, &name, &mut report);
+            }
             reports.push((name, report));
         }
         Ok(reports)
@@ -57,8 +61,8 @@ impl Examiner {
         self.whole(path, name, report);
     }
 
-    /// Adds a note where no name of the scan directory leads to the service directory `dir`, and
-    /// nobody supervises it either.
+    /// Adds a note where no name of the scan directory leads to the service directory `dir`, or one
+    /// does that svscan has not seen yet, and nobody supervises it either.
     pub fn note_unlinked(&self, dir: &Path, scan: &Path, report: &mut Report) {
         let Ok(meta) = fs::metadata(dir) else { return };
         let is_logger = dir.file_name().is_some_and(|name| name == layout::LOG);
@@ -78,7 +82,23 @@ impl Examiner {
                  into {scan}"
             );
             report.say(dir.to_string(), Finding::note(text));
+        } else if is_served(scan) {
+            note_unattended(dir, &dir.display().to_string(), report);
         }
+    }
+}
+
+/// Whether a svscan runs there, and would take letters from us.
+fn is_served(scan: &Path) -> bool {
+    sys::fifo::open_writer(&scan.join(layout::SVSCAN_CONTROL)).is_ok()
+}
+
+/// Adds a note where svscan should supervise a service, nobody does, and no reason was found.
+fn note_unattended(dir: &Path, name: &str, report: &mut Report) {
+    let ok = sys::fifo::open_writer(&dir.join(layout::OK));
+    let nobody = ok.is_err_and(|error| sys::fifo::means_no_reader(&error));
+    if nobody && report.found.iter().all(|found| found.finding.weight == Weight::Remark) {
+        report.say(name, Finding::note(scan::NOT_PICKED_UP));
     }
 }
 

@@ -6,6 +6,7 @@
 //! performs the [`Step`]s of a rotation.
 
 mod directory;
+mod doubts;
 mod fill;
 mod intent;
 mod iso;
@@ -24,6 +25,7 @@ pub use directory::{
     CURRENT, Code, LOCK, NEWSTATE, Oldest, PREVIOUS, PROCESSED, Progress, STATE, Step, WHOLE,
     processing, recovery, rotation,
 };
+pub use doubts::doubts;
 pub use fill::{Fill, Piece, Room};
 pub use intent::{INTENT, INTENT_MAX, Intent, Line, MARK_AT, Repair, Scene, repair, was_taken};
 pub use iso::{KeptZone, Stamping};

@@ -53,16 +53,25 @@ impl Engine {
         let count = threads(&mut all.iter());
         let others = threads(&mut all.iter().filter(|it| it.pid != main));
         let excess = census.counted(now().monotonic, count, others);
-        let (limit, times) = (census.limit(), census.hits());
-        if let Some(task) = self.tasks.get_mut(&id) {
-            task.census = Some(census);
-        }
+        let Some(task) = self.tasks.get_mut(&id) else { return };
+        task.census = Some(census);
+        let (what, limit) = ("processes", census.limit());
+        let hit = Hit { what, limit, times: task.hits_of(what) + 1, kills: true };
         match excess {
-            Excess::None => return,
-            Excess::Newest(excess) => kill_newest(all, main, excess),
-            Excess::All => self.kill_all_of(id, main),
+            Excess::None => {}
+            Excess::Newest(excess) => {
+                let it = if excess == 1 { "newest is" } else { "newest are" };
+                let fate = format!(": it had {count}, and the {excess} {it} killed");
+                self.tell_of_limit(id, hit, &fate);
+                kill_newest(all, main, excess);
+            }
+            Excess::All => {
+                task.count_kill(what);
+                let fate = format!(": it had {count}, and all are killed, the main process too");
+                self.tell_of_limit(id, hit, &fate);
+                self.kill_all_of(id, main);
+            }
         }
-        self.tell_of_limit(id, Hit { what: "processes", limit, times });
     }
 
     /// Its main process and all that is known to be of it, and lives.

@@ -48,24 +48,48 @@ impl Engine {
         let Some(task) = self.tasks.get_mut(&id) else { return };
         let hits = task.membership.as_deref_mut().map(Membership::hits).unwrap_or_default();
         for hit in hits {
-            self.tell_of_limit(id, hit);
+            let fate = if hit.kills { ": the kernel killed a process of it" } else { "" };
+            self.tell_of_limit(id, hit, fate);
         }
     }
 
-    pub(crate) fn tell_of_limit(&mut self, id: TaskId, Hit { what, limit, times }: Hit) {
+    /// Tells that a limit was hit, and what became of the service by that.
+    pub(crate) fn tell_of_limit(&mut self, id: TaskId, hit: Hit, fate: &str) {
         let Some(task) = self.tasks.get_mut(&id) else { return };
-        let remark = Remark::Limit { what: what.into(), limit, times };
-        let sentence = format!("{}{}", task.name, remark.words(std::time::Duration::ZERO));
+        let remark = Remark::Limit { what: hit.what.into(), limit: hit.limit, times: hit.times };
+        let sentence = format!("{}{}{fate}", task.name, remark.words(std::time::Duration::ZERO));
         let sentence = sentence.replacen(", ", ": ", 1);
-        task.limit_remarks.retain(|other| !is_of(other, what));
-        task.limit_remarks.push(remark);
+        task.limit_remarks.retain(|other| hits_of(other, hit.what).is_none());
+        // Before the remark that it was killed for that.
+        task.limit_remarks.insert(0, remark);
         self.warn_of(id, sentence);
         self.publish(id);
     }
 }
 
-fn is_of(remark: &Remark, what: &str) -> bool {
-    matches!(remark, Remark::Limit { what: other, .. } if other == what)
+impl Task {
+    /// How often it has hit its limit of `what`, as was told.
+    pub(crate) fn hits_of(&self, what: &str) -> u64 {
+        self.limit_remarks.iter().find_map(|remark| hits_of(remark, what)).unwrap_or(0)
+    }
+
+    /// It is killed for having hit its limit of `what`.
+    pub(crate) fn count_kill(&mut self, what: &str) {
+        for remark in &mut self.limit_remarks {
+            if let Remark::KilledFor { what: other, times } = remark
+                && other == what
+            {
+                *times += 1;
+                return;
+            }
+        }
+        self.limit_remarks.push(Remark::KilledFor { what: what.into(), times: 1 });
+    }
+}
+
+fn hits_of(remark: &Remark, what: &str) -> Option<u64> {
+    let Remark::Limit { what: other, times, .. } = remark else { return None };
+    (other == what).then_some(*times)
 }
 
 /// Whether it has new groups.

@@ -61,6 +61,8 @@ pub(crate) struct Hit {
     pub(crate) limit: u64,
     /// How often in all.
     pub(crate) times: u64,
+    /// Whether the kernel kills for that.
+    pub(crate) kills: bool,
 }
 
 impl Groups {
@@ -203,14 +205,14 @@ impl Membership {
             None => self.group.event_count("pids.events", "max"),
         };
         let kills = self.group.event_count("memory.events", "oom_kill");
-        let counts = [("processes", forks), ("bytes of memory", kills)];
+        let counts = [("processes", forks, false), ("bytes of memory", kills, true)];
         let mut hits = Vec::new();
-        for ((what, count), (limit, seen)) in
+        for ((what, count, kills), (limit, seen)) in
             counts.into_iter().zip(self.limited.iter().zip(&mut self.hits_seen))
         {
             let times = count.unwrap_or(*seen);
             if times > std::mem::replace(seen, times) {
-                hits.push(Hit { what, limit: *limit, times });
+                hits.push(Hit { what, limit: *limit, times, kills });
             }
         }
         hits

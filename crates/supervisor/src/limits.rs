@@ -8,6 +8,7 @@
 //! | `open-files` | open files, of each process | `RLIMIT_NOFILE` |
 //! | `core`, `data`, `stack`, `file-size`, `locked-memory` | bytes, of each process | its rlimit |
 //! | `cpu-time` | seconds, of each process | `RLIMIT_CPU` |
+//! | `user-processes` | processes and threads of its user, whoever's they are | `RLIMIT_NPROC` |
 //!
 //! A number may end in k, M or G (1024 each); `unlimited` is none.
 
@@ -34,7 +35,7 @@ const NAMES_MAX: usize = 64;
 const OF_ALL: [&str; 3] = ["processes", "memory", "cpu"];
 
 /// The files that are limits of each process.
-const OF_EACH: [(&str, Limit); 7] = [
+const OF_EACH: [(&str, Limit); 8] = [
     ("open-files", Limit::OpenFiles),
     ("core", Limit::Core),
     ("data", Limit::Data),
@@ -42,6 +43,7 @@ const OF_EACH: [(&str, Limit); 7] = [
     ("file-size", Limit::FileSize),
     ("locked-memory", Limit::LockedMemory),
     ("cpu-time", Limit::Cpu),
+    ("user-processes", Limit::Processes),
 ];
 
 /// What a service may use; [`UNLIMITED`] is no limit.
@@ -276,7 +278,7 @@ mod tests {
             read(&[("nosuch", "1"), ("memory", "1M"), (".keep", ""), ("a-typo", "")]);
         assert_eq!(limits.memory, 1 << 20);
         let told = "not one of processes, memory, cpu, open-files, core, data, stack, file-size, \
-                    locked-memory, cpu-time: ignored";
+                    locked-memory, cpu-time, user-processes: ignored";
         let told = ["a-typo", "nosuch"].map(|name| format!("limits/{name}: {told}"));
         assert_eq!(complaints, told);
         let ours: Vec<(&str, &str)> =

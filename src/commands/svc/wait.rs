@@ -26,6 +26,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(200);
 pub(super) struct Wait {
     state: State,
     timeout: Duration,
+    deadline: Duration,
 }
 
 /// What is waited for.
@@ -82,8 +83,9 @@ impl Wait {
             None => TIMEOUT,
         };
         let Some(word) = args.value("w") else { return Ok(None) };
+        let deadline = sys::clock::monotonic().saturating_add(timeout);
         match State::parse(word) {
-            Some(state) => Ok(Some(Self { state, timeout })),
+            Some(state) => Ok(Some(Self { state, timeout, deadline })),
             None => Err(Usage::because(format!(
                 "{} is no state; wait for up, ready, down or finished",
                 word.display()
@@ -91,12 +93,28 @@ impl Wait {
         }
     }
 
+    /// Waits until somebody supervises the service, whose link may be as old as this command.
+    ///
+    /// # Errors
+    /// Nobody does in time.
+    pub(super) fn for_supervise(&self, name: &OsStr) -> anyhow::Result<()> {
+        let dir = ServiceDir::new(name);
+        let watcher = Watcher::new().ok();
+        while dir.is_unattended() {
+            for place in ["", layout::SUPERVISE] {
+                // `supervise` is made while we wait.
+                let _ = watcher.as_ref().map(|watcher| watcher.scan(&dir.file(place)));
+            }
+            self.rest(watcher.as_ref(), &format!("{}: supervise not running", name.display()))?;
+        }
+        Ok(())
+    }
+
     /// Waits until all of them are in the state at the same time.
     ///
     /// # Errors
     /// One of them is not in time, or is not supervised; a sentence that says how it is instead.
     pub(super) fn for_all(&self, names: &[OsString]) -> anyhow::Result<()> {
-        let deadline = sys::clock::monotonic().saturating_add(self.timeout);
         let watcher = Watcher::new().ok();
         for name in names {
             if let Some(watcher) = &watcher {
@@ -105,13 +123,21 @@ impl Wait {
         }
         loop {
             let Some(why) = self.missing(names)? else { return Ok(()) };
-            let left = deadline.saturating_sub(sys::clock::monotonic());
-            if left.is_zero() {
-                let timeout = humantime::format_duration(self.timeout);
-                anyhow::bail!("{why} after {timeout}");
-            }
-            rest(watcher.as_ref(), left.min(LOOK_AGAIN));
+            self.rest(watcher.as_ref(), &why)?;
         }
+    }
+
+    /// Waits for news.
+    ///
+    /// # Errors
+    /// The time is over; `why` it was needed.
+    fn rest(&self, watcher: Option<&Watcher>, why: &str) -> anyhow::Result<()> {
+        let left = self.deadline.saturating_sub(sys::clock::monotonic());
+        if left.is_zero() {
+            anyhow::bail!("{why} after {}", humantime::format_duration(self.timeout));
+        }
+        rest(watcher, left.min(LOOK_AGAIN));
+        Ok(())
     }
 
     /// How the first that is not in the state is instead.

@@ -6,6 +6,9 @@ use crate::script::chain::{self, Chain, Loader};
 use crate::script::{Place, is_executed, main_chains, words};
 use crate::shell::{Command, Ends, Redirect, Script, Step, Within, Word};
 
+/// So many seconds of sleep at the end of a script are more than a pause between two starts.
+const REST_MIN: f64 = 60.0;
+
 /// All that is wrong, in the order of the lines.
 pub(super) fn findings(script: &Script, place: Place) -> Vec<Finding> {
     let mut findings: Vec<Finding> = backgrounds(script).into_iter().collect();
@@ -183,7 +186,8 @@ fn without_exec(script: &Script, command: &Command, chain: &Chain<'_>) -> Option
         return None;
     }
     let name = chain.name()?;
-    if words::is_of_shell(name) || words::is_soon_over(name) {
+    let is_over = words::is_soon_over(name) && !rests(name, chain.args);
+    if words::is_of_shell(name) || is_over {
         return None;
     }
     let loads =
@@ -194,6 +198,23 @@ fn without_exec(script: &Script, command: &Command, chain: &Chain<'_>) -> Option
     );
     let sure = loads || words::surely_stays(name);
     Some(Finding { line: None, weight: if sure { Weight::Wrong } else { Weight::Note }, text })
+}
+
+/// Whether it is a sleep that svc would have to wait for.
+fn rests(name: &str, args: &[Word]) -> bool {
+    let seconds = |word: &Word| {
+        let text = word.known()?;
+        let number = text.trim_end_matches(['s', 'm', 'h', 'd']);
+        let unit = match text.strip_prefix(number)? {
+            "m" => 60.0,
+            "h" => 3600.0,
+            "d" => 86_400.0,
+            _ => 1.0,
+        };
+        Some(number.parse::<f64>().ok()? * unit)
+    };
+    let total: f64 = args.iter().filter_map(seconds).sum();
+    name == "sleep" && total >= REST_MIN
 }
 
 /// Whether it calls a function of the script.

@@ -45,6 +45,8 @@ pub struct Logger {
     pub user: Option<String>,
     /// Its log directories.
     pub directories: Vec<String>,
+    /// All it is told; `None` stands for words that are known only when the script runs.
+    pub words: Vec<Option<String>>,
 }
 
 /// What a script says.
@@ -103,6 +105,30 @@ pub fn main_program(text: &str) -> Option<String> {
     let script = shell::parse(text);
     let command = mains(&script).into_iter().last()?;
     chain::unwrap(&command.words).name().map(str::to_owned)
+}
+
+/// The lines with which a script surely ends, as far as it can be read: it becomes another program
+/// there, or exits, and what follows is never looked at.
+#[must_use]
+pub fn last_lines(text: &str) -> Vec<u32> {
+    let script = shell::parse(text);
+    let mut sure = true;
+    let mut lines = Vec::new();
+    for step in &script.steps {
+        let (ends, is_last) = match step {
+            Step::Command(command) => (command.ends, is_last(command)),
+            Step::Close { ends, .. } => (*ends, None),
+        };
+        lines.extend(is_last.filter(|_| sure && ends == Ends::Here));
+        sure = ends == Ends::Here;
+    }
+    lines
+}
+
+/// The line of a command at the top that the shell becomes, or exits with.
+fn is_last(command: &Command) -> Option<u32> {
+    let is_last = is_executed(command) || command.name() == Some("exit");
+    (is_last && command.within.is_empty()).then_some(command.line)
 }
 
 /// The commands that a script becomes, or ends with: those it executes, and the last one.

@@ -92,5 +92,6 @@ fn logger(reading: &mut Reading, line: u32, user: Option<String>, chain: &Chain<
     let is_directory = |word: &&Word| word.text.starts_with(['.', '/']);
     let directories = chain.args.iter().filter(is_directory).filter_map(Word::known);
     let directories: Vec<String> = directories.map(str::to_owned).collect();
-    reading.loggers.push(Logger { line, program: program.to_owned(), user, directories });
+    let words = chain.args.iter().map(|word| word.known().map(str::to_owned)).collect();
+    reading.loggers.push(Logger { line, program: program.to_owned(), user, directories, words });
 }

@@ -93,12 +93,16 @@ fn accounts_are_read_of_every_loader_that_takes_one() {
 
 #[test]
 fn a_logger_is_read_with_its_account_and_its_directories() {
-    let loggers = |line: &str| read(line, LOGGED).loggers;
+    let loggers = |line: &str| -> Vec<Logger> {
+        let loggers = read(line, LOGGED).loggers.into_iter();
+        loggers.map(|logger| Logger { words: Vec::new(), ..logger }).collect()
+    };
     let logger = |program: &str, user: Option<&str>, directories: &[&str]| Logger {
         line: 1,
         program: program.into(),
         user: user.map(str::to_owned),
         directories: directories.iter().map(|&it| it.to_owned()).collect(),
+        words: Vec::new(),
     };
     assert_eq!(
         loggers("exec setuidgid log multilog t s99 '-*' '+*fatal*' ./main /var/log/x"),
@@ -107,6 +111,21 @@ fn a_logger_is_read_with_its_account_and_its_directories() {
     assert_eq!(loggers("exec svlogd -tt ./main"), [logger("svlogd", None, &["./main"])]);
     assert_eq!(loggers("exec multilog t \"$DIR\" ./a"), [logger("multilog", None, &["./a"])]);
     assert_eq!(loggers("exec chpst -u log svlogd ."), [logger("svlogd", Some("log"), &["."])]);
+    let words = read("exec setuidgid log multilog t $MORE ./a\n", LOGGED).loggers.remove(0).words;
+    assert_eq!(words, [Some("t".to_owned()), None, Some("./a".to_owned())]);
+}
+
+#[test]
+fn the_lines_a_script_surely_ends_with_are_known() {
+    for (text, lines) in [
+        ("exec a\n", &[1][..]),
+        ("exec 2>&1\na\nexec \\\n b\nexit\n", &[3, 5]),
+        ("a || exit 1\na && exec b\na | exec b\nexec b | c\nexec b &\n", &[]),
+        ("if a; then exec b; fi\n(exec b)\nf() { exit; }\nwhile a; do exit; done\n", &[]),
+        ("if a; then b; fi || exit\nexec c\n", &[2]),
+    ] {
+        assert_eq!(last_lines(text), lines, "{text}");
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use contract::status::Wish;
 
 use super::{NOT_ENDING, Service, State, earlier, take_due};
-use crate::pacing::START_SPACING;
+use crate::pacing::Pacing;
 use crate::time::{Monotonic, Now};
 use crate::words::{
     Action, Actions, DeathLimit, End, Fault, Pid, Policy, Remark, Report, Signal, Survivors,
@@ -39,13 +39,6 @@ pub(super) struct Death {
     pub(super) since: Monotonic,
     pub(super) at: Monotonic,
     pub(super) how: End,
-}
-
-impl Death {
-    /// From when on the next life may begin, as long as this one is not paced.
-    pub(super) fn not_before(&self) -> Monotonic {
-        self.since + START_SPACING
-    }
 }
 
 /// A service that put itself in the background.
@@ -89,13 +82,21 @@ impl Clearing {
         self.count
     }
 
-    /// From when on the next life may begin, whoever has to end before.
-    pub(super) fn not_before(&self) -> Monotonic {
-        match self.then {
-            Then::Bury(death) => death.not_before(),
-            Then::Rest { not_before } => not_before,
-        }
+    pub(super) fn then(&self) -> Then {
+        self.then
     }
+}
+
+/// Counts a life, which began with `./run` even where that has put itself in the background; gives
+/// the instant from which on the next may begin.
+pub(super) fn pace(
+    pacing: &mut Pacing,
+    since: Monotonic,
+    at: Monotonic,
+    how: End,
+    asked: bool,
+) -> Monotonic {
+    since + if asked { pacing.forgive() } else { pacing.ended(at.since(since), how) }
 }
 
 /// The deaths that are held against a service.
@@ -385,10 +386,7 @@ impl Service {
 
     /// Down from now on; gives the instant from which on it may start again.
     fn rest(&mut self, since: Monotonic, at: Monotonic, how: End, asked: bool) -> Monotonic {
-        // The life of a service in the background began with its `./run`.
-        let ran = at.since(since);
-        let spacing = if asked { self.pacing.forgive() } else { self.pacing.ended(ran, how) };
-        let not_before = since + spacing;
+        let not_before = pace(&mut self.pacing, since, at, how, asked);
         self.told_backing_off &= self.pacing.is_backing_off();
         if self.pacing.quick_deaths() == 1 {
             self.deaths.first_quick = Some(at);

@@ -6,8 +6,14 @@ use std::time::Duration;
 use contract::{Letter, status::Wish};
 use service::life::Service;
 use service::life::memory::{Found, Memory, Phase};
-use service::words::{Action, End, Event, Pid, Settings, Signal, Survivors};
+use service::words::{
+    Action, End, Event, Farewell, Pid, Policy, Remark, Report, Settings, Signal, Survivors,
+};
 use service::{Boottime, Monotonic, Now};
+
+mod promises;
+
+use promises::Promises;
 
 /// Long after the machine started.
 const BORN: Duration = Duration::from_secs(1_000);
@@ -16,6 +22,22 @@ const ROUNDS: usize = 8;
 /// Left alone, nothing takes more turns.
 const TURNS_MAX: usize = 400;
 const SEED: u64 = 5;
+/// How a service and its logger are stopped when everything ends.
+const STOP: Farewell = Farewell { linger: Duration::ZERO, grace: Duration::from_secs(1) };
+const STOP_LOGGER: Farewell =
+    Farewell { linger: Duration::from_millis(300), grace: Duration::from_secs(5) };
+
+/// What kind of a service a story is about.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Kind {
+    pub(crate) settings: Settings,
+    /// It has a `./finish`.
+    pub(crate) finish: bool,
+    /// Its main process does not end at TERM.
+    pub(crate) stubborn: bool,
+    /// It is a logger, whose pipe is drained by then or never.
+    pub(crate) logger: Option<bool>,
+}
 
 /// What happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +53,8 @@ pub(crate) enum Move {
     },
     /// Time passes until something is due.
     Wait,
+    /// svscan is told to end everything.
+    Stop,
     /// svscan is killed.
     Killed,
     /// Another one comes, if there is none.
@@ -44,6 +68,8 @@ struct Process {
     life: u32,
     born: Duration,
     obeys: bool,
+    /// It was started as the main process.
+    is_main: bool,
 }
 
 /// What is written down.
@@ -61,14 +87,16 @@ pub(crate) struct World {
     lives: u32,
     disk: Disk,
     fifo: VecDeque<Letter>,
-    /// What the operator wants: of each letter that was written down.
-    want: Wish,
+    /// What the operator may rely on.
+    promises: Promises,
     /// Ends that svscan has not heard of.
     ends: VecDeque<(Pid, End)>,
     svscan: Option<Service>,
     /// After so many things it is killed.
     cut: Option<u32>,
-    finish: bool,
+    kind: Kind,
+    /// Everything ends: what svscan has written down of the operator's wish before.
+    stopping: Option<(Wish, bool)>,
     left: bool,
 }
 
@@ -76,6 +104,14 @@ pub(crate) type Verdict = Result<(), String>;
 
 /// svscan was killed.
 struct Dead;
+
+/// To be killed is no fault.
+fn judged(outcome: Result<(), Stop>) -> Verdict {
+    match outcome {
+        Ok(()) | Err(Stop::Dead(Dead)) => Ok(()),
+        Err(Stop::Wrong(complaint)) => Err(complaint),
+    }
+}
 
 /// Why a turn is not taken to its end.
 enum Stop {
@@ -91,7 +127,7 @@ impl From<Dead> for Stop {
 
 impl World {
     /// svscan has just begun.
-    pub(crate) fn new(finish: bool) -> Self {
+    pub(crate) fn new(kind: Kind) -> Self {
         let mut world = Self {
             now: BORN,
             processes: Vec::new(),
@@ -99,11 +135,12 @@ impl World {
             lives: 0,
             disk: Disk::default(),
             fifo: VecDeque::new(),
-            want: Wish::Up,
+            promises: Promises::new(),
             ends: VecDeque::new(),
             svscan: None,
             cut: None,
-            finish,
+            kind,
+            stopping: None,
             left: false,
         };
         world.come();
@@ -130,10 +167,11 @@ impl World {
             }
             Move::Begets { obeys } => {
                 if self.main().is_some() && self.processes.len() < 4 {
-                    self.fork(self.lives, obeys);
+                    self.fork(obeys, false);
                 }
             }
             Move::Wait => self.pass(),
+            Move::Stop => return self.stop(),
             Move::Killed => self.svscan = None,
             Move::Comes => self.come(),
         }
@@ -147,7 +185,8 @@ impl World {
         self.turn()?;
         for _ in 0..TURNS_MAX {
             let Some(service) = &self.svscan else { return Ok(()) };
-            if self.left || service.deadline().is_none() {
+            let idle = service.deadline().is_none() && self.ends.is_empty();
+            if self.left || idle {
                 return self.is_as_wanted();
             }
             self.pass();
@@ -158,15 +197,17 @@ impl World {
 
     fn is_as_wanted(&self) -> Verdict {
         let Some(service) = &self.svscan else { return Ok(()) };
+        let leaves = self.kind.settings.policy == Policy::Leave;
         let strays = self.processes.iter().filter(|it| it.life != self.lives).count();
-        if strays > 0 {
+        if strays > 0 && !leaves {
             return Err(format!("{strays} of an earlier life are left"));
         }
-        let finishes = self.finish && service.remark() == service::words::Remark::Finishing;
-        match (self.want, service.pid()) {
+        let finishes = self.kind.finish && service.remark() == Remark::Finishing;
+        match (self.promises.want(), service.pid()) {
+            _ if self.left => Ok(()),
             (Wish::Up, Some(pid)) if self.is_alive(pid) => Ok(()),
             (Wish::Up, None) if finishes => Ok(()),
-            (Wish::Down, None) if self.processes.is_empty() || finishes => Ok(()),
+            (Wish::Down, None) if self.processes.is_empty() || finishes || leaves => Ok(()),
             // It resists TERM, and nobody has asked for more.
             (Wish::Down, Some(pid)) if !self.obeys(pid) => Ok(()),
             (Wish::Once, _) => Ok(()),
@@ -191,11 +232,25 @@ impl World {
         }
     }
 
-    fn fork(&mut self, life: u32, obeys: bool) -> Pid {
+    fn fork(&mut self, obeys: bool, is_main: bool) -> Pid {
         self.pids += 1;
-        let pid = Pid(self.pids);
-        self.processes.push(Process { pid, life, born: self.now, obeys });
+        let (pid, life, born) = (Pid(self.pids), self.lives, self.now);
+        self.processes.push(Process { pid, life, born, obeys, is_main });
         pid
+    }
+
+    /// svscan hears that everything is to end, be it in the midst of a turn.
+    fn stop(&mut self) -> Verdict {
+        if self.svscan.is_none() || self.left {
+            return Ok(());
+        }
+        if self.stopping.is_none() {
+            let wish = |memory: Memory| (memory.want, memory.leaving);
+            self.stopping = Some(self.disk.memory.map_or((Wish::Up, false), wish));
+        }
+        let farewell = if self.kind.logger.is_some() { STOP_LOGGER } else { STOP };
+        let outcome = self.feed(Event::Stop(farewell));
+        judged(outcome).and_then(|()| self.turn())
     }
 
     fn end(&mut self, pid: Pid, how: End) {
@@ -245,9 +300,12 @@ impl World {
         }
         // Of what ended unseen nobody hears.
         self.ends.clear();
+        self.stopping = None;
         let now = self.clocks();
         let Some(memory) = self.disk.memory else {
-            self.svscan = Some(Service::new(now, Wish::Up, SEED));
+            let mut service = Service::new(now, Wish::Up, SEED);
+            service.set_settings(self.kind.settings);
+            self.svscan = Some(service);
             return;
         };
         let found = self.main().map(|pid| {
@@ -259,16 +317,14 @@ impl World {
             };
             Found { pid, since, changed }
         });
-        self.svscan = Some(Service::resume(now, memory, found, Settings::default(), SEED));
+        self.promises.comes(self.now, found.is_some());
+        self.svscan = Some(Service::resume(now, memory, found, self.kind.settings, SEED));
     }
 
     /// The loop hears of everything there is, and of the time.
     fn turn(&mut self) -> Verdict {
         let outcome = self.take_turn();
-        match outcome {
-            Ok(()) | Err(Stop::Dead(Dead)) => Ok(()),
-            Err(Stop::Wrong(complaint)) => Err(complaint),
-        }
+        judged(outcome)
     }
 
     fn take_turn(&mut self) -> Result<(), Stop> {
@@ -292,13 +348,18 @@ impl World {
         for _ in 0..ROUNDS {
             let now = self.clocks();
             let (Some(event), Some(service)) = (next.take(), &mut self.svscan) else { break };
+            let before = service.pid();
             let actions = service.step(now, event);
             let memory = service.memory();
             self.thing()?;
-            self.hear(event);
-            if memory.want != self.want {
-                return Err(Stop::Wrong(format!("{:?} is wanted: {memory:?}", self.want)));
+            if self.stopping.is_some() {
+                self.promises.hear_at_the_end(self.now, event, before);
+            } else {
+                self.promises.hear(self.now, event, before);
+                self.promises.agree(self.now, &memory, &self.kind).map_err(Stop::Wrong)?;
             }
+            let (want, leaving) = self.stopping.unwrap_or((memory.want, memory.leaving));
+            let memory = Memory { want, leaving, ..memory };
             if self.disk.memory != Some(memory) {
                 self.disk = Disk { memory: Some(memory), child: None };
             }
@@ -312,26 +373,27 @@ impl World {
         Ok(())
     }
 
-    fn hear(&mut self, event: Event) {
-        let wishes =
-            [(Letter::Up, Wish::Up), (Letter::Down, Wish::Down), (Letter::Once, Wish::Once)];
-        if let Some((_, want)) = wishes.iter().find(|(it, _)| event == Event::Letter(*it)) {
-            self.want = *want;
-        }
-    }
-
     fn act(&mut self, action: Action) -> Result<Option<Event>, Stop> {
         match action {
             Action::Start => {
-                if let Some(one) = self.processes.first() {
+                let leaves = self.kind.settings.policy == Policy::Leave;
+                let counts = |it: &&Process| it.is_main || !leaves;
+                if let Some(one) = self.processes.iter().find(counts) {
                     return Err(Stop::Wrong(format!("a second life, and {one:?} is left")));
                 }
+                let pause_max = self.kind.settings.pace.spacing_max;
+                self.promises.start(self.now, pause_max).map_err(Stop::Wrong)?;
                 self.lives += 1;
-                let pid = self.fork(self.lives, true);
+                let pid = self.fork(!self.kind.stubborn, true);
                 self.disk.child = Some(pid);
                 return Ok(Some(Event::Started(Ok(pid))));
             }
             Action::Send(pid, signal) => self.signal(pid, signal),
+            Action::Sweep(_) | Action::CountSurvivors
+                if self.kind.settings.policy == Policy::Leave =>
+            {
+                return Err(Stop::Wrong("who is to be left is not left alone".into()));
+            }
             Action::Sweep(signal) => {
                 for pid in self.others() {
                     self.signal(pid, signal);
@@ -344,13 +406,32 @@ impl World {
                 return Ok(Some(Event::Survivors(Survivors { count, oldest })));
             }
             Action::Finish(..) => {
-                let pid = self.finish.then(|| self.fork(self.lives, true));
+                let pid = self.kind.finish.then(|| self.fork(true, false));
                 return Ok(Some(Event::Finishing(Ok(pid))));
             }
-            Action::Leave => self.left = true,
-            Action::AskDrained | Action::Report(_) => {}
+            Action::Leave => self.leave()?,
+            Action::AskDrained => return Ok(self.kind.logger.map(Event::Drained)),
+            Action::Report(Report::BackingOff { .. }) => {
+                self.promises.tell_backing_off().map_err(Stop::Wrong)?;
+            }
+            Action::Report(_) => {}
         }
         Ok(None)
+    }
+
+    /// By an operator's letter, and that is the end of the story; or everything ends, and another
+    /// svscan may come.
+    fn leave(&mut self) -> Result<(), Stop> {
+        if self.stopping.take().is_none() {
+            self.left = true;
+            return Ok(());
+        }
+        self.svscan = None;
+        let leaves = self.kind.settings.policy == Policy::Leave;
+        match self.processes.iter().find(|it| it.is_main || !leaves) {
+            Some(one) => Err(Stop::Wrong(format!("everything has ended but {one:?}"))),
+            None => Ok(()),
+        }
     }
 
     /// All of the service but its main process.

@@ -178,6 +178,16 @@ pub(super) const SCRIPTS: &[(&str, &str)] = &[
          write: exec ./server",
     ),
     (
+        "exec 2>&1\nsleep 100\n",
+        "line 2: note: starts sleep without exec: svc would signal the shell and not sleep; write: \
+         exec sleep",
+    ),
+    (
+        "backup\nsleep 1h 30m\n",
+        "line 2: note: starts sleep without exec: svc would signal the shell and not sleep; write: \
+         exec sleep",
+    ),
+    (
         "tcpserver 0 80 ./http || exit 1\nmemcached -u joe\n",
         "line 2: starts memcached without exec: svc would signal the shell and not memcached; \
          write: exec memcached",
