@@ -172,7 +172,9 @@ fn theirs_runs_no_processor_over_what_an_outage_has_left_and_ours_does() {
             // A state that is missing is worth a word.
             let output = suite.multilog(dir.path(), &["!echo >../ran; cat", "./m"], "three\n");
             assert!(output.status.success());
-            let unfinished = names(&logs).iter().any(|name| name.ends_with(".u"));
+            let unfinished = names(&logs)
+                .iter()
+                .any(|name| Path::new(name).extension().is_some_and(|code| code == "u"));
             fs::remove_dir_all(&logs).unwrap();
             (fs::remove_file(dir.path().join("ran")).is_ok(), unfinished)
         });

@@ -27,9 +27,9 @@ const READ_BY_OTHERS: u32 = 0o044;
 /// are changed and files are copied by people.
 #[must_use]
 pub fn ahead(lock: u32, last: Stamp, written: Duration) -> Duration {
-    let most = written.saturating_add(Duration::from_secs(LEAP_SECONDS)).saturating_add(TICK);
-    let least = written.saturating_add(Duration::from_secs(LEAP_SECONDS - WRITTEN_AFTER_MAX));
-    let is_ahead = last.to_unix().is_some_and(|last| (least..=most).contains(&last));
+    let latest = written.saturating_add(Duration::from_secs(LEAP_SECONDS)).saturating_add(TICK);
+    let earliest = written.saturating_add(Duration::from_secs(LEAP_SECONDS - WRITTEN_AFTER_MAX));
+    let is_ahead = last.to_unix().is_some_and(|last| (earliest..=latest).contains(&last));
     if lock & READ_BY_OTHERS != 0 && is_ahead {
         Duration::from_secs(LEAP_SECONDS)
     } else {

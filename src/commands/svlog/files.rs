@@ -128,8 +128,8 @@ pub(super) fn open(dir: &Path, part: &Part) -> Result<File, Unable> {
 pub(super) fn ahead(dir: &Path) -> Duration {
     let lock = fs::metadata(dir.join(logger::LOCK)).map_or(0, |meta| meta.mode());
     let parts = entries(dir).map(logbook::in_order).unwrap_or_default();
-    let newest = parts.iter().rev().take(NEWEST_MAX);
-    let last = newest.filter_map(|part| last_label(&open(dir, part).ok()?)).next();
+    let mut newest = parts.iter().rev().take(NEWEST_MAX);
+    let last = newest.find_map(|part| last_label(&open(dir, part).ok()?));
     last.map_or(Duration::ZERO, |(label, written)| logbook::ahead(lock, label, written))
 }
 

@@ -300,9 +300,9 @@ impl Log<'_> {
 
     /// What the processor made is on the disk, and its mode says what it is.
     pub(super) fn mark_processed(&self) -> Result<(), Trouble> {
-        let made = self.dir.append(PROCESSED.as_ref()).map_err(self.unable("create", PROCESSED))?;
-        let mode = made.set_permissions(Permissions::from_mode(MODE_MADE));
+        let file = self.dir.append(PROCESSED.as_ref()).map_err(self.unable("create", PROCESSED))?;
+        let mode = file.set_permissions(Permissions::from_mode(MODE_MADE));
         mode.map_err(self.unable("set mode of", PROCESSED))?;
-        made.sync_all().map_err(self.unable_to_sync(PROCESSED))
+        file.sync_all().map_err(self.unable_to_sync(PROCESSED))
     }
 }
