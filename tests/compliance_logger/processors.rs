@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -205,6 +206,15 @@ fn after_an_outage(dir: &Path) -> std::path::PathBuf {
     }
     make(logs.join("current"), 0o644, "newest\n");
     logs
+}
+
+#[test]
+fn what_is_no_file_and_never_ends_is_left_alone_by_the_processor() {
+    let dir = scratch();
+    let logs = after_an_outage(dir.path());
+    symlink("/dev/zero", logs.join("@400000003b4a39c200000000.u")).unwrap();
+    Suite::ours().log(dir.path(), &["n20", "!sed 's/^/x/'", "./m"], "");
+    assert_eq!(codes(&logs), "usssss");
 }
 
 #[test]

@@ -97,24 +97,26 @@ impl Log<'_> {
         }
         self.processing.waiting.clear();
         for label in labels {
-            match self.name_if_made(&label) {
-                Ok(true) => {}
-                Ok(false) => self.processing.waiting.push_back(label),
-                // It is not processed again, and gets its name the next time.
+            match self.is_unprocessed(&label) {
+                Ok(true) => self.processing.waiting.push_back(label),
+                Ok(false) => {}
+                // One that cannot be read must not hold up the others; the next start tries again.
                 Err(trouble) => warn(trouble),
             }
         }
     }
 
-    /// Whether a file is what a processor made; it then gets its name.
-    fn name_if_made(&self, label: &str) -> Result<bool, Trouble> {
+    /// Whether a file is one for the processor. One that a processor has made gets its name here;
+    /// a device that somebody has put there may never end.
+    fn is_unprocessed(&self, label: &str) -> Result<bool, Trouble> {
         let file = format!("{label}.{}", Code::Unfinished.letter());
-        let found = self.dir.find(file.as_ref()).map_err(self.unable("stat", &file))?;
-        let made = found.is_some_and(|found| found.mode == MODE_MADE);
+        let opened = self.dir.read(file.as_ref()).map_err(self.unable("open", &file))?;
+        let found = opened.metadata().map_err(self.unable("stat", &file))?;
+        let made = found.is_file() && found.permissions().mode() & 0o7777 == MODE_MADE;
         if made {
             self.name_as_safe(label)?;
         }
-        Ok(made)
+        Ok(found.is_file() && !made)
     }
 
     /// Before a file ends: waits a little where the oldest file would go without having been
