@@ -2,13 +2,13 @@
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use std::fmt::Write as _;
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{Read as _, Write as _};
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use proptest::prelude::*;
 use tai::Stamp;
@@ -256,6 +256,72 @@ fn logs_of_other_loggers_are_read_back() {
         assert_eq!(texts, counted(0, 900), "{program}");
         assert_eq!(svlog(dir.path(), &["--until", "1h", LOGS]), "");
     }
+}
+
+/// Seconds since 1970, of a JSON line.
+fn unix(line: &str) -> f64 {
+    let (_, rest) = line.split_once("\"unix\":").unwrap();
+    rest.split(',').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn labels_of_s6_log_are_read_with_its_leap_seconds_and_sorted_between_multilogs() {
+    let dir = scratch();
+    let mut before = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
+    for (name, number) in [("a", "1\n"), ("b", "2\n"), ("c", "3\n")] {
+        let at = format!("./{name}");
+        if name == "b" {
+            let mut command = Command::new("s6-log");
+            command.args(["-b", "t", &at]).current_dir(dir.path()).stdin(Stdio::piped());
+            let Ok(mut child) = command.spawn() else {
+                println!("SKIPPED: s6-log is not installed");
+                return;
+            };
+            child.stdin.take().unwrap().write_all(number.as_bytes()).unwrap();
+            assert!(child.wait().unwrap().success());
+        } else {
+            multilog(dir.path(), &["t", &at], number.as_bytes());
+        }
+    }
+    let shown = svlog(dir.path(), &["--json", "a", "b", "c"]);
+    let order: Vec<_> = shown.lines().map(|line| line.chars().rev().nth(2).unwrap()).collect();
+    assert_eq!(order, ['1', '2', '3'], "{shown}");
+    for line in shown.lines() {
+        assert!(unix(line) >= before - 0.5, "{line}");
+        before = unix(line);
+    }
+    assert!(before <= SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64());
+    let second = shown.lines().nth(1).unwrap();
+    let label = second.split('"').nth(3).unwrap();
+    assert_eq!(svlog(dir.path(), &["--since", label, "--raw", "b"]).lines().count(), 1);
+    assert_eq!(svlog(dir.path(), &["--until", label, "--raw", "b"]), "");
+    // A lock that nobody else may read is not s6-log's.
+    fs::set_permissions(dir.path().join("b/lock"), Permissions::from_mode(0o600)).unwrap();
+    let ahead = unix(&svlog(dir.path(), &["--json", "b"])) - unix(second);
+    assert!((ahead - 27.0).abs() < 0.001, "{ahead}");
+}
+
+#[test]
+fn who_follows_until_a_time_is_done_when_it_has_come() {
+    let dir = scratch();
+    multilog(dir.path(), &["t", "./m"], b"one\ntwo\n");
+    let done = |until: &str| {
+        let mut svlog = Following::start(dir.path(), &["--until", until, "--raw", LOGS]);
+        let began = Instant::now();
+        let status = loop {
+            match svlog.child.try_wait().unwrap() {
+                Some(status) => break status,
+                None => assert!(began.elapsed() < PATIENCE, "it goes on"),
+            }
+            sleep(Duration::from_millis(5));
+        };
+        assert!(status.success());
+        fs::read_to_string(&svlog.out).unwrap().lines().count()
+    };
+    assert_eq!(done("now"), 2);
+    let later = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_secs(2);
+    assert_eq!(done(&Stamp::from_unix(later).to_string()), 2);
+    assert!(SystemTime::now().duration_since(UNIX_EPOCH).unwrap() >= later);
 }
 
 #[test]

@@ -162,8 +162,25 @@ fn both_keep_the_same_number_of_old_files_after_every_state() {
 }
 
 #[test]
-fn both_leave_a_processor_alone_while_they_recover() {
-    both_make_the_same_of(&a_fifth(), &["!echo must not run >&2; cat", "./m"], "three\n");
+fn theirs_runs_no_processor_over_what_an_outage_has_left_and_ours_does() {
+    let Some(theirs) = Suite::theirs() else { return };
+    for left in a_fifth().into_iter().step_by(7) {
+        let dir = scratch();
+        let logs = dir.path().join("m");
+        let ran_and_left = [&theirs, &Suite::Ours].map(|suite| {
+            left.make(&logs);
+            // A state that is missing is worth a word.
+            let output = suite.multilog(dir.path(), &["!echo >../ran; cat", "./m"], "three\n");
+            assert!(output.status.success());
+            let unfinished = names(&logs)
+                .iter()
+                .any(|name| Path::new(name).extension().is_some_and(|code| code == "u"));
+            fs::remove_dir_all(&logs).unwrap();
+            (fs::remove_file(dir.path().join("ran")).is_ok(), unfinished)
+        });
+        let unfinished = ran_and_left[0].1;
+        assert_eq!(ran_and_left, [(false, unfinished), (unfinished, false)], "{left:?}");
+    }
 }
 
 /// Logs `lines` and dies by KILL when they are in `current`.

@@ -1,12 +1,14 @@
 //! Ours runs processors beside the log: one that is slow, fails or hangs holds up no line.
 
 use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::suite::{
-    Suite, counted, listing, listing_at_work, names, old_files, read, scratch, text, until,
-    whole_log,
+    Running, Suite, counted, listing, listing_at_work, make, names, old_files, read, scratch, text,
+    until, whole_log,
 };
 
 /// So many lines of 100 bytes end a file of 4096.
@@ -186,5 +188,82 @@ fn a_processor_that_outlives_its_logger_disturbs_no_later_one() {
     assert!(status.success() && said.is_empty(), "{said}");
     assert!(!first.end().0.success());
     assert_eq!(whole_log(&logs), lines);
-    assert_eq!((codes(&logs).as_str(), read(logs.join("state")).as_str()), ("us", "state\n"));
+    assert_eq!((codes(&logs).as_str(), read(logs.join("state")).as_str()), ("ss", "state\n"));
+}
+
+/// A log directory after an outage: a file that was on its way to a processor, one that was cut
+/// off, one that a processor had made and that had not got its name yet, and one that is done.
+fn after_an_outage(dir: &Path) -> std::path::PathBuf {
+    let logs = dir.join("m");
+    fs::create_dir(&logs).unwrap();
+    for (nanos, code, mode, content) in [
+        (1, 's', 0o744, "done\n"),
+        (2, 'u', 0o744, "whole\n"),
+        (3, 'u', 0o654, "made\n"),
+        (4, 'u', 0o644, "cut off\n"),
+    ] {
+        make(logs.join(format!("@400000003b4a39c20000000{nanos}.{code}")), mode, content);
+    }
+    make(logs.join("current"), 0o644, "newest\n");
+    logs
+}
+
+#[test]
+fn what_is_no_file_and_never_ends_is_left_alone_by_the_processor() {
+    let dir = scratch();
+    let logs = after_an_outage(dir.path());
+    symlink("/dev/zero", logs.join("@400000003b4a39c200000000.u")).unwrap();
+    Suite::ours().log(dir.path(), &["n20", "!sed 's/^/x/'", "./m"], "");
+    assert_eq!(codes(&logs), "usssss");
+}
+
+#[test]
+fn what_an_outage_has_left_is_processed_at_the_next_start_and_once() {
+    let dir = scratch();
+    let logs = after_an_outage(dir.path());
+    let script = ["n20", "!sed 's/^/x/'", "./m"];
+    for more in ["", "later\n"] {
+        Suite::ours().log(dir.path(), &script, more);
+    }
+    let contents: Vec<_> = old_files(&logs).iter().map(read).collect();
+    assert_eq!(contents, ["done\n", "xwhole\n", "made\n", "xcut off\n", "xnewest\n"]);
+    assert!(listing(&logs)[..5].iter().all(|file| file.starts_with("0744 @.s ")), "{logs:?}");
+    assert_eq!(read(logs.join("current")), "later\n");
+}
+
+#[test]
+fn what_waits_is_left_as_it_is_where_there_is_no_processor() {
+    let dir = scratch();
+    let logs = after_an_outage(dir.path());
+    Suite::ours().log(dir.path(), &["n20", "./m"], "");
+    assert_eq!(codes(&logs), "suuuu");
+    assert_eq!(whole_log(&logs), "done\nwhole\nmade\ncut off\nnewest\n");
+}
+
+#[test]
+fn wherever_a_logger_is_killed_each_file_is_processed_and_no_result_of_that_again() {
+    let dir = scratch();
+    let logs = dir.path().join("m");
+    let (unread, mut input) = std::io::pipe().unwrap();
+    let lines = counted(0, 60 * LINES, 100);
+    let start = || {
+        let mut command = Suite::ours().tool("multilog", dir.path());
+        command.args(["s4096", "n1000", "!sed 's/^/x/'", "./m"]);
+        Running::on(command.stdin(unread.try_clone().unwrap()))
+    };
+    for (turn, more) in lines.as_bytes().chunks(500 * LINES).enumerate() {
+        let log = start();
+        input.write_all(more).unwrap();
+        until("more is processed", || codes(&logs).matches('s').count() >= 4 * turn + turn % 4);
+        log.signal("KILL");
+        log.end();
+    }
+    drop(input);
+    let (status, said) = start().end();
+    assert!(status.success() && said.is_empty(), "{said}");
+    let processed: String = old_files(&logs).iter().map(read).collect();
+    let kept = processed + "x" + &read(logs.join("current")).replace('\n', "\nx");
+    let expected = "x".to_owned() + &lines.replace('\n', "\nx");
+    assert!(kept == expected, "{:?}", listing(&logs));
+    assert!(!codes(&logs).contains('u'));
 }

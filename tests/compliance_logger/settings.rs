@@ -13,8 +13,9 @@ use crate::trouble::{raise_limit, start_limited, wait_for_size};
 fn a_setting_that_is_not_known_is_asked_wrongly() {
     let dir = scratch();
     for (word, said) in [
-        ("%ful=drop", "no such setting: %ful=drop"),
-        ("%age=often", "not a value of this setting: %age=often"),
+        ("%ful=drop", "%ful=drop is no setting; there are %full, %age"),
+        ("%age=often", "%age=often is not understood: %age= takes a time"),
+        ("%rate=0", "%rate=0 is not understood: %rate= takes one line or more"),
     ] {
         let output = Suite::ours().multilog(dir.path(), &[word, "./m"], "");
         assert_eq!(output.status.code(), Some(100));

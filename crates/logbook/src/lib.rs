@@ -4,6 +4,7 @@
 //! The directories of multilog, s6-log and svlogd are alike enough to be read as one. Pure: what
 //! is read is given, what is asked for is a value. `src/commands/svlog/` opens, reads, waits.
 
+mod ahead;
 mod bisect;
 mod lines;
 mod order;
@@ -12,6 +13,7 @@ mod show;
 mod stamped;
 mod when;
 
+pub use ahead::{ahead, last_label};
 pub use bisect::{ReadAt, first_at};
 pub use lines::{LINE_MAX, Lines, Piece};
 pub use order::{Entry, Last, Part, in_order, parts_after, position_of};

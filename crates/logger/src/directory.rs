@@ -10,7 +10,8 @@
 //! state      what the last processor wrote to descriptor 5; newstate: what this one writes
 //! lock       held while a multilog runs
 //! @LABEL.s   an old file, whole and safely on disk; the label says when it ended
-//! @LABEL.u   an old file that an outage has cut off, or that waits for the processor
+//! @LABEL.u   an old file that an outage has cut off, or that waits for the processor; 0654 once it
+//!            is what the processor made, and only its name is still to be changed
 //! ```
 //!
 //! A file gets its label by link and unlink, so that a second name of the same file shows where an
@@ -35,6 +36,10 @@ pub const LOCK: &str = "lock";
 
 /// The bit of a file's mode that says it is whole and on disk: execute, for its owner.
 pub const WHOLE: u32 = 0o100;
+
+/// The mode of a file that a processor has made, until it has the name of a safe one: no logger
+/// gives it to another file, and daemontools' takes such a `processed` for half a one.
+pub const MODE_MADE: u32 = 0o654;
 
 /// How many files a [`Oldest`] can name at once. More are only there after `n` was made much
 /// smaller, and are named when it is asked again.
@@ -73,6 +78,9 @@ pub enum Step {
     Whole(&'static str),
     /// Write this file to disk, made empty where it is missing.
     Flush(&'static str),
+    /// Give `processed` the mode that says what it is, and write it to disk, made empty where it is
+    /// missing.
+    Made,
     /// Make this file empty, with mode 0644 where it is missing.
     Empty(&'static str),
     /// Where this file is there, give it a label with this code, then prune the old files.
@@ -150,17 +158,26 @@ pub const fn rotation(processor: bool) -> &'static [Step] {
 }
 
 /// What to do when a processor has succeeded. The file has one name all the time; an outage leaves
-/// it as it was, or processed, with the code of one that was not.
+/// it as it was, or processed with the code of one that was not, and then its mode tells.
 #[must_use]
 pub const fn processing() -> &'static [Step] {
     &[
-        Step::Flush(PROCESSED),
+        Step::Made,
         Step::Flush(NEWSTATE),
         Step::Replace,
         Step::Rename(NEWSTATE, STATE),
         Step::Safe,
         Step::SyncNames,
     ]
+}
+
+/// The label of an old file that waits for a processor: `@LABEL.u`.
+#[must_use]
+pub fn label_of_unfinished(name: &[u8]) -> Option<&str> {
+    let label = name.strip_suffix(b".u")?;
+    let digits = label.strip_prefix(b"@")?;
+    let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    (label.len() == LABEL_LEN && digits.iter().all(is_digit)).then(|| str::from_utf8(label).ok())?
 }
 
 /// Finds the old files to prune: shown every name in the directory, it names the oldest of the old
@@ -267,7 +284,7 @@ mod tests {
 
         fn step(&mut self, step: Step) {
             match step {
-                Step::Sync | Step::Flush(_) | Step::SyncNames => {}
+                Step::Sync | Step::Flush(_) | Step::Made | Step::SyncNames => {}
                 Step::Rename(from, to) => {
                     let whole = self.has(from).expect("what is renamed is there");
                     assert!(to == STATE || self.has(to).is_none(), "{to} would be replaced");
@@ -357,10 +374,27 @@ mod tests {
     #[test]
     fn what_was_processed_is_on_disk_before_what_it_was_made_of_goes() {
         let at = |step| processing().iter().position(|is| *is == step);
-        assert!(
-            at(Step::Flush(PROCESSED)) < at(Step::Replace) && at(Step::Replace) < at(Step::Safe)
-        );
-        assert_eq!((at(Step::Flush(PROCESSED)), at(Step::SyncNames)), (Some(0), Some(5)));
+        assert!(at(Step::Made) < at(Step::Replace) && at(Step::Replace) < at(Step::Safe));
+        assert_eq!((at(Step::Made), at(Step::SyncNames)), (Some(0), Some(5)));
+    }
+
+    #[test]
+    fn only_a_whole_label_with_its_code_waits_for_a_processor() {
+        let label = "@400000003b4a39c23294b13c";
+        assert_eq!(label_of_unfinished(format!("{label}.u").as_bytes()), Some(label));
+        let others = [format!("{label}.s"), label.into(), format!("{label}0.u"), label.into()];
+        for other in others.iter().map(String::as_str).chain(["@.u", "current", "", ".u"]) {
+            assert_eq!(label_of_unfinished(other.as_bytes()), None, "{other}");
+        }
+        assert_eq!(label_of_unfinished(b"@40000000/b4a39c23294b13c.u"), None);
+    }
+
+    #[test]
+    fn what_a_processor_made_is_told_from_what_it_is_made_of() {
+        for mode in [0o600, 0o644, 0o644 | WHOLE] {
+            assert_ne!(mode, MODE_MADE);
+        }
+        assert_eq!(MODE_MADE & WHOLE, 0, "not whole for daemontools' recovery");
     }
 
     #[test]

@@ -22,8 +22,8 @@ mod stamps;
 mod visible;
 
 pub use directory::{
-    CURRENT, Code, LOCK, NEWSTATE, Oldest, PREVIOUS, PROCESSED, Progress, STATE, Step, WHOLE,
-    processing, recovery, rotation,
+    CURRENT, Code, LOCK, MODE_MADE, NEWSTATE, Oldest, PREVIOUS, PROCESSED, Progress, STATE, Step,
+    WHOLE, label_of_unfinished, processing, recovery, rotation,
 };
 pub use doubts::doubts;
 pub use fill::{Fill, Piece, Room};

@@ -67,13 +67,13 @@ impl Script {
     /// not known is left out.
     ///
     /// # Errors
-    /// A sentence, where a word with `%` is no setting.
+    /// A sentence, where a word with `%` is no setting, or no directory follows it.
     pub fn parse<'a>(
         words: impl IntoIterator<Item = &'a [u8]>,
         time: ReadTime,
     ) -> Result<Self, String> {
         let mut script = Self::default();
-        let mut next = LogSpec::default();
+        let (mut next, mut unused) = (LogSpec::default(), None);
         for (index, word) in words.into_iter().enumerate() {
             let Some((letter, rest)) = word.split_first() else { continue };
             match letter {
@@ -82,6 +82,7 @@ impl Script {
                 b'n' => next.keep = number(rest).max(KEEP_MIN),
                 b'!' => next.processor = Some(rest.to_vec()),
                 b'.' | b'/' => {
+                    unused = None;
                     script
                         .actions
                         .push(Action::Log(LogSpec { dir: word.to_vec(), ..next.clone() }));
@@ -92,13 +93,19 @@ impl Script {
                 b'=' => script.actions.push(Action::Status(rest.to_vec())),
                 b'%' => match rest.strip_prefix(b"stamp=") {
                     Some(value) if index == 0 => script.stamping = stamping(value)?,
-                    Some(_) => return Err("%stamp= is only known as the first word".into()),
-                    None => next.settings.set(rest, time)?,
+                    Some(_) => return Err("%stamp= must be the first word of the script".into()),
+                    None => {
+                        next.settings.set(rest, time)?;
+                        unused = Some(word);
+                    }
                 },
                 _ => {}
             }
         }
-        Ok(script)
+        unused.map_or(Ok(script), |word| {
+            let word = word.escape_ascii();
+            Err(format!("{word} must stand before the log directory that it is for"))
+        })
     }
 
     /// The log directories, in order.
@@ -123,7 +130,10 @@ fn stamping(value: &[u8]) -> Result<Stamping, String> {
         b"tai" => Ok(Stamping::Tai),
         b"utc" => Ok(Stamping::Utc),
         b"local" => Ok(Stamping::Local),
-        _ => Err(format!("not a value of this setting: %stamp={}", value.escape_ascii())),
+        _ => {
+            let value = value.escape_ascii();
+            Err(format!("%stamp={value} is not understood: %stamp= takes tai, utc or local"))
+        }
     }
 }
 
@@ -173,9 +183,17 @@ mod tests {
     #[test]
     fn a_stamp_that_is_not_known_or_comes_late_is_an_error() {
         for (words, said) in [
-            (["%stamp=iso", "./a"], "not a value of this setting: %stamp=iso"),
-            (["%stamp=", "./a"], "not a value of this setting: %stamp="),
-            (["./a", "%stamp=utc"], "%stamp= is only known as the first word"),
+            (
+                ["%stamp=iso", "./a"],
+                "%stamp=iso is not understood: %stamp= takes tai, utc or local",
+            ),
+            (["%stamp=", "./a"], "%stamp= is not understood: %stamp= takes tai, utc or local"),
+            (["./a", "%stamp=utc"], "%stamp= must be the first word of the script"),
+            (
+                ["./a", "%full=drop"],
+                "%full=drop must stand before the log directory that it is for",
+            ),
+            (["%age=off", "e"], "%age=off must stand before the log directory that it is for"),
         ] {
             let words = words.iter().map(|word| word.as_bytes());
             assert_eq!(Script::parse(words, |_| None).unwrap_err(), said);

@@ -9,6 +9,9 @@ use crate::Rate;
 /// log but a load.
 const INTERVAL_MIN: Duration = Duration::from_millis(10);
 
+/// What there is, for who has asked for something else.
+const NAMES: &str = "%full, %age, %total, %sync, %rate and %visible, and %stamp as the first word";
+
 /// Reads a time in words, such as `12h`; `None` where it is none.
 pub type ReadTime = fn(&str) -> Option<Duration>;
 
@@ -50,16 +53,27 @@ impl Settings {
     pub fn set(&mut self, word: &[u8], time: ReadTime) -> Result<(), String> {
         let shown = String::from_utf8_lossy(word).into_owned();
         let (name, value) = shown.split_once('=').unwrap_or((&shown, ""));
-        let known = match name {
-            "full" => full(value).map(|full| self.full = full),
-            "age" => unless_off(value, |value| interval(time(value)?), &mut self.age),
-            "total" => unless_off(value, size, &mut self.total),
-            "rate" => unless_off(value, |value| rate(value, time), &mut self.rate),
-            "visible" => on(value).map(|on| self.visible = on),
-            "sync" => unless_off(value, |value| interval(time(value)?), &mut self.sync),
-            _ => return Err(format!("no such setting: %{shown}")),
+        let (known, wanted) = match name {
+            "full" => (full(value).map(|full| self.full = full), "block, drop or oldest"),
+            "age" => {
+                let known = unless_off(value, |value| interval(time(value)?), &mut self.age);
+                (known, "a time of 10ms or more, such as 12h, or off")
+            }
+            "total" => {
+                (unless_off(value, size, &mut self.total), "a size such as 500k, 20m or 1g, or off")
+            }
+            "rate" => {
+                let known = unless_off(value, |value| rate(value, time), &mut self.rate);
+                (known, "one line or more in a time of 10ms or more, such as 1000/1s, or off")
+            }
+            "visible" => (on(value).map(|on| self.visible = on), "on or off"),
+            "sync" => {
+                let known = unless_off(value, |value| interval(time(value)?), &mut self.sync);
+                (known, "a time of 10ms or more, such as 500ms, or off")
+            }
+            _ => return Err(format!("%{shown} is no setting; there are {NAMES}")),
         };
-        known.ok_or_else(|| format!("not a value of this setting: %{shown}"))
+        known.ok_or_else(|| format!("%{shown} is not understood: %{name}= takes {wanted}"))
     }
 }
 
@@ -88,7 +102,9 @@ fn rate(value: &str, time: ReadTime) -> Option<Rate> {
         Some((lines, span)) => (lines, interval(time(span)?)?),
         None => (value, Duration::from_secs(1)),
     };
-    Some(Rate { lines: digits(lines)?, time: span })
+    // A log that gets no line at all is none.
+    let lines = digits(lines).filter(|lines| *lines > 0)?;
+    Some(Rate { lines, time: span })
 }
 
 fn on(value: &str) -> Option<bool> {
@@ -160,25 +176,30 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_an_error() {
-        for (word, said) in [
-            ("ful=drop", "no such setting: %ful=drop"),
-            ("", "no such setting: %"),
-            ("full", "not a value of this setting: %full"),
-            ("full=Drop", "not a value of this setting: %full=Drop"),
-            ("age=0", "not a value of this setting: %age=0"),
-            ("age=9", "not a value of this setting: %age=9"),
-            ("total=-1", "not a value of this setting: %total=-1"),
-            ("total=+1", "not a value of this setting: %total=+1"),
-            ("rate=", "not a value of this setting: %rate="),
-            ("rate=1/", "not a value of this setting: %rate=1/"),
-            ("rate=+1/10", "not a value of this setting: %rate=+1/10"),
-            ("rate=/10", "not a value of this setting: %rate=/10"),
-            ("visible", "not a value of this setting: %visible"),
-            ("visible=yes", "not a value of this setting: %visible=yes"),
-            ("total=k", "not a value of this setting: %total=k"),
-            ("total=99999999999g", "not a value of this setting: %total=99999999999g"),
+        let no_setting = " is no setting; there are %full, %age, %total, %sync, %rate and \
+                          %visible, and %stamp as the first word";
+        assert_eq!(set(&["ful=drop"]).unwrap_err(), format!("%ful=drop{no_setting}"));
+        assert_eq!(set(&[""]).unwrap_err(), format!("%{no_setting}"));
+    }
+
+    #[test]
+    fn a_value_that_is_not_understood_is_answered_with_what_the_setting_takes() {
+        let time = "a time of 10ms or more, such as";
+        let size = "a size such as 500k, 20m or 1g, or off";
+        let rate = "one line or more in a time of 10ms or more, such as 1000/1s, or off";
+        for (words, wanted) in [
+            (&["full", "full=Drop", "full=off"][..], "block, drop or oldest"),
+            (&["age=0", "age=9", "age=often"], &format!("{time} 12h, or off")),
+            (&["sync=0", "sync="], &format!("{time} 500ms, or off")),
+            (&["total=-1", "total=+1", "total=k", "total=99999999999g"], size),
+            (&["rate=", "rate=1/", "rate=+1/10", "rate=/10", "rate=0", "rate=0/10"], rate),
+            (&["visible", "visible=yes"], "on or off"),
         ] {
-            assert_eq!(set(&[word]).unwrap_err(), said);
+            for word in words {
+                let name = word.split('=').next().unwrap();
+                let said = format!("%{word} is not understood: %{name}= takes {wanted}");
+                assert_eq!(set(&[word]).unwrap_err(), said);
+            }
         }
     }
 

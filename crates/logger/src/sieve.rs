@@ -184,7 +184,17 @@ impl Sieve {
             }
             rest = after.get(1..).unwrap_or_default();
         }
+        self.hold_nothing();
         block.len() - rest.len()
+    }
+
+    /// What is taken of a line is written, to the last byte: who is killed must have nothing.
+    fn hold_nothing(&mut self) {
+        for (log, way) in self.outputs.logs.iter_mut().zip(&mut self.ways) {
+            if let Some(visible) = &mut way.visible {
+                visible.write_begun(log);
+            }
+        }
     }
 
     /// The input has ended, or no more of it is wanted: a line that has begun is ended.
@@ -384,7 +394,7 @@ impl Way {
 
     fn end_line(&mut self, log: &mut Vec<u8>) {
         if let Some(visible) = &mut self.visible {
-            visible.end_line();
+            visible.let_go(log);
         }
         log.push(b'\n');
     }

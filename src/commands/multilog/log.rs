@@ -218,6 +218,7 @@ impl<'a> Log<'a> {
         }
         // The settings may have shrunk.
         self.prune();
+        self.find_unprocessed();
         Ok(())
     }
 

@@ -1,13 +1,15 @@
 //! The files of a log directory, looked at while somebody renames them.
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
 
 use cli::{Unable, UnableExt as _};
 use logbook::{Entry, Part, ReadAt};
+use tai::Stamp;
 
 /// So often a directory is looked at that changes under the look: each change needs a rotation.
 const LOOKS_MAX: u32 = 1000;
@@ -15,6 +17,12 @@ const LOOKS_MAX: u32 = 1000;
 /// Files of one directory that are held open before their turn: what is pruned meanwhile can still
 /// be read. A process may have 1024 by default.
 const HELD_MAX: usize = 64;
+
+/// So much of the end of a file is looked at for a label: some lines, if they are not very long.
+const END_LEN: u64 = 16 * 1024;
+
+/// So many of the newest files are looked at: `current` may be empty, or have lost its name.
+const NEWEST_MAX: usize = 3;
 
 /// A file of the log, open if it may soon have another name, or none.
 #[derive(Debug)]
@@ -114,6 +122,27 @@ pub(super) fn open(dir: &Path, part: &Part) -> Result<File, Unable> {
         return Err(Unable::new(what(), ErrorKind::NotFound.into()));
     }
     Ok(file)
+}
+
+/// By how much the labels of a directory are ahead; what cannot be read says nothing.
+pub(super) fn ahead(dir: &Path) -> Duration {
+    let lock = fs::metadata(dir.join(logger::LOCK)).map_or(0, |meta| meta.mode());
+    let parts = entries(dir).map(logbook::in_order).unwrap_or_default();
+    let mut newest = parts.iter().rev().take(NEWEST_MAX);
+    let last = newest.find_map(|part| last_label(&open(dir, part).ok()?));
+    last.map_or(Duration::ZERO, |(label, written)| logbook::ahead(lock, label, written))
+}
+
+/// The last label in a file, and when that was written.
+fn last_label(file: &File) -> Option<(Stamp, Duration)> {
+    let meta = file.metadata().ok()?;
+    let start = meta.len().saturating_sub(END_LEN);
+    let mut end = Vec::new();
+    let mut file = file;
+    file.seek(SeekFrom::Start(start)).ok()?;
+    file.take(END_LEN).read_to_end(&mut end).ok()?;
+    let written = meta.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some((logbook::last_label(&end, start == 0)?, written))
 }
 
 /// The number of the file that is called `current` now.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use cli::UnableExt as _;
 use logbook::{Show, Shown};
 use sys::inotify::Watcher;
+use tai::Stamp;
 
 use super::source::{Source, State};
 use super::{Wanted, local};
@@ -53,24 +54,30 @@ impl Merge {
     ) -> anyhow::Result<bool> {
         // Watched before it is read: what is written between is told.
         let watcher = if follow { self.watch() } else { None };
-        let available: u64 = self.sources.iter_mut().map(|it| it.begin(wanted, limit)).sum();
+        let of_each: Vec<Wanted> =
+            self.sources.iter().map(|source| wanted.ahead_by(source.ahead)).collect();
+        let sources = self.sources.iter_mut().zip(&of_each);
+        let available: u64 = sources.map(|(source, wanted)| source.begin(wanted, limit)).sum();
         self.skip = limit.map_or(0, |limit| available.saturating_sub(limit));
         loop {
-            let is_open = self.pass(wanted)?;
-            if !is_open || !self.flush()? {
+            let left = wanted.until.map_or(Duration::MAX, left);
+            let is_open = self.pass(&of_each)?;
+            // Once more after the time has come: what is wanted has been written by then.
+            if !is_open || !self.flush()? || left.is_zero() {
                 break;
             }
-            wait(watcher.as_ref())?;
+            wait(watcher.as_ref(), left)?;
         }
         self.flush()?;
         Ok(!self.sources.iter().any(|source| source.unreadable))
     }
 
     /// Shows all there is now; whether there may be more later.
-    fn pass(&mut self, wanted: &Wanted) -> anyhow::Result<bool> {
+    fn pass(&mut self, wanted: &[Wanted]) -> anyhow::Result<bool> {
         let mut waits = vec![false; self.sources.len()];
         loop {
-            for (source, waits) in self.sources.iter_mut().zip(&mut waits) {
+            let sources = self.sources.iter_mut().zip(wanted);
+            for ((source, wanted), waits) in sources.zip(&mut waits) {
                 if source.head.is_none() && !*waits {
                     *waits = match source.advance(wanted) {
                         State::Line | State::Done => false,
@@ -135,13 +142,18 @@ impl Merge {
     }
 }
 
-/// Waits until something may have been written.
-fn wait(watcher: Option<&Watcher>) -> anyhow::Result<()> {
+/// How long it is until then.
+fn left(until: Stamp) -> Duration {
+    until.to_unix().map_or(Duration::MAX, |until| until.saturating_sub(sys::clock::realtime()))
+}
+
+/// Waits until something may have been written, at most so long.
+fn wait(watcher: Option<&Watcher>, most: Duration) -> anyhow::Result<()> {
     let Some(watcher) = watcher else {
-        sys::poll::readable([], Some(UNTOLD_WAIT)).unable("wait")?;
+        sys::poll::readable([], Some(UNTOLD_WAIT.min(most))).unable("wait")?;
         return Ok(());
     };
-    sys::poll::readable([watcher.as_fd()], Some(TOLD_WAIT)).unable("wait")?;
+    sys::poll::readable([watcher.as_fd()], Some(TOLD_WAIT.min(most))).unable("wait")?;
     for _ in 0..TOLD_MAX {
         if watcher.changes().unable("read what has changed")?.is_empty() {
             break;

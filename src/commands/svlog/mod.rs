@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use cli::{Args, Command, Flag, Usage};
 use logbook::{Form, Looks, Search, Show};
@@ -60,7 +61,7 @@ Exit codes: 0 all was read, 100 wrong usage, 111 something could not be read.",
 const LINES_BEFORE: u64 = 10;
 
 /// Which lines are wanted.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 struct Wanted {
     since: Option<Stamp>,
     until: Option<Stamp>,
@@ -69,6 +70,17 @@ struct Wanted {
 }
 
 impl Wanted {
+    /// The same lines, of a log whose labels are so much ahead.
+    fn ahead_by(&self, ahead: Duration) -> Self {
+        let later = |stamp: Stamp| {
+            let unix = stamp.to_unix().and_then(|unix| unix.checked_add(ahead));
+            unix.map_or(stamp, Stamp::from_unix)
+        };
+        let mut wanted = self.clone();
+        (wanted.since, wanted.until) = (self.since.map(later), self.until.map(later));
+        wanted
+    }
+
     /// By its time, as far as that is known.
     fn has_time(&self, stamp: Option<Stamp>) -> bool {
         let Some(stamp) = stamp else { return true };

@@ -164,11 +164,11 @@ impl Reader {
     }
 }
 
-/// How many lines of a file are wanted.
-pub(super) fn count(mut reading: Reading, wanted: &Wanted) -> io::Result<u64> {
+/// How many lines of a file are wanted, as far as it can be read.
+pub(super) fn count(mut reading: Reading, wanted: &Wanted) -> u64 {
     let (mut reader, mut count) = (Reader::default(), 0);
     loop {
-        let len = reading.read(reader.lines.room())?;
+        let len = reading.read(reader.lines.room()).unwrap_or(0);
         reader.lines.filled(len);
         while let Some(head) = reader.next_line(wanted) {
             count += u64::from(head.piece.begins);
@@ -176,7 +176,7 @@ pub(super) fn count(mut reading: Reading, wanted: &Wanted) -> io::Result<u64> {
         if len == 0 {
             let is_last = reading.part.is_current() || reading.part.is_cut_off();
             let rest = reader.rest(wanted).is_some_and(|head| head.piece.begins);
-            return Ok(count + u64::from(is_last && rest));
+            return count + u64::from(is_last && rest);
         }
     }
 }

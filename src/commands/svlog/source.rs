@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::ErrorKind;
+use std::time::Duration;
 
 use cli::Unable;
 use logbook::{Last, Part, ReadAt as _};
@@ -32,6 +33,8 @@ pub(super) struct Source {
     pub(super) log: Log,
     /// What is written from now on is read too.
     follow: bool,
+    /// By how much its labels are ahead of multilog's.
+    pub(super) ahead: Duration,
     queue: VecDeque<Held>,
     reading: Option<Reading>,
     reader: Reader,
@@ -60,6 +63,7 @@ enum Seam {
 impl Source {
     pub(super) fn new(log: Log, follow: bool) -> Self {
         Self {
+            ahead: files::ahead(&log.path),
             log,
             follow,
             queue: VecDeque::new(),
@@ -115,7 +119,7 @@ impl Source {
             let held = Held { part: held.part.clone(), file };
             let counted = Reading::open(&self.log.path, held, wanted, false).map(|reading| {
                 // What cannot be read is said when it is read.
-                count(reading, wanted).unwrap_or(0)
+                count(reading, wanted)
             });
             total += counted.unwrap_or(0);
         }
@@ -126,12 +130,13 @@ impl Source {
 
     /// By what the lines of several logs are sorted.
     pub(super) fn time(&self) -> Option<Stamp> {
-        self.reader.stamp.or_else(|| self.reading.as_ref()?.part.began)
+        let time = self.reader.stamp.or_else(|| self.reading.as_ref()?.part.began);
+        time.map(|time| earlier(time, self.ahead))
     }
 
     /// The time of the line that is next.
     pub(super) fn stamp(&self) -> Option<Stamp> {
-        self.reader.stamp
+        self.reader.stamp.map(|stamp| earlier(stamp, self.ahead))
     }
 
     pub(super) fn bytes(&self, head: Head) -> &[u8] {
@@ -251,7 +256,7 @@ impl Source {
         }
         if reading.is_stamped && self.reader.stamp.is_none() {
             // Lines before its first stamp are of a time that is not wanted.
-            self.reader.stamp = Some(Stamp::from_unix(std::time::Duration::ZERO));
+            self.reader.stamp = Some(Stamp::from_unix(Duration::ZERO));
         }
         self.reading = Some(reading);
     }
@@ -308,4 +313,10 @@ impl Source {
         warn(&unable.to_string());
         self.unreadable = true;
     }
+}
+
+/// A label of a log that is ahead, as multilog would have written it.
+fn earlier(stamp: Stamp, ahead: Duration) -> Stamp {
+    let unix = stamp.to_unix().and_then(|unix| unix.checked_sub(ahead));
+    unix.map_or(stamp, Stamp::from_unix)
 }

@@ -385,11 +385,12 @@ fn a_log_with_a_rate_leaves_lines_out_and_says_so_between_lines() {
 
 #[test]
 fn what_is_said_of_lines_left_out_is_stamped() {
-    let mut sieve = limited(&["%stamp=utc", "%rate=0/10", "./few"]);
-    sieve.feed(b"one\n", || stamp(1));
+    let mut sieve = limited(&["%stamp=utc", "%rate=1/10", "./few"]);
+    sieve.feed(b"one\ntwo\n", || stamp(1));
     sieve.tick_last(|| stamp(2));
-    let said = "multilog: warning: 1 lines are left out: more than 0 in 10s\n";
-    assert_eq!(taken(&mut sieve, 0), format!("1970-01-01T00:00:02.000000Z {said}"));
+    let said = "multilog: warning: 1 lines are left out: more than 1 in 10s\n";
+    let said = format!("1970-01-01T00:00:01.000000Z one\n1970-01-01T00:00:02.000000Z {said}");
+    assert_eq!(taken(&mut sieve, 0), said);
 }
 
 #[test]
@@ -408,7 +409,19 @@ fn control_characters_are_visible_where_it_was_asked_for() {
 fn a_byte_at_the_end_of_a_line_has_nothing_to_do_with_the_next() {
     let mut sieve = limited(&["%visible=on", "./a"]);
     sieve.feed(b"one\xc2\n\x9btwo\n", || stamp(1));
-    assert_eq!(sieve.outputs().logs[0], b"one\xc2\n\x9btwo\n");
+    assert_eq!(sieve.outputs().logs[0], b"one\xc2\n\\x9btwo\n");
+}
+
+#[test]
+fn what_was_taken_of_a_character_in_a_long_line_does_not_wait_for_the_rest() {
+    let mut sieve = limited(&["%visible=on", "./a"]);
+    let long = "x".repeat(2000);
+    assert_eq!(sieve.feed(format!("{long}\u{2192}").as_bytes(), || stamp(1)), 2003);
+    assert_eq!(taken(&mut sieve, 0), format!("{long}\u{2192}"));
+    assert_eq!(sieve.feed(b"\xe2\x86", || stamp(1)), 2);
+    assert_eq!(taken(&mut sieve, 0), r"\xe2\x86");
+    sieve.feed(b"\x92\n", || stamp(1));
+    assert_eq!(taken(&mut sieve, 0), "\\x92\n");
 }
 
 #[test]

@@ -1,14 +1,16 @@
 //! The processor runs beside the log, over the full files one after the other: while it is slow,
 //! fails or hangs, full files wait as `@LABEL.u`, and lines are written all the same.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::ffi::OsStr;
+use std::fs::Permissions;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ExitStatus};
 use std::time::Duration;
 
-use logger::{Code, Full, NEWSTATE, PROCESSED, STATE, processing};
+use logger::{Code, Full, MODE_MADE, NEWSTATE, PROCESSED, STATE, label_of_unfinished, processing};
 
 use super::super::trouble::{PAUSE_MAX, PAUSE_MIN, Trouble, warn};
 use super::Log;
@@ -74,6 +76,47 @@ impl Log<'_> {
             self.processing.waiting.push_back(label);
             self.process(sys::clock::monotonic());
         }
+    }
+
+    /// What an earlier multilog has left unprocessed waits again, the oldest first. What was
+    /// processed already, and has only not got its name, gets it.
+    pub(super) fn find_unprocessed(&mut self) {
+        let Processing { running, done, .. } = &self.processing;
+        if self.spec.processor.is_none() || running.is_some() || done.is_some() {
+            return;
+        }
+        let mut labels = BTreeSet::new();
+        let shown = self.dir.each_name(|name| {
+            labels.extend(label_of_unfinished(name).map(str::to_owned));
+            if labels.len() > WAITING_MAX {
+                labels.pop_first();
+            }
+        });
+        if let Err(error) = shown {
+            warn(Trouble::unable(format_args!("read {}", self.name), error));
+        }
+        self.processing.waiting.clear();
+        for label in labels {
+            match self.is_unprocessed(&label) {
+                Ok(true) => self.processing.waiting.push_back(label),
+                Ok(false) => {}
+                // One that cannot be read must not hold up the others; the next start tries again.
+                Err(trouble) => warn(trouble),
+            }
+        }
+    }
+
+    /// Whether a file is one for the processor. One that a processor has made gets its name here;
+    /// a device that somebody has put there may never end.
+    fn is_unprocessed(&self, label: &str) -> Result<bool, Trouble> {
+        let file = format!("{label}.{}", Code::Unfinished.letter());
+        let opened = self.dir.read(file.as_ref()).map_err(self.unable("open", &file))?;
+        let found = opened.metadata().map_err(self.unable("stat", &file))?;
+        let made = found.is_file() && found.permissions().mode() & 0o7777 == MODE_MADE;
+        if made {
+            self.name_as_safe(label)?;
+        }
+        Ok(found.is_file() && !made)
     }
 
     /// Before a file ends: waits a little where the oldest file would go without having been
@@ -245,12 +288,23 @@ impl Log<'_> {
 
     /// The name of the file says that it is whole and processed.
     pub(super) fn name_processed(&self) -> Result<(), Trouble> {
-        let (Some(file), Some(safe)) = (self.file(Code::Unfinished), self.file(Code::Safe)) else {
-            return Ok(());
-        };
-        let mode = unless_missing(self.dir.set_mode(file.as_ref(), MODE_WHOLE));
-        mode.map_err(self.unable("set mode of", &file))?;
+        self.processing.waiting.front().map_or(Ok(()), |label| self.name_as_safe(label))
+    }
+
+    fn name_as_safe(&self, label: &str) -> Result<(), Trouble> {
+        let name = |code: Code| format!("{label}.{}", code.letter());
+        let (file, safe) = (name(Code::Unfinished), name(Code::Safe));
         let named = unless_missing(self.dir.rename(file.as_ref(), safe.as_ref()));
-        named.map_err(self.unable("rename", &file))
+        named.map_err(self.unable("rename", &file))?;
+        let mode = unless_missing(self.dir.set_mode(safe.as_ref(), MODE_WHOLE));
+        mode.map_err(self.unable("set mode of", &safe))
+    }
+
+    /// What the processor made is on the disk, and its mode says what it is.
+    pub(super) fn mark_processed(&self) -> Result<(), Trouble> {
+        let file = self.dir.append(PROCESSED.as_ref()).map_err(self.unable("create", PROCESSED))?;
+        let mode = file.set_permissions(Permissions::from_mode(MODE_MADE));
+        mode.map_err(self.unable("set mode of", PROCESSED))?;
+        file.sync_all().map_err(self.unable_to_sync(PROCESSED))
     }
 }

@@ -37,6 +37,7 @@ impl Log<'_> {
                 let file = self.dir.append(name.as_ref()).map_err(self.unable("create", name))?;
                 file.sync_all().map_err(self.unable_to_sync(name))
             }
+            Step::Made => self.mark_processed(),
             Step::Empty(name) => {
                 let made = self.dir.truncate(name.as_ref());
                 made.map(drop).map_err(self.unable("write to", name))
@@ -186,7 +187,7 @@ impl Log<'_> {
         })
     }
 
-    fn unable_to_sync(&self, file: &str) -> impl Fn(io::Error) -> Trouble + use<> {
+    pub(super) fn unable_to_sync(&self, file: &str) -> impl Fn(io::Error) -> Trouble + use<> {
         let what = format!("write {}/{file} to disk", self.name);
         move |error| Trouble::unable(&what, error)
     }
