@@ -5,9 +5,11 @@
 //! Debian's, unpacked by `fetch.sh` and never installed; where they are missing a test says
 //! "SKIPPED:", and with `KEEPUP_REQUIRE_THEIRS=1` it fails.
 
+#![cfg(feature = "nts")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
 mod peers;
+mod serving;
 mod unpacked;
 
 use std::net::UdpSocket;

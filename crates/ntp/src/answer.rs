@@ -200,7 +200,7 @@ pub fn judge(bytes: &[u8], asked: Option<Asked>, arrived: Raw) -> Result<Answer,
     let asked = asked
         .filter(|asked| header.origin == asked.nonce && header.origin != Stamp::ZERO)
         .ok_or(Refused::Origin)?;
-    if tail == Tail::Mac {
+    if matches!(tail, Tail::Mac(_)) {
         return Err(Refused::Mac);
     }
     if arrived - asked.at > ANSWER_PATIENCE {
