@@ -49,16 +49,16 @@ pub fn open<'a>(
     }
     if tail == KEY_ID {
         // A crypto-NAK (RFC 5905, section 9.2). Anybody on the way could write it: it ends nothing.
-        return Err(Refused::Unknown);
+        return Err(Refused::Nak(id));
     }
     let length = key.code(&[]).len().min(CODE_MAX);
     let at = bytes.len().checked_sub(KEY_ID + length).filter(|at| *at >= HEADER);
-    let (packet, mac) = at.and_then(|at| bytes.split_at_checked(at)).ok_or(Refused::Code)?;
-    let (said, code) = mac.split_at_checked(KEY_ID).ok_or(Refused::Code)?;
+    let (packet, mac) = at.and_then(|at| bytes.split_at_checked(at)).ok_or(Refused::Key(id))?;
+    let (said, code) = mac.split_at_checked(KEY_ID).ok_or(Refused::Key(id))?;
     let expected = key.code(packet);
     let expected = expected.get(..length).unwrap_or_default();
     if said != id.to_be_bytes() || length == 0 || !same(code, expected) {
-        return Err(Refused::Code);
+        return Err(Refused::Key(id));
     }
     Ok(header)
 }
@@ -178,17 +178,17 @@ mod tests {
     #[test]
     fn a_crypto_nak_is_refused() {
         let nak = [&answer()[..], &[0; 4]].concat();
-        assert_eq!(opened(&nak), Err(Refused::Unknown));
+        assert_eq!(opened(&nak), Err(Refused::Nak(7)));
         let forged = open(&nak, Some(Stamp(1)), 7, &Sum(16, 1));
         assert_eq!(forged, Err(Refused::Origin), "it is not even an answer to us");
     }
 
     #[test]
     fn another_key_another_number_another_length_are_refused() {
-        assert_eq!(opened(&sign(answer(), 7, &Sum(16, 2))), Err(Refused::Code));
-        assert_eq!(opened(&sign(answer(), 8, &Sum(16, 1))), Err(Refused::Code));
-        assert_eq!(opened(&sign(answer(), 7, &Sum(20, 1))), Err(Refused::Code));
-        assert_eq!(opened(&sign(answer(), 7, &Sum(8, 1))), Err(Refused::Code));
+        assert_eq!(opened(&sign(answer(), 7, &Sum(16, 2))), Err(Refused::Key(7)));
+        assert_eq!(opened(&sign(answer(), 8, &Sum(16, 1))), Err(Refused::Key(7)));
+        assert_eq!(opened(&sign(answer(), 7, &Sum(20, 1))), Err(Refused::Key(7)));
+        assert_eq!(opened(&sign(answer(), 7, &Sum(8, 1))), Err(Refused::Key(7)));
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Answering: what others are told of our time.
 //!
 //! A question gets the 48 bytes of a header, and a code where it has one: never more than it
-//! brought, so nothing is to be gained by asking in somebody else's name (CVE-2013-5211). Only questions are answered: no
-//! answer, no error message, no control message, so two servers can never talk to each other
-//! (CVE-2009-3563).
+//! brought, so nothing is to be gained by asking in somebody else's name (CVE-2013-5211). Only
+//! questions are answered: no answer, no error message, no control message, so two servers can
+//! never talk to each other (CVE-2009-3563).
 
 use crate::mac::Claim;
 use crate::packet::{self, Header, Leap, Mode, Tail};
