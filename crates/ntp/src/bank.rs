@@ -346,7 +346,7 @@ mod tests {
         }
     }
 
-    /// Whoever foresaw a clock at the far end was not quite as right as one who foresaw it anywhere.
+    /// A sample near an end is less likely than one in the middle, and more than one beyond it.
     #[test]
     fn all_teeth_together_say_how_likely_a_sample_was() {
         let plain = Seen::through(1.0, 0.0, 1.0).likelihood;

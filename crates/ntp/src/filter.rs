@@ -206,7 +206,7 @@ impl Filter {
         self.count = 1;
     }
 
-    /// What a sample may be off by. No error is more than half the delay, whatever the path's least.
+    /// What a sample may be off by: no more than half its delay, whatever the least of the path.
     fn noise(&self, sample: &Sample) -> Noise {
         let count = f64::from(u32::try_from(self.halves.len()).unwrap_or(u32::MAX).max(1));
         let least_above = (LEAST_ABOVE / count.sqrt() + 1.0 / count) * self.jitter();
