@@ -234,7 +234,7 @@ impl Daemon {
             && let Some(service) = &mut self.service
         {
             let known = self.client.status(clock::now()).reference;
-            service.answer(asked, known, &self.leaps);
+            service.answer(asked, known, &self.leaps, &self.proofs);
         }
     }
 

@@ -6,6 +6,7 @@ use ntp::answer::Refused;
 use ntp::client::{Event, Level, ServerId, SourceId};
 use ntp::config::Proof;
 use ntp::keys::Key;
+use ntp::mac::Claim;
 use ntp::packet;
 use ntp::time::{Raw, Stamp};
 
@@ -47,6 +48,14 @@ impl Proofs {
         bytes: &'a [u8],
     ) -> Result<&'a [u8], Refused> {
         Ok(bytes)
+    }
+
+    pub(crate) fn is_true(&self, _: Claim, _: &[u8]) -> bool {
+        false
+    }
+
+    pub(crate) fn sign(&self, _: Option<Claim>, answer: Vec<u8>) -> Vec<u8> {
+        answer
     }
 
     pub(crate) fn forget(&mut self, _: SourceId) {}

@@ -9,7 +9,7 @@ use ntp::answer::Refused;
 use ntp::client::{Event, Level, ServerId, SourceId};
 use ntp::config::Proof;
 use ntp::keys::Key;
-use ntp::mac;
+use ntp::mac::{self, Claim};
 use ntp::nts::{Chance, Session};
 use ntp::packet;
 use ntp::time::{Raw, Span, Stamp};
@@ -153,6 +153,19 @@ impl Proofs {
                 server.again_exponent = AGAIN_MIN;
                 Ok(opened)
             }
+        }
+    }
+
+    /// Whether a question is signed with a key of ours, as it claims.
+    pub(crate) fn is_true(&self, claim: Claim, question: &[u8]) -> bool {
+        self.key(claim.key).is_some_and(|key| claim.is_true(question, key))
+    }
+
+    /// The answer to a question that has claimed something truly, signed by the same key.
+    pub(crate) fn sign(&self, claim: Option<Claim>, answer: Vec<u8>) -> Vec<u8> {
+        match claim.and_then(|claim| Some((claim, self.key(claim.key)?))) {
+            Some((claim, key)) => claim.sign(answer, key),
+            None => answer,
         }
     }
 

@@ -7,21 +7,29 @@
 use std::net::SocketAddr;
 
 use cli::{Unable, UnableExt as _};
+use ntp::budget::Budget;
 use ntp::interleave::{self, Pairs};
 use ntp::leap::{self, Smear};
 use ntp::limiter::{Limiter, Verdict};
 use ntp::packet::{Header, Leap};
-use ntp::server::{self, Orphan, Reference};
+use ntp::server::{self, Orphan, Question, Reference};
 use ntp::time::{Now, Raw, Span, Stamp};
 use sys::udp::{Received, Socket};
 
 use super::clock;
 use super::leaps::Leaps;
 use super::options::Serve;
+use super::proofs::Proofs;
 use super::sockets::BUFFER;
 
 /// So many questions are answered before anything else gets its turn.
 const BATCH: usize = 64;
+
+/// So many who sign with another key are told so at once: a network's clients with a wrong file.
+const NAKS: u8 = 16;
+
+/// And then one in this time: a flood of wrong codes makes no flood of ours.
+const NAK_SPACING: Span = Span::from_secs(1);
 
 /// The service.
 #[derive(Debug)]
@@ -29,6 +37,7 @@ pub(crate) struct Service {
     serve: Serve,
     sockets: Vec<Socket>,
     limiter: Limiter,
+    naks: Budget,
     pairs: Pairs,
     orphan: Option<Orphan>,
     /// The clock that is served instead, as a test instrument: its time minus the oscillator.
@@ -53,6 +62,7 @@ impl Service {
         let orphan = serve.stratum.filter(|_| !is_local);
         Ok(Self {
             limiter: Limiter::new(serve.limits, secret),
+            naks: Budget::new(NAKS, NAK_SPACING),
             pairs: Pairs::default(),
             orphan: orphan.map(|stratum| Orphan::new(stratum, serve.orphan_wait, now.raw)),
             instrument: serve.off.map(|off| now.theta() + off),
@@ -89,13 +99,19 @@ impl Service {
     }
 
     /// Answers what has come at the sockets that are `ready`, with what the servers say.
-    pub(crate) fn answer(&mut self, ready: &[bool], known: Reference, leaps: &Leaps) {
+    pub(crate) fn answer(
+        &mut self,
+        ready: &[bool],
+        known: Reference,
+        leaps: &Leaps,
+        proofs: &Proofs,
+    ) {
         let begun = clock::now();
         let reference = self.reference(begun, known, leaps);
         let sockets = std::mem::take(&mut self.sockets);
         let mut most = 0;
         for (socket, _) in sockets.iter().zip(ready).filter(|(_, ready)| **ready) {
-            most = most.max(self.answer_batch(socket, reference.as_ref()));
+            most = most.max(self.answer_batch(socket, reference.as_ref(), proofs));
         }
         self.sockets = sockets;
         if most == BATCH {
@@ -105,14 +121,19 @@ impl Service {
     }
 
     /// How many questions there were.
-    fn answer_batch(&mut self, socket: &Socket, reference: Option<&Reference>) -> usize {
+    fn answer_batch(
+        &mut self,
+        socket: &Socket,
+        reference: Option<&Reference>,
+        proofs: &Proofs,
+    ) -> usize {
         let mut buffer = [0; BUFFER];
         for count in 0..BATCH {
             // What the network says of an answer of ours is of no interest.
             let Ok(asked) = socket.receive(&mut buffer) else { return count };
             let bytes = buffer.get(..asked.length).unwrap_or_default();
             if let Some(reference) = reference {
-                self.answer_one(socket, asked, bytes, reference);
+                self.answer_one(socket, asked, bytes, reference, proofs);
             }
         }
         BATCH
@@ -124,28 +145,36 @@ impl Service {
         asked: Received,
         bytes: &[u8],
         reference: &Reference,
+        proofs: &Proofs,
     ) {
         let now = clock::now();
         let Some(from) = asked.from else { return };
         let terms = self.serve.access.terms(from.ip());
-        let Some(question) = server::question(bytes).ok().filter(|_| terms.answered) else {
+        let is_welcome =
+            |question: &Question| terms.answered && (question.claim.is_some() || !terms.signed);
+        let Some(question) = server::question(bytes).ok().filter(is_welcome) else { return };
+        let Question { header: question, claim } = question;
+        let judged = terms.limited.then(|| self.limiter.judge(from.ip(), terms.kod, now.raw));
+        let verdict = judged.unwrap_or(Verdict::Answer);
+        if verdict == Verdict::Silence {
             return;
-        };
-        if terms.limited {
-            match self.limiter.judge(from.ip(), terms.kod, now.raw) {
-                Verdict::Answer => {}
-                Verdict::Kiss => {
-                    let kiss = server::kiss(&question, self.serve.limits.average);
-                    return drop(socket.answer(&kiss.encode(), from, asked.to, false));
-                }
-                Verdict::Silence => return,
+        }
+        if claim.is_some_and(|claim| !proofs.is_true(claim, bytes)) {
+            if self.naks.spend(now.raw) {
+                drop(socket.answer(&server::nak(&question), from, asked.to, false));
             }
+            return;
+        }
+        let signed = |header: Header| proofs.sign(claim, header.encode().to_vec());
+        if verdict == Verdict::Kiss {
+            let kiss = signed(server::kiss(&question, self.serve.limits.average));
+            return drop(socket.answer(&kiss, from, asked.to, false));
         }
         let received = now.wall + -(now.raw - clock::arrival(now, asked.stamp));
         let plain = server::answer(&question, reference, received, clock::wall_now());
         let (answer, is_interleaved) = self.interleaved(&question, plain);
         // Whoever cannot be reached asks again.
-        if socket.answer(&answer.encode(), from, asked.to, is_interleaved).is_err() {
+        if socket.answer(&signed(answer), from, asked.to, is_interleaved).is_err() {
             return;
         }
         let departure = is_interleaved.then(|| socket.departure()).flatten();

@@ -114,6 +114,45 @@ impl Drop for Chronyd {
     }
 }
 
+/// chronyd as a client that writes down what it measures, and may not touch the clock (`-x`).
+pub(crate) struct Asking {
+    child: Child,
+    dir: TempDir,
+}
+
+impl Asking {
+    pub(crate) fn with_key(program: &Path, port: u16, key: u32, keys: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        write_secret(&dir.path().join("keys"), keys);
+        let text = format!(
+            "server 127.0.0.1 port {port} key {key} iburst minpoll -2 maxpoll -2\nport 0\n\
+             cmdport 0\nbindcmdaddress /\npidfile {0}/pid\nkeyfile {0}/keys\nlogdir {0}\n\
+             log rawmeasurements\n",
+            dir.path().display()
+        );
+        fs::write(dir.path().join("conf"), text).unwrap();
+        let child = Chronyd::run(program, &dir);
+        Self { child, dir }
+    }
+
+    /// Its first measurement, all of whose tests are passed: the fifth is that of the code.
+    pub(crate) fn wait_for_a_good_one(&self) {
+        let end = Instant::now() + PATIENCE;
+        let log = self.dir.path().join("measurements.log");
+        while !fs::read_to_string(&log).unwrap_or_default().contains(" 111 111 1111 ") {
+            assert!(Instant::now() < end, "{}", fs::read_to_string(&log).unwrap_or_default());
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// Our ntpd, which observes and says all.
 pub(crate) struct Ours {
     child: Child,
@@ -127,9 +166,22 @@ impl Ours {
     }
 
     pub(crate) fn with_keys(config: &str, keys: &str) -> Self {
+        Self::start(config, keys, &["-d"])
+    }
+
+    /// One that serves its own clock to who has these keys; and its port.
+    pub(crate) fn serving(config: &str, keys: &str) -> (Self, u16) {
+        let config = format!("server 127.127.1.0\ntrustedkey (1 ... 9)\n{config}");
+        let mut ours = Self::start(&config, keys, &["--serve", "127.0.0.1:0"]);
+        let line = ours.wait_for("serving the local clock on ");
+        let port = line.split("127.0.0.1:").nth(1).unwrap().split(',').next().unwrap();
+        (ours, port.parse().unwrap())
+    }
+
+    fn start(config: &str, keys: &str, args: &[&str]) -> Self {
         let (dir, conf) = configured(config, keys);
         let mut command = Command::new(env!("CARGO_BIN_EXE_ntpd"));
-        command.args(["--observe", "-d", "-c"]).arg(conf);
+        command.arg("--observe").args(args).arg("-c").arg(conf);
         command.stdin(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let (sender, lines) = channel();

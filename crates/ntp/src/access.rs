@@ -17,11 +17,13 @@ pub struct Terms {
     pub limited: bool,
     /// Where it does not, it is told so (`kod`).
     pub kod: bool,
+    /// It is answered only if it signs its questions with a key of ours (`notrust`).
+    pub signed: bool,
 }
 
 impl Default for Terms {
     fn default() -> Self {
-        Self { answered: true, limited: false, kod: false }
+        Self { answered: true, limited: false, kod: false, signed: false }
     }
 }
 
@@ -124,8 +126,9 @@ mod tests {
 
     use super::*;
 
-    const REFUSED: Terms = Terms { answered: false, limited: false, kod: false };
-    const LIMITED: Terms = Terms { answered: true, limited: true, kod: true };
+    const WELCOME: Terms = Terms { answered: true, limited: false, kod: false, signed: false };
+    const REFUSED: Terms = Terms { answered: false, ..WELCOME };
+    const LIMITED: Terms = Terms { limited: true, kod: true, ..WELCOME };
 
     fn access(rules: &[(&str, Terms)]) -> Access {
         let mut access = Access::default();

@@ -107,9 +107,13 @@ pub enum Refused {
     Mac,
     /// No code, from a server that is to prove who it is.
     Unsigned,
-    /// A code that is not made with the key we share, or not of this packet.
+    /// A code that is not made with what was agreed on, or not of this packet.
     Code,
-    /// The server says that it does not know the key, or cannot read the cookie.
+    /// A code that is not made with the key of this number, or not of this packet.
+    Key(u32),
+    /// A crypto-NAK: the server says that it does not know the key of this number.
+    Nak(u32),
+    /// The server says that it cannot read the cookie.
     Unknown,
     /// More than [`ANSWER_PATIENCE`] after the request.
     Late,
@@ -142,6 +146,8 @@ impl Refused {
             Self::Mac
             | Self::Unsigned
             | Self::Code
+            | Self::Key(_)
+            | Self::Nak(_)
             | Self::Unknown
             | Self::Late
             | Self::Unsynchronised
@@ -160,6 +166,10 @@ impl Refused {
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Key(id) => return write!(f, "its code is not of key {id} as we have it"),
+            Self::Nak(id) => {
+                return write!(f, "a crypto-NAK, the server does not take our key {id}");
+            }
             Self::Malformed(Malformed::Short) => "it is too short",
             Self::Malformed(Malformed::Long) => "it is too long",
             Self::Malformed(Malformed::Odd) => "its length is odd",
@@ -170,7 +180,7 @@ impl fmt::Display for Refused {
             Self::Mac => "it is signed and there is no key to check that with",
             Self::Unsigned => "it is not signed as it must be",
             Self::Code => "its signature is wrong",
-            Self::Unknown => "the server does not know our key",
+            Self::Unknown => "the server cannot read our cookie",
             Self::Late => "it came too late",
             Self::Unsynchronised => "the server says that it is not synchronised",
             Self::Stratum => "its stratum is not one of a synchronised server",
@@ -200,7 +210,7 @@ pub fn judge(bytes: &[u8], asked: Option<Asked>, arrived: Raw) -> Result<Answer,
     let asked = asked
         .filter(|asked| header.origin == asked.nonce && header.origin != Stamp::ZERO)
         .ok_or(Refused::Origin)?;
-    if tail == Tail::Mac {
+    if matches!(tail, Tail::Mac(_)) {
         return Err(Refused::Mac);
     }
     if arrived - asked.at > ANSWER_PATIENCE {

@@ -7,6 +7,12 @@
 //! slowly forgotten, and the mixture is the estimate. Its standard deviation is honest: where the
 //! hypotheses disagree it is wide. (Bar-Shalom, Li, Kirubarajan: Estimation with Applications to
 //! Tracking and Navigation, 2001, section 11.6: the static multiple-model estimator.)
+//!
+//! What queues do to a sample is no bell curve: its error lies anywhere between two ends and never
+//! beyond. So it is taken for a comb of a few narrow curves, each of which says where the clock
+//! would be; those that contradict what is known hardly count. A quick exchange pins the clock
+//! down, and a slow one says nothing unless the clock has left its ends. (Section 1.4.16 of the
+//! same: Gaussian mixtures.)
 
 use crate::time::{Raw, Span};
 
@@ -23,15 +29,22 @@ const WANDER_EXPONENT_USUAL: f64 = -9.0;
 /// What belief is lost, in units of log likelihood, for each decade away from the usual wander.
 const DOUBT_PER_DECADE: f64 = 0.5;
 
-/// How much of the evidence so far still counts when a sample comes: some 33 samples are
+/// How much of the evidence so far still counts when a sample comes: some 20 samples are
 /// remembered, so that the bank follows a machine whose surroundings change.
-const MEMORY: f64 = 0.97;
+const MEMORY: f64 = 0.95;
 
 /// And how much when a sample comes as a surprise: what spoke for a steady clock is old news.
 const MEMORY_SURPRISED: f64 = 0.5;
 
 /// So many standard deviations off are a surprise. What queues do to a sample stays within two.
 const SURPRISE_SDS: f64 = 3.0;
+
+/// Where the teeth of the comb stand, in units of its half width. Twice as many change nothing.
+const TEETH: [f64; 8] = [-0.875, -0.625, -0.375, -0.125, 0.125, 0.375, 0.625, 0.875];
+
+/// The variance of a tooth, in units of the square of the half width: wide enough for the comb's
+/// top to be flat.
+const TOOTH: f64 = 1.0 / 32.0;
 
 /// What is believed of a frequency, as a ratio (1e-6 is one part per million).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -51,6 +64,21 @@ pub struct Estimate {
     pub sd: f64,
     /// How fast theta grows.
     pub frequency: Frequency,
+}
+
+/// By how much a sample may be off.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Noise {
+    /// By anything up to this, either way and alike, in seconds: queues.
+    pub half_width: f64,
+    /// And besides by a noise of this standard deviation, seconds, not zero.
+    pub sd: f64,
+}
+
+impl Noise {
+    fn variance(self) -> f64 {
+        self.half_width * self.half_width / 3.0 + self.sd * self.sd
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -120,15 +148,15 @@ impl Bank {
         }
     }
 
-    /// Takes a sample of variance `variance` (square seconds) in.
-    pub fn update(&mut self, at: Raw, theta: Span, variance: f64) {
+    /// Takes a sample in.
+    pub fn update(&mut self, at: Raw, theta: Span, noise: Noise) {
         let memory =
-            if self.is_surprising(at, theta, variance) { MEMORY_SURPRISED } else { MEMORY };
+            if self.is_surprising(at, theta, noise.variance()) { MEMORY_SURPRISED } else { MEMORY };
         let ahead = self.ahead(at);
         let offset = (theta - self.reference).seconds();
         for hypothesis in &mut self.hypotheses {
             *hypothesis = hypothesis.after(ahead);
-            hypothesis.learn(offset, variance, memory);
+            hypothesis.learn(offset, noise, memory);
         }
         let best = self.hypotheses.iter().map(|h| h.weight).fold(f64::NEG_INFINITY, f64::max);
         for hypothesis in &mut self.hypotheses {
@@ -175,18 +203,49 @@ impl Hypothesis {
         }
     }
 
-    fn learn(&mut self, offset: f64, variance: f64, memory: f64) {
-        let total = self.offset_variance + variance;
-        let surprise = offset - self.offset;
-        let likelihood = -0.5 * (total.ln() + surprise * surprise / total);
+    fn learn(&mut self, offset: f64, noise: Noise, memory: f64) {
+        let total = self.offset_variance
+            + noise.half_width * noise.half_width * TOOTH
+            + noise.sd * noise.sd;
+        let seen = Seen::through(offset - self.offset, noise.half_width, total);
+        let likelihood = seen.likelihood - 0.5 * total.ln();
         self.weight = memory * self.weight + (1.0 - memory) * self.prior + likelihood;
         let gain = self.offset_variance / total;
         let frequency_gain = self.covariance / total;
-        self.offset += gain * surprise;
-        self.frequency += frequency_gain * surprise;
-        self.frequency_variance -= frequency_gain * self.covariance;
-        self.covariance -= gain * self.covariance;
-        self.offset_variance -= gain * self.offset_variance;
+        self.offset += gain * seen.mean;
+        self.frequency += frequency_gain * seen.mean;
+        // What the teeth do not agree on stays unknown.
+        let left = |gain: f64, covariance: f64| gain * seen.variance - covariance;
+        self.frequency_variance += frequency_gain * left(frequency_gain, self.covariance);
+        self.covariance += gain * left(frequency_gain, self.covariance);
+        self.offset_variance += gain * left(gain, self.offset_variance);
+    }
+}
+
+/// How far the clock is from where it was expected, as the teeth of a comb see it together.
+struct Seen {
+    mean: f64,
+    variance: f64,
+    /// Log of how likely that was, but for a constant.
+    likelihood: f64,
+}
+
+impl Seen {
+    /// A sample lies `surprise` from where it was expected; `total` is the variance of that for one
+    /// tooth.
+    fn through(surprise: f64, half_width: f64, total: f64) -> Self {
+        let off = TEETH.map(|tooth| surprise - tooth * half_width);
+        let logs = off.map(|off| -0.5 * off * off / total);
+        let top = logs.into_iter().fold(f64::NEG_INFINITY, f64::max);
+        let weights = logs.map(|log| (log - top).exp());
+        let sum: f64 = weights.iter().sum();
+        let mean_of = |value: fn(f64, f64) -> f64, about: f64| -> f64 {
+            off.iter().zip(weights).map(|(off, weight)| value(*off, about) * weight).sum::<f64>()
+                / sum
+        };
+        let mean = mean_of(|off, _| off, 0.0);
+        let variance = mean_of(|off, mean| (off - mean) * (off - mean), mean);
+        Self { mean, variance, likelihood: top + sum.ln() }
     }
 }
 
@@ -202,6 +261,10 @@ mod tests {
         Raw::default() + Span::from_seconds(seconds)
     }
 
+    fn plain(sd: f64) -> Noise {
+        Noise { half_width: 0.0, sd }
+    }
+
     /// A clock of constant frequency, sampled with noise of a fixed pattern.
     fn sampled(frequency: f64, noise: f64, count: u32) -> Bank {
         let start = Span::from_secs(1_795_305_600);
@@ -210,7 +273,7 @@ mod tests {
             let seconds = f64::from(index) * 16.0;
             let wrong = noise * f64::from(i32::try_from(index * 7 % 5).unwrap() - 2) / 1.5;
             let theta = start + Span::from_seconds(frequency * seconds + wrong);
-            bank.update(at(seconds), theta, noise * noise);
+            bank.update(at(seconds), theta, plain(noise));
         }
         bank
     }
@@ -248,26 +311,82 @@ mod tests {
         let (from, start) = (16.0 * 49.0, Span::from_secs(1_795_305_600));
         for index in 1..20_u32 {
             let seconds = f64::from(index) * 16.0;
-            bank.update(at(from + seconds), start + Span::from_seconds(2e-5 * seconds), 1e-10);
+            let theta = start + Span::from_seconds(2e-5 * seconds);
+            bank.update(at(from + seconds), theta, plain(1e-5));
         }
         let found = bank.predict(at(from + 16.0 * 19.0)).frequency.ratio;
         assert!((found - 2e-5).abs() < 2e-6, "{found}");
+    }
+
+    /// After 50 good samples, at the time of the last: what one more says of the clock.
+    fn after_one_more(off: f64, half_width: f64) -> (f64, f64) {
+        let mut bank = sampled(0.0, 1e-5, 50);
+        let end = at(16.0 * 49.0);
+        let before = bank.predict(end);
+        let noise = Noise { half_width, sd: 3e-7 };
+        bank.update(end, before.theta + Span::from_seconds(off), noise);
+        let after = bank.predict(end);
+        ((after.theta - before.theta).seconds(), after.sd / before.sd)
+    }
+
+    /// What a sample that is `middle` off makes of an offset of 0 with a deviation of 1.
+    fn learned(middle: f64, half_width: f64) -> (f64, f64) {
+        let mut hypothesis = Bank::new(at(0.0), Span::ZERO, 1.0, UNKNOWN).hypotheses[0];
+        hypothesis.learn(middle, Noise { half_width, sd: 1e-9 }, MEMORY);
+        (hypothesis.offset, hypothesis.offset_variance)
+    }
+
+    #[test]
+    fn within_its_ends_a_slow_sample_says_nothing_and_beyond_them_much() {
+        for side in [-1.0, 1.0] {
+            let (moved, left) = learned(side * 5.0, 10.0);
+            assert!(moved.abs() < 0.05 && (left - 1.0).abs() < 0.05, "{moved} {left}");
+            let (moved, left) = learned(side * 14.0, 10.0);
+            assert!(moved * side > 1.0 && left < 0.9, "{moved} {left}");
+        }
+    }
+
+    /// A sample near an end is less likely than one in the middle, and more than one beyond it.
+    #[test]
+    fn all_teeth_together_say_how_likely_a_sample_was() {
+        let plain = Seen::through(1.0, 0.0, 1.0).likelihood;
+        assert!((plain - (8_f64.ln() - 0.5)).abs() < 1e-12, "{plain}");
+        let likelihood = |off: f64| Seen::through(off, 10.0, 4.0).likelihood;
+        assert!(likelihood(0.0) - likelihood(9.0) > 0.3 && likelihood(9.0) > likelihood(15.0));
+    }
+
+    #[test]
+    fn a_quick_sample_pins_the_clock_down() {
+        let (moved, sharper) = after_one_more(2e-6, 1e-7);
+        assert!((moved - 2e-6).abs() < 2e-7 && sharper < 0.3, "{moved} {sharper}");
+    }
+
+    /// The mean and the variance of what is left of a wide bell between two ends, from a table of
+    /// the normal distribution: with the ends at plus and minus one standard deviation 0 and 0.291,
+    /// with the ends at 0 and 2 of them 0.723 and 0.251.
+    #[test]
+    fn the_comb_is_nearly_as_good_as_two_sharp_ends() {
+        for (middle, mean, variance) in [(0.0, 0.0, 0.291), (1.0, 0.723, 0.251)] {
+            let (found, left) = learned(middle, 1.0);
+            assert!((found - mean).abs() < 0.03, "{found}, not {mean}");
+            assert!((left - variance).abs() < 0.03, "{left}, not {variance}");
+        }
     }
 
     proptest! {
         #[test]
         fn no_samples_make_it_lose_its_mind(
             steps in proptest::collection::vec(
-                (0_i64..20_000, -1e9_f64..1e9, 1e-14_f64..1.0),
+                (0_i64..20_000, -1e9_f64..1e9, 0_f64..1e3, 1e-7_f64..1.0),
                 1..60,
             ),
         ) {
             let mut bank = Bank::new(at(0.0), Span::ZERO, 1e-6, UNKNOWN);
             let mut now = 0;
-            for (ahead, offset, variance) in steps {
+            for (ahead, offset, half_width, sd) in steps {
                 now += ahead;
                 let at = Raw::default() + Span::from_secs(now);
-                bank.update(at, Span::from_seconds(offset), variance);
+                bank.update(at, Span::from_seconds(offset), Noise { half_width, sd });
                 let found = bank.predict(at + Span::from_secs(1000));
                 prop_assert!(found.sd.is_finite() && found.sd >= 0.0);
                 prop_assert!(found.frequency.sd.is_finite() && found.frequency.ratio.is_finite());

@@ -4,7 +4,7 @@ use crate::time::{Raw, Span};
 
 /// So many times at once, and then again after a while each.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Budget {
+pub struct Budget {
     most: u8,
     spacing: Span,
     left: u8,
@@ -13,12 +13,13 @@ pub(crate) struct Budget {
 
 impl Budget {
     /// `most` times at once; each is earned back in `spacing`.
-    pub(crate) fn new(most: u8, spacing: Span) -> Self {
+    #[must_use]
+    pub fn new(most: u8, spacing: Span) -> Self {
         Self { most, spacing, left: most, since: None }
     }
 
     /// Whether it may happen now. If so, it is taken to happen.
-    pub(crate) fn spend(&mut self, now: Raw) -> bool {
+    pub fn spend(&mut self, now: Raw) -> bool {
         let mut since = self.since.unwrap_or(now);
         while self.left < self.most && now - since >= self.spacing {
             self.left += 1;

@@ -74,6 +74,8 @@ struct Entry {
     server: ServerId,
     address: SocketAddr,
     label: String,
+    /// The number of the key it is to sign with.
+    key: Option<u32>,
     source: Source,
     /// For how it stands.
     voice: Budget,

@@ -3,7 +3,7 @@
 //! A sample is as good as its exchange was quick. What delays a packet is queues, and they only
 //! add: the least delay seen lately is the path, what is above it is queueing, and if that is
 //! exponential each way, the sample's error is spread evenly over plus and minus half of the
-//! excess. So each sample is weighed by its own excess, none is thrown away, and [`crate::bank`]
+//! excess. So each sample is judged by its own excess, none is thrown away, and [`crate::bank`]
 //! does the rest. Where queues are mostly on one way, `slope` finds out and the sample is set
 //! right.
 //!
@@ -15,7 +15,7 @@
 use std::collections::VecDeque;
 
 use crate::answer::Sample;
-use crate::bank::{Bank, Estimate, Frequency};
+use crate::bank::{Bank, Estimate, Frequency, Noise};
 use crate::slope::Slope;
 use crate::time::{Raw, Span};
 
@@ -42,9 +42,16 @@ const JITTER_GUESS_WEIGHT: f64 = 2.0;
 /// No exchange is timed better than this, in seconds: reading the clocks takes time as well.
 const ERROR_MIN: f64 = 5e-7;
 
+/// What reading the clocks adds to a sample's error, as a standard deviation, seconds.
+const READING_SD: f64 = 3e-7;
+
 /// How far the least of `n` delays is above the least possible, as a share of the jitter times the
 /// square root of `n`: two exponential queues are seldom both empty.
-const LEAST_ABOVE: f64 = 1.0;
+const LEAST_ABOVE: f64 = 1.2;
+
+/// Where queues are mostly on one way errors lie closer together: so much of the slope is taken off
+/// the width (two exponential queues, one longer than the other by up to five times, have that).
+const SLOPE_NARROWS: f64 = 0.5;
 
 /// How many standard deviations off a prediction may be before the server is said to have broken.
 const BREAK_SDS: f64 = 5.0;
@@ -149,11 +156,11 @@ impl Filter {
         self.halves.push_back(sample.delay.half().seconds());
         self.forget_old_path();
         let sample = &self.straightened(sample);
-        let variance = self.variance(sample);
+        let noise = self.noise(sample);
         let taken = match &mut self.bank {
             None => Taken::Anew,
             Some(bank) if fits(bank, sample) => {
-                bank.update(sample.at, sample.theta, variance);
+                bank.update(sample.at, sample.theta, noise);
                 Taken::In
             }
             Some(_) => match self.aside {
@@ -199,14 +206,14 @@ impl Filter {
         self.count = 1;
     }
 
-    /// The variance of a sample's error, square seconds. No error is more than half the delay,
-    /// whatever the path's least.
-    fn variance(&self, sample: &Sample) -> f64 {
+    /// What a sample may be off by: no more than half its delay, whatever the least of the path.
+    fn noise(&self, sample: &Sample) -> Noise {
         let count = f64::from(u32::try_from(self.halves.len()).unwrap_or(u32::MAX).max(1));
         let least_above = (LEAST_ABOVE / count.sqrt() + 1.0 / count) * self.jitter();
         let half = sample.delay.half().seconds();
-        let error = ERROR_MIN.max(half.min(half - self.least() + least_above));
-        error * error / 3.0
+        let error = half.min(half - self.least() + least_above);
+        let narrower = 1.0 - SLOPE_NARROWS * self.slope.believed().abs();
+        Noise { half_width: error * narrower, sd: READING_SD }
     }
 
     fn forget_old_path(&mut self) {

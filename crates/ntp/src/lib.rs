@@ -21,7 +21,7 @@
 pub mod access;
 pub mod answer;
 pub mod bank;
-mod budget;
+pub mod budget;
 pub mod client;
 pub mod config;
 pub mod discipline;

@@ -94,8 +94,9 @@ pub enum Tail {
     Nothing,
     /// Well-formed extension fields, which are skipped.
     Extensions,
-    /// A message authentication code, perhaps after extension fields.
-    Mac,
+    /// A message authentication code of so many bytes, its key's number included; perhaps after
+    /// extension fields.
+    Mac(usize),
 }
 
 /// Why bytes are no packet.
@@ -189,11 +190,11 @@ fn read_tail(version: u8, mut tail: &[u8]) -> Result<Tail, Malformed> {
         return Ok(Tail::Nothing);
     }
     if version < 4 {
-        return Ok(Tail::Mac);
+        return Ok(Tail::Mac(tail.len()));
     }
     while !tail.is_empty() {
         if MAC_LENGTHS.contains(&tail.len()) {
-            return Ok(Tail::Mac);
+            return Ok(Tail::Mac(tail.len()));
         }
         tail = after_field(tail).ok_or(Malformed::Extension)?;
     }
@@ -338,7 +339,7 @@ mod tests {
         let two = [field(28, 28), field(32, 32)].concat();
         assert_eq!(with_tail(4, &field(28, 28)).unwrap().1, Tail::Extensions);
         assert_eq!(with_tail(4, &two).unwrap().1, Tail::Extensions);
-        assert_eq!(with_tail(4, &[&two[..], &[0; 20]].concat()).unwrap().1, Tail::Mac);
+        assert_eq!(with_tail(4, &[&two[..], &[0; 20]].concat()).unwrap().1, Tail::Mac(20));
     }
 
     #[test]
@@ -361,9 +362,9 @@ mod tests {
     #[test]
     fn codes_are_known_by_their_length() {
         for length in MAC_LENGTHS {
-            assert_eq!(with_tail(4, &vec![0; length]).unwrap().1, Tail::Mac);
+            assert_eq!(with_tail(4, &vec![0; length]).unwrap().1, Tail::Mac(length));
         }
-        assert_eq!(with_tail(3, &field(28, 28)).unwrap().1, Tail::Mac);
+        assert_eq!(with_tail(3, &field(28, 28)).unwrap().1, Tail::Mac(28));
     }
 
     proptest! {

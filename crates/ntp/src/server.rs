@@ -1,10 +1,11 @@
 //! Answering: what others are told of our time.
 //!
-//! A question gets the 48 bytes of a header and never more than it brought, so nothing is to be
-//! gained by asking in somebody else's name (CVE-2013-5211). Only questions are answered: no
-//! answer, no error message, no control message, so two servers can never talk to each other
-//! (CVE-2009-3563).
+//! A question gets the 48 bytes of a header, and a code where it has one: never more than it
+//! brought, so nothing is to be gained by asking in somebody else's name (CVE-2013-5211). Only
+//! questions are answered: no answer, no error message, no control message, so two servers can
+//! never talk to each other (CVE-2009-3563).
 
+use crate::mac::Claim;
 use crate::packet::{self, Header, Leap, Mode, Tail};
 use crate::time::{Now, Raw, Short, Span, Stamp, Wall};
 
@@ -75,26 +76,36 @@ pub enum Unanswered {
     NotAQuestion,
     /// Its version is not known.
     Version,
-    /// It is signed: who signs does not believe an answer that is not.
-    Signed,
+    /// It ends in a key's number without a code, a crypto-NAK: that asks nothing.
+    Nak,
+}
+
+/// A question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Question {
+    /// What it says.
+    pub header: Header,
+    /// Whose it claims to be, where it is signed: who signs believes no answer that is not.
+    pub claim: Option<Claim>,
 }
 
 /// The question that a packet is, if it is one that deserves an answer.
 ///
 /// # Errors
 /// [`Unanswered`]: why not.
-pub fn question(request: &[u8]) -> Result<Header, Unanswered> {
-    let (asked, tail) = packet::parse(request).map_err(|_| Unanswered::Malformed)?;
-    if asked.mode != Mode::Client {
+pub fn question(request: &[u8]) -> Result<Question, Unanswered> {
+    let (header, tail) = packet::parse(request).map_err(|_| Unanswered::Malformed)?;
+    if header.mode != Mode::Client {
         return Err(Unanswered::NotAQuestion);
     }
-    if asked.version == 0 || asked.version > 4 {
+    if header.version == 0 || header.version > 4 {
         return Err(Unanswered::Version);
     }
-    if tail == Tail::Mac {
-        return Err(Unanswered::Signed);
-    }
-    Ok(asked)
+    let claim = match tail {
+        Tail::Nothing | Tail::Extensions => None,
+        Tail::Mac(length) => Some(Claim::of(request, length).ok_or(Unanswered::Nak)?),
+    };
+    Ok(Question { header, claim })
 }
 
 /// The answer to a question. `received` and `leaving` are what the system clock showed when it
@@ -123,14 +134,26 @@ pub fn answer(asked: &Header, reference: &Reference, received: Wall, leaving: Wa
 /// seconds (RFC 5905, section 7.4). Its stamps are the client's own: they measure nothing.
 #[must_use]
 pub fn kiss(asked: &Header, average: u8) -> Header {
+    let poll = asked.poll.max(i8::try_from(average).unwrap_or(i8::MAX));
+    Header { poll, ..timeless(asked, *b"RATE") }
+}
+
+/// What is told to one whose code is not of a key of ours: a crypto-NAK (RFC 5905, section 9.2),
+/// which is shorter than any code, and tells no time.
+#[must_use]
+pub fn nak(asked: &Header) -> Vec<u8> {
+    [&timeless(asked, *b"CRYP").encode()[..], &[0; 4]].concat()
+}
+
+fn timeless(asked: &Header, code: [u8; 4]) -> Header {
     Header {
         leap: Leap::Unsynchronised,
         version: asked.version,
         mode: Mode::Server,
         stratum: 0,
-        poll: asked.poll.max(i8::try_from(average).unwrap_or(i8::MAX)),
+        poll: asked.poll,
         precision: PRECISION,
-        reference_id: *b"RATE",
+        reference_id: code,
         origin: asked.transmit,
         receive: asked.transmit,
         transmit: asked.transmit,
@@ -198,7 +221,7 @@ mod tests {
         reference: &Reference,
         leaving: Wall,
     ) -> Result<[u8; HEADER], Unanswered> {
-        question(request).map(|asked| answer(&asked, reference, came(), leaving).encode())
+        question(request).map(|asked| answer(&asked.header, reference, came(), leaving).encode())
     }
 
     fn judged(answer: &[u8]) -> Result<Answer, Refused> {
@@ -277,15 +300,36 @@ mod tests {
     }
 
     #[test]
-    fn a_signed_question_is_not_answered() {
-        let request = [&packet::request(NONCE)[..], &[0; 20]].concat();
-        assert_eq!(answered(&request), Err(Unanswered::Signed));
+    fn a_signed_question_says_whose_it_claims_to_be_and_a_crypto_nak_is_none() {
+        let key = [0, 0, 0, 7];
+        let request = [&packet::request(NONCE)[..], &key, &[9; 16]].concat();
+        assert_eq!(question(&request).unwrap().claim.map(|claim| claim.key), Some(7));
+        assert_eq!(question(&packet::request(NONCE)).unwrap().claim, None);
+        let lone = [&packet::request(NONCE)[..], &key].concat();
+        assert_eq!(question(&lone), Err(Unanswered::Nak));
+        let field = [&packet::request(NONCE)[..], &[1, 4, 0, 16], &[0; 12], &key, &[9; 20]];
+        assert_eq!(question(&field.concat()).unwrap().claim.map(|claim| claim.key), Some(7));
+        let plain = question(&field[..3].concat()).unwrap();
+        assert_eq!(plain.claim, None, "an extension field is no code");
+    }
+
+    #[test]
+    fn a_crypto_nak_is_an_answer_that_tells_no_time() {
+        let asked = question(&packet::request(NONCE)).unwrap();
+        let nak = nak(&asked.header);
+        let (header, tail) = packet::parse(&nak).unwrap();
+        assert_eq!((header.stratum, header.leap), (0, Leap::Unsynchronised));
+        assert_eq!((header.reference_id, header.origin), (*b"CRYP", NONCE));
+        assert_eq!((header.receive, header.transmit), (NONCE, NONCE));
+        assert_eq!((tail, nak.len()), (Tail::Mac(4), HEADER + 4));
+        assert_eq!(judged(&nak), Err(Refused::Mac));
+        assert_eq!(question(&nak), Err(Unanswered::NotAQuestion));
     }
 
     #[test]
     fn a_kiss_is_understood_and_measures_nothing() {
         let asked = question(&packet::request(NONCE)).unwrap();
-        let kiss = kiss(&asked, 3);
+        let kiss = kiss(&asked.header, 3);
         assert_eq!(judged(&kiss.encode()), Ok(Answer::Kiss(Kiss::Rate)));
         assert_eq!((kiss.poll, kiss.leap), (3, Leap::Unsynchronised));
         assert_eq!((kiss.receive, kiss.transmit), (NONCE, NONCE));

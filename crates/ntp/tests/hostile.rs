@@ -63,7 +63,8 @@ fn cve_2020_11868_a_spoofed_packet_does_not_put_off_the_next_request() {
 
 #[test]
 fn cve_2016_4953_4955_what_is_not_signed_right_ends_no_association() {
-    for refused in [Refused::Unknown, Refused::Code, Refused::Unsigned, Refused::Mac] {
+    let keys = [Refused::Nak(6), Refused::Key(6), Refused::Mac];
+    for refused in [Refused::Unknown, Refused::Code, Refused::Unsigned].into_iter().chain(keys) {
         let (mut source, now) = asked();
         let before = source.clone();
         for _ in 0..100 {

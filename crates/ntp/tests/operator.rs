@@ -212,3 +212,15 @@ fn an_address_that_was_good_before_makes_room_for_the_one_of_now() {
     world.run(1000.0);
     assert_eq!(labels(&world), ["a.example (10.0.0.2)"], "{}", world.log());
 }
+
+/// Not every server says that it has another key: chronyd says nothing.
+#[test]
+fn who_is_silent_and_has_a_key_is_said_to_have_perhaps_another_one() {
+    let setup = setup(1, "key 6 iburst");
+    let mut world = world_of(0.0, setup, &[Peer::new(Character::Silent)]);
+    world.run(100.0);
+    let line = "no server answers: perhaps its key 6 is not ours; trying again";
+    assert_eq!(world.lines(line), 1, "{}", world.log());
+    let why = world.client.view(world.now()).sources.remove(0).why;
+    assert_eq!(why, "does not answer: perhaps its key 6 is not ours");
+}

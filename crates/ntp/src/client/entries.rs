@@ -4,7 +4,7 @@ use core::net::{IpAddr, SocketAddr};
 
 use crate::answer::Refused;
 use crate::config::Proof;
-use crate::source::{Heard, Source};
+use crate::source::{Heard, Source, Trouble};
 use crate::time::{Now, Raw};
 
 use super::names::Place;
@@ -37,6 +37,17 @@ impl Configured {
 }
 
 impl Entry {
+    /// Why it is of no use now. One with a key may be silent because that is not ours: not all
+    /// servers say so.
+    pub(super) fn trouble(&self) -> Option<Trouble> {
+        match (self.source.trouble()?, self.key) {
+            (Trouble::Silent(None), Some(key)) => {
+                Some(Trouble::Silent(Some(format!("perhaps its key {key} is not ours"))))
+            }
+            (trouble, _) => Some(trouble.clone()),
+        }
+    }
+
     /// The line about what became of a packet, as far as its budget reaches.
     fn heard(&mut self, now: Now, heard: Heard) -> Option<Action> {
         let label = &self.label;
@@ -249,6 +260,10 @@ impl Client {
             return;
         }
         let Some(configured) = self.configured(server) else { return };
+        let key = match configured.server.proof {
+            Proof::Key(key) => Some(key),
+            Proof::None | Proof::Nts(_) => None,
+        };
         let at =
             if address.port() == PORT { address.ip().to_string() } else { address.to_string() };
         let label = match &configured.place {
@@ -265,6 +280,7 @@ impl Client {
             server,
             address,
             label,
+            key,
             source,
             voice,
             murmur,

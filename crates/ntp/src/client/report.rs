@@ -98,14 +98,14 @@ impl Client {
         if !self.entries.iter().all(is_lost) {
             return None;
         }
-        let troubles = self.entries.iter().filter_map(|e| Some((e, e.source.trouble()?)));
+        let troubles = self.entries.iter().filter_map(|e| Some((e, e.trouble()?)));
         let (entry, trouble) = troubles.min_by_key(|(_, trouble)| nearness(trouble))?;
         Some(match trouble {
             Trouble::Refused(refused) => {
                 Loss::NoUse(format!("the answer of {} is refused: {refused}", entry.label))
             }
-            Trouble::Silent(why) => Loss::NoAnswer(why.clone()),
-            Trouble::Unsent(why) => Loss::NoRoute(why.clone()),
+            Trouble::Silent(why) => Loss::NoAnswer(why),
+            Trouble::Unsent(why) => Loss::NoRoute(why),
             Trouble::Away => Loss::Unwelcome,
         })
     }
@@ -255,7 +255,7 @@ fn said_of(entry: &Entry, standing: Standing, agreed: Option<Span>, now: Now) ->
 }
 
 fn silence(entry: &Entry) -> String {
-    match entry.source.trouble() {
+    match entry.trouble() {
         Some(Trouble::Unsent(why)) => format!("cannot be asked: {why}"),
         Some(Trouble::Silent(Some(why))) => format!("does not answer: {why}"),
         Some(Trouble::Silent(None) | Trouble::Refused(_) | Trouble::Away) | None => {

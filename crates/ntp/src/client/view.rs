@@ -145,10 +145,10 @@ impl Client {
     }
 
     fn judgement(&self, entry: &Entry, now: Now) -> (Mark, String) {
-        if let Some(trouble) = entry.source.trouble()
+        if let Some(trouble) = entry.trouble()
             && !entry.source.has_a_say()
         {
-            return (Mark::Silent, trouble_of(trouble));
+            return (Mark::Silent, trouble_of(&trouble));
         }
         let agreement = self.agreement.as_ref().filter(|_| entry.source.has_a_say());
         let Some(agreement) = agreement else {

@@ -31,7 +31,7 @@ const NEVER_DONE: &[&str] =
     &["lowpriotrap", "noepeer", "nomodify", "nomrulist", "nopeer", "noquery", "notrap", "mssntp"];
 
 /// What `restrict` takes and we do not obey.
-const NOT_OBEYED_RESTRICT: &[&str] = &["flake", "notrust", "ntpport", "version"];
+const NOT_OBEYED_RESTRICT: &[&str] = &["flake", "ntpport", "version"];
 
 /// What `fudge` takes beside `stratum`; each has a value.
 const NOT_OBEYED_FUDGE: &[&str] =
@@ -213,6 +213,7 @@ fn parse_terms(named: &mut impl FnMut(&str, usize), words: &mut Words) -> Result
             "ignore" | "noserve" => terms.answered = false,
             "limited" => terms.limited = true,
             "kod" => terms.kod = true,
+            "notrust" => terms.signed = true,
             "ippeerlimit" => drop(words.value(word)?),
             word if NEVER_DONE.contains(&word) => {}
             word if NOT_OBEYED_RESTRICT.contains(&word) => {

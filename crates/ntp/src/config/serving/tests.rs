@@ -26,14 +26,17 @@ fn restrict_lines_say_who_is_answered() {
     let text = "restrict default ignore\n\
         restrict 192.168.0.0 mask 255.255.0.0 nomodify notrap\n\
         restrict 2001:db8::/32 limited kod\n\
+        restrict 192.168.3.0/24 notrust\n\
         restrict 127.0.0.1\n\
         restrict -6 ::1\n\
         restrict source nomodify noquery notrap\n";
     assert!(!terms(text, "192.0.2.1").answered);
     assert!(!terms(text, "2001:db9::1").answered);
     assert!(terms(text, "192.168.255.1").answered);
-    let limited = Terms { answered: true, limited: true, kod: true };
+    let limited = Terms { limited: true, kod: true, ..Terms::default() };
     assert_eq!(terms(text, "2001:db8::1"), limited);
+    let signed = Terms { signed: true, ..Terms::default() };
+    assert_eq!(terms(text, "192.168.3.1"), signed);
     assert_eq!(terms(text, "127.0.0.1"), Terms::default());
     assert_eq!(terms(text, "::1"), Terms::default());
 }
@@ -48,7 +51,7 @@ fn a_default_of_one_family_leaves_the_other_alone() {
 #[test]
 fn what_cannot_be_restricted_is_named() {
     assert_eq!(named("restrict time.example ignore"), "restrict time.example (line 1)");
-    assert_eq!(named("restrict default notrust"), "restrict notrust (line 1)");
+    assert_eq!(named("restrict default flake"), "restrict flake (line 1)");
     assert_eq!(mistake("restrict default ignroe"), "line 1: no such word: ignroe");
     assert_eq!(mistake("restrict 192.0.2.0/40"), "line 1: restrict cannot be 192.0.2.0/40");
     assert_eq!(mistake("restrict 192.0.2.0 mask 255.0.1.0"), "line 1: mask cannot be 255.0.1.0");
