@@ -123,7 +123,7 @@ fn who_is_believed_and_who_is_not_and_why() {
     assert_eq!(code, 0, "{text}");
     assert!(text.starts_with("state:       synchronised\n"), "{text}");
     assert!(text.contains("\nservers:     4: 3 answer, 2 agree"), "{text}");
-    assert!(text.contains("\nclock:       left alone (--observe)\n"), "{text}");
+    assert!(text.contains(", left alone (--observe)\n"), "{text}");
     wait_for("all are judged", || {
         let (text, code) = observer.asked(&["sources"]);
         assert_eq!(code, 0, "{text}");
@@ -164,7 +164,17 @@ fn an_observer_says_that_it_sets_nothing() {
     let dirs = [dir(), dir()];
     let (_reference, address) = Ntpd::reference(&dirs[0], &["--serve-offset", "-2h"]);
     let observer = Ntpd::observer(&dirs[1], &["-p", &address]);
-    observer.says("synchronised to");
+    let line = observer.says("the machine's clock is 2 h 0 min fast, and nothing sets it: ");
+    assert!(line.starts_with("ntpd: warning: "), "{line}");
+    let (text, code) = observer.asked(&[]);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.starts_with("state:       wrong\n             the machine's clock is "), "{text}");
+    assert!(text.contains("min fast, left alone (--observe)\n"), "{text}");
+    let (text, code) = observer.asked(&["--json"]);
+    assert_eq!(code, 1, "{text}");
+    for part in ["\"state\":\"wrong\"", "\"synchronised\":false", " min fast\",\"bound\""] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
     let (text, code) = observer.asked(&["step"]);
     assert_eq!(code, 111);
     assert_eq!(text, "ntpctl: fatal: ntpd says no: it only observes (--observe)\n");
@@ -283,7 +293,7 @@ fn ready_is_said_when_the_clock_is_right_and_not_before() {
     assert!(soon.asked(&[]).0.contains("\nready:       yes\n"));
     let open = fs::read_link(format!("/proc/{}/fd/3", soon.child.id()));
     assert!(!open.is_ok_and(|path| path.ends_with("ready")), "it is closed");
-    late.says("synchronised to");
+    late.says(" s slow, and nothing sets it");
     assert!(late.asked(&[]).0.contains("\nready:       not yet\n"));
     late.leave();
     assert_eq!(told(&dirs[2]), "");
