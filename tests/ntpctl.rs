@@ -12,6 +12,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -228,6 +230,42 @@ fn whoever_hangs_or_talks_nonsense_costs_nothing() {
 }
 
 #[test]
+fn a_crowd_at_the_socket_does_not_keep_root_out() {
+    let dir = dir();
+    let observer = Ntpd::observer(&dir, &["-p", &nobody()]);
+    observer.says("no server answers");
+    let mode = |name: &str| {
+        let meta = fs::metadata(dir.path().join(name)).unwrap();
+        meta.permissions().mode() & 0o777
+    };
+    assert_eq!((mode("s"), mode("s.private")), (0o666, 0o600));
+    let at = dir.path().join("s");
+    let over = Arc::new(AtomicBool::new(false));
+    let crowd = (0..2).map(|_| {
+        let (at, over) = (at.clone(), Arc::clone(&over));
+        thread::spawn(move || {
+            while !over.load(Ordering::Relaxed) {
+                // Waits where the queue is full, as everybody behind it does.
+                drop(UnixStream::connect(&at));
+            }
+        })
+    });
+    let crowd: Vec<_> = crowd.collect();
+    wait_for("the public door is blocked", || {
+        sys::peer::connect(&at).is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+    });
+    for _ in 0..20 {
+        let (text, code) = observer.asked(&[]);
+        assert_eq!(code, 1, "{text}");
+    }
+    over.store(true, Ordering::Relaxed);
+    drop(observer);
+    for thread in crowd {
+        thread.join().unwrap();
+    }
+}
+
+#[test]
 fn a_socket_is_its_own_and_goes_with_it() {
     let dir = dir();
     let socket = dir.path().join("s");
@@ -236,6 +274,7 @@ fn a_socket_is_its_own_and_goes_with_it() {
     first.says("no server answers");
     let mode = fs::metadata(&socket).unwrap().permissions().mode() & 0o777;
     assert_eq!((first.asked(&[]).1, mode), (1, 0o666), "what was left behind is replaced");
+    assert!(dir.path().join("s.private").exists());
     let other = tempfile::tempdir_in(dir.path()).unwrap();
     let at = socket.to_str().unwrap();
     let second = Ntpd::begin(&other, &["--observe", "--socket", at], &["-p", &nobody()]);
@@ -245,7 +284,7 @@ fn a_socket_is_its_own_and_goes_with_it() {
     second.leave();
     assert_eq!(first.asked(&[]).1, 1, "the first one is still there");
     first.leave();
-    assert!(!socket.exists());
+    assert!(!socket.exists() && !dir.path().join("s.private").exists());
     fs::write(&socket, "precious").unwrap();
     let third = Ntpd::observer(&dir, &["-p", &nobody()]);
     third.says("a file is there that is no socket");
