@@ -32,7 +32,7 @@ fn is_proven(file: &str, test: &str) -> bool {
 fn is_there(file: &str, test: &str) -> bool {
     let path = match file {
         "ntp_peers" | "vm" => format!("tests/{file}/main.rs"),
-        "ntpctl" | "ntpd" => format!("tests/{file}.rs"),
+        "ntpctl" | "ntpd" | "ntpd_files" => format!("tests/{file}.rs"),
         _ => format!("tests/end_to_end/{file}.rs"),
     };
     let source = fs::read_to_string(repository(&path)).unwrap_or_default();

@@ -11,6 +11,9 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
 use ntp::time::{Raw, Span};
+use sys::way::{self, Way};
+
+use super::held::not_roots_alone;
 
 /// So many are heard at once; whoever has waited longest makes room.
 const CLIENTS_MAX: usize = 8;
@@ -159,8 +162,14 @@ fn inode(path: &Path) -> Option<u64> {
 fn bind(path: &Path, mask: u32) -> io::Result<UnixListener> {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // Whoever may exchange what is in there would have root remove and make what he likes.
-    if sys::place::own_uid() == 0 && dir.exists() && sys::place::is_exposed(dir) {
-        return Err(io::Error::other("others than root may write its directory"));
+    if sys::place::own_uid() == 0 && dir.exists() {
+        if sys::place::is_exposed(dir) {
+            return Err(io::Error::other("others than root may write its directory"));
+        }
+        let way = way::of(dir)?;
+        if let Way::Exposed(_) = way {
+            return Err(not_roots_alone(&way));
+        }
     }
     if let Ok(meta) = fs::symlink_metadata(path) {
         if !meta.file_type().is_socket() {

@@ -70,6 +70,7 @@ pub(crate) fn run(mut options: Options) -> anyhow::Result<ExitCode> {
     let steers = !options.observe && !is_local;
     let belongings = Belongings { state: state.as_mut(), control: control.as_ref() };
     privileges::give_up(options.user.as_deref(), steers, belongings, &mut log)?;
+    log.settle()?;
     let opened = Opened { service, control, state, ready };
     let mut daemon = Daemon::begin(options, log, opened);
     // Programs around a step are the operator's, and may need any call.
