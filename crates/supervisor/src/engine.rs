@@ -356,8 +356,9 @@ impl Engine {
     /// Whose process it was that was reaped: the number may be another's from now on.
     fn take_pid(&mut self, pid: u32) -> Option<TaskId> {
         let whose = self.pids.remove(&pid);
+        self.orphans.forget(pid);
         if whose.is_none() && self.check.as_ref().is_none_or(|check| check.pid != pid) {
-            self.orphans.forget(pid);
+            self.orphans.note_end();
         }
         whose
     }

@@ -128,11 +128,18 @@ const LIST_LEN: usize = 4096;
 /// The pids of our children, ended ones too, as /proc lists them.
 ///
 /// # Errors
-/// No /proc, or a kernel without `CONFIG_PROC_CHILDREN`.
+/// No /proc.
 pub fn list() -> io::Result<Vec<u32>> {
     let pid = std::process::id();
     let mut text = String::with_capacity(LIST_LEN);
-    File::open(format!("/proc/self/task/{pid}/children"))?.read_to_string(&mut text)?;
+    let file = match File::open(format!("/proc/self/task/{pid}/children")) {
+        // A kernel without `CONFIG_PROC_CHILDREN`.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return crate::proc::children_of(pid).ok_or(error);
+        }
+        file => file,
+    };
+    file?.read_to_string(&mut text)?;
     Ok(text.split_ascii_whitespace().filter_map(|word| word.parse().ok()).collect())
 }
 

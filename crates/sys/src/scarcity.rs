@@ -1,5 +1,6 @@
 //! How much of what all processes share is left: pids, open files, memory (`proc(5)`).
 
+use std::io;
 use std::path::Path;
 
 use crate::small_file;
@@ -24,6 +25,13 @@ pub fn files() -> Option<(u64, u64)> {
     let (used, _, total) = (fields.next()?, fields.next()?, fields.next()?);
     let (used, total): (u64, u64) = (used.parse().ok()?, total.parse().ok()?);
     Some((total.saturating_sub(used), total))
+}
+
+/// Whether something failed for want of descriptors or memory, which may be had again later.
+#[must_use]
+pub fn is_cause_of(error: &io::Error) -> bool {
+    let causes = [libc::EMFILE, libc::ENFILE, libc::ENOMEM];
+    error.raw_os_error().is_some_and(|errno| causes.contains(&errno))
 }
 
 /// Bytes of memory that can still be had without swapping, and how many there are.
@@ -54,6 +62,14 @@ fn read(path: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn want_is_told_from_refusal() {
+        let is_want = |errno| is_cause_of(&io::Error::from_raw_os_error(errno));
+        assert!([libc::EMFILE, libc::ENFILE, libc::ENOMEM].into_iter().all(is_want));
+        assert!(![libc::ENOENT, libc::EACCES, libc::EPERM].into_iter().any(is_want));
+        assert!(!is_cause_of(&io::ErrorKind::OutOfMemory.into()), "the kernel has not said it");
+    }
 
     #[test]
     fn this_machine_has_something_of_everything() {
