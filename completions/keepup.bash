@@ -148,7 +148,7 @@ _keepup() {
 		operands=(other other other other other) rest=
 		;;
 	ntpd)
-		flags='-g --panicgate -q --quit -x --slew -n -F --nofork -d --debug -c --configfile -f --driftfile -l --logfile -p --server -u --user -Q --query --check-config --socket --ready-within --ready-fd --before-step --after-step --observe --serve --stratum --serve-offset --help --version'
+		flags='-g --panicgate -q --quit -x --slew -n -F --nofork -N --nice -d --debug -c --configfile -f --driftfile -l --logfile -p --server -u --user -Q --query --check-config --socket --ready-within --ready-fd --before-step --after-step --observe --serve --stratum --serve-offset --help --version'
 		values[-c]=file
 		values[--configfile]=file
 		values[-f]=file

@@ -388,6 +388,7 @@ complete -c ntpd -n '__keepup_runs ntpd' -s g -l panicgate -d 'set the first off
 complete -c ntpd -n '__keepup_runs ntpd' -s q -l quit -d 'set the clock once and leave; the exit code says whether'
 complete -c ntpd -n '__keepup_runs ntpd' -s x -l slew -d 'slew, never step (but what -g allows beyond the limit)'
 complete -c ntpd -n '__keepup_runs ntpd' -s n -s F -l nofork -d 'stay in the foreground, as always'
+complete -c ntpd -n '__keepup_runs ntpd' -s N -l nice -d 'ignored: priority changes nothing, the kernel stamps packets'
 complete -c ntpd -n '__keepup_runs ntpd' -s d -l debug -d 'say more: every sample'
 complete -c ntpd -n '__keepup_runs ntpd' -s c -l configfile -r -F -d 'read CONF (else /etc/ntp.conf without -p)'
 complete -c ntpd -n '__keepup_runs ntpd' -s f -l driftfile -r -F -d 'keep the frequency in DRIFT'

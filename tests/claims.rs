@@ -30,11 +30,10 @@ fn is_proven(file: &str, test: &str) -> bool {
 
 /// Whether there is such a test of ours.
 fn is_there(file: &str, test: &str) -> bool {
-    let has_its_own_program = ["ntp_peers", "vm"].contains(&file);
-    let path = if has_its_own_program {
-        format!("tests/{file}/main.rs")
-    } else {
-        format!("tests/end_to_end/{file}.rs")
+    let path = match file {
+        "ntp_peers" | "vm" => format!("tests/{file}/main.rs"),
+        "ntpctl" | "ntpd" | "ntpd_files" => format!("tests/{file}.rs"),
+        _ => format!("tests/end_to_end/{file}.rs"),
     };
     let source = fs::read_to_string(repository(&path)).unwrap_or_default();
     source.contains(&format!("fn {test}("))

@@ -12,6 +12,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -123,7 +125,7 @@ fn who_is_believed_and_who_is_not_and_why() {
     assert_eq!(code, 0, "{text}");
     assert!(text.starts_with("state:       synchronised\n"), "{text}");
     assert!(text.contains("\nservers:     4: 3 answer, 2 agree"), "{text}");
-    assert!(text.contains("\nclock:       left alone (--observe)\n"), "{text}");
+    assert!(text.contains(", left alone (--observe)\n"), "{text}");
     wait_for("all are judged", || {
         let (text, code) = observer.asked(&["sources"]);
         assert_eq!(code, 0, "{text}");
@@ -164,7 +166,17 @@ fn an_observer_says_that_it_sets_nothing() {
     let dirs = [dir(), dir()];
     let (_reference, address) = Ntpd::reference(&dirs[0], &["--serve-offset", "-2h"]);
     let observer = Ntpd::observer(&dirs[1], &["-p", &address]);
-    observer.says("synchronised to");
+    let line = observer.says("the machine's clock is 2 h 0 min fast, and nothing sets it: ");
+    assert!(line.starts_with("ntpd: warning: "), "{line}");
+    let (text, code) = observer.asked(&[]);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.starts_with("state:       wrong\n             the machine's clock is "), "{text}");
+    assert!(text.contains("min fast, left alone (--observe)\n"), "{text}");
+    let (text, code) = observer.asked(&["--json"]);
+    assert_eq!(code, 1, "{text}");
+    for part in ["\"state\":\"wrong\"", "\"synchronised\":false", " min fast\",\"bound\""] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
     let (text, code) = observer.asked(&["step"]);
     assert_eq!(code, 111);
     assert_eq!(text, "ntpctl: fatal: ntpd says no: it only observes (--observe)\n");
@@ -218,6 +230,42 @@ fn whoever_hangs_or_talks_nonsense_costs_nothing() {
 }
 
 #[test]
+fn a_crowd_at_the_socket_does_not_keep_root_out() {
+    let dir = dir();
+    let observer = Ntpd::observer(&dir, &["-p", &nobody()]);
+    observer.says("no server answers");
+    let mode = |name: &str| {
+        let meta = fs::metadata(dir.path().join(name)).unwrap();
+        meta.permissions().mode() & 0o777
+    };
+    assert_eq!((mode("s"), mode("s.private")), (0o666, 0o600));
+    let at = dir.path().join("s");
+    let over = Arc::new(AtomicBool::new(false));
+    let crowd = (0..2).map(|_| {
+        let (at, over) = (at.clone(), Arc::clone(&over));
+        thread::spawn(move || {
+            while !over.load(Ordering::Relaxed) {
+                // Waits where the queue is full, as everybody behind it does.
+                drop(UnixStream::connect(&at));
+            }
+        })
+    });
+    let crowd: Vec<_> = crowd.collect();
+    wait_for("the public door is blocked", || {
+        sys::peer::connect(&at).is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+    });
+    for _ in 0..20 {
+        let (text, code) = observer.asked(&[]);
+        assert_eq!(code, 1, "{text}");
+    }
+    over.store(true, Ordering::Relaxed);
+    drop(observer);
+    for thread in crowd {
+        thread.join().unwrap();
+    }
+}
+
+#[test]
 fn a_socket_is_its_own_and_goes_with_it() {
     let dir = dir();
     let socket = dir.path().join("s");
@@ -226,6 +274,7 @@ fn a_socket_is_its_own_and_goes_with_it() {
     first.says("no server answers");
     let mode = fs::metadata(&socket).unwrap().permissions().mode() & 0o777;
     assert_eq!((first.asked(&[]).1, mode), (1, 0o666), "what was left behind is replaced");
+    assert!(dir.path().join("s.private").exists());
     let other = tempfile::tempdir_in(dir.path()).unwrap();
     let at = socket.to_str().unwrap();
     let second = Ntpd::begin(&other, &["--observe", "--socket", at], &["-p", &nobody()]);
@@ -235,7 +284,7 @@ fn a_socket_is_its_own_and_goes_with_it() {
     second.leave();
     assert_eq!(first.asked(&[]).1, 1, "the first one is still there");
     first.leave();
-    assert!(!socket.exists());
+    assert!(!socket.exists() && !dir.path().join("s.private").exists());
     fs::write(&socket, "precious").unwrap();
     let third = Ntpd::observer(&dir, &["-p", &nobody()]);
     third.says("a file is there that is no socket");
@@ -283,7 +332,7 @@ fn ready_is_said_when_the_clock_is_right_and_not_before() {
     assert!(soon.asked(&[]).0.contains("\nready:       yes\n"));
     let open = fs::read_link(format!("/proc/{}/fd/3", soon.child.id()));
     assert!(!open.is_ok_and(|path| path.ends_with("ready")), "it is closed");
-    late.says("synchronised to");
+    late.says(" s slow, and nothing sets it");
     assert!(late.asked(&[]).0.contains("\nready:       not yet\n"));
     late.leave();
     assert_eq!(told(&dirs[2]), "");

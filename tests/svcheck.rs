@@ -143,6 +143,37 @@ const RUN: &[Row] = &[
            sleep; write: exec sleep"],
     ),
     row(
+        |a| run(a, "#!/bin/sh\nexec 2>&1\nexec ntpd -gnc ./ntp.conf\n"),
+        1,
+        &["a/run: line 3: ntpd reads ./ntp.conf, which is not there; write it"],
+    ),
+    row(
+        |a| {
+            run(a, "#!/bin/sh\nexec 2>&1\nexec ntpd -n -c ./ntp.conf\n");
+            a.write("ntp.conf", "driftfile d\nsevrer pool.ntp.org\n");
+        },
+        1,
+        &["a/ntp.conf: line 2: no such word: sevrer; ntpd does not start with that"],
+    ),
+    row(
+        |a| {
+            run(a, "#!/bin/sh\nexec 2>&1\nexec ntpd -n -c ./ntp.conf\n");
+            a.write("ntp.conf", "server pool.ntp.org iburst\n");
+        },
+        0,
+        &["a: nothing is wrong"],
+    ),
+    row(
+        // Another ntpd, with words of its own.
+        |a| {
+            run(a, "#!/bin/sh\nexec 2>&1\nexec ./ntpd -n -c ./ntp.conf\n");
+            a.executable("ntpd", "#!/bin/sh\nexec cat\n");
+            a.write("ntp.conf", "listen on *\n");
+        },
+        0,
+        &["a: nothing is wrong"],
+    ),
+    row(
         |a| run(a, "#!/bin/sh\nexec setuidgid nosuchuser envdir ./env cat\n"),
         1,
         &[

@@ -10,7 +10,7 @@ use std::time::Duration;
 use cli::{Args, Command, Flag, UnableExt as _, Usage};
 
 use crate::ending;
-use crate::ntpd::control::{NO, RIGHT, UNSURE, USUAL};
+use crate::ntpd::control::{NO, RIGHT, UNSURE, USUAL, private};
 
 /// A running ntpd answers in its next turn; one that was stopped never does.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -37,10 +37,10 @@ pub(crate) static COMMAND: Command = Command {
     ],
     about: "\
 It asks at /run/ntpd/ntpd.sock, or else at /service/ntp/socket. Without a word more it says how
-things stand: 0 is the exit code while the clock is synchronised, 1 while it is not. `sources` lists
-the servers, what each says, and why it is believed or not; `history` draws how far off the clock
-was; `step` lets ntpd set the clock at once by an offset that it refuses or slews, which takes root
-or the user that ntpd runs as.
+things stand: 0 is the exit code while the clock is synchronised, 1 while it is not, be it that ntpd
+only observes it. `sources` lists the servers, what each says, and why it is believed or not;
+`history` draws how far off the clock was; `step` lets ntpd set the clock at once by an offset that
+it refuses or slews, which takes root or the user that ntpd runs as.
 
 Exit codes: 0 done, or synchronised; 1 not synchronised; 100 wrong usage; 111 ntpd cannot be asked,
 or it refuses.",
@@ -78,14 +78,19 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 fn find(path: Option<&Path>) -> anyhow::Result<(&Path, UnixStream)> {
     let usual = Path::new(USUAL);
     if path.is_none()
-        && let Ok(stream) = sys::peer::connect(Path::new(OF_SERVICE))
+        && let Ok(stream) = connect(Path::new(OF_SERVICE))
         && !usual.exists()
     {
         return Ok((Path::new(OF_SERVICE), stream));
     }
     let path = path.unwrap_or(usual);
-    let connected = sys::peer::connect(path);
+    let connected = connect(path);
     Ok((path, connected.unable(format_args!("ask ntpd at {}", path.display()))?))
+}
+
+/// By the private door, if that is for us: at the other one there may be a crowd.
+fn connect(path: &Path) -> io::Result<UnixStream> {
+    sys::peer::connect(&private(path)).or_else(|_| sys::peer::connect(path))
 }
 
 fn ask(path: &Path, mut stream: UnixStream, question: &str) -> anyhow::Result<String> {

@@ -46,7 +46,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     sys::entry::ignore_sigpipe();
     let scan = args.value("s").map(Path::new);
     let scan = scan.or_else(|| Some(Path::new(SERVICE)).filter(|path| path.is_dir()));
-    let examiner = Examiner::new();
+    let examiner = Examiner::new().with_ntpd(mistake);
     let mut outcome = Outcome { verbose: args.has("v"), lines: Vec::new(), code: 0 };
     if args.operands.is_empty() {
         let why = format!("there is no {SERVICE}; name a service directory, or -s scandir");
@@ -65,6 +65,15 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     write(&outcome.lines)?;
     Ok(ExitCode::from(outcome.code))
+}
+
+/// The first mistake of an ntp.conf.
+fn mistake(text: &str) -> Option<(u32, String)> {
+    let mistake = ntp::config::parse(text).err()?;
+    let line = u32::try_from(mistake.line).unwrap_or(u32::MAX);
+    let said = mistake.to_string();
+    let what = said.split_once(": ").map_or(said.as_str(), |(_, what)| what);
+    Some((line, format!("{what}; ntpd does not start with that")))
 }
 
 fn examine(examiner: &Examiner, dir: &OsString, scan: Option<&Path>) -> Report {

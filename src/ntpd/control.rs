@@ -1,38 +1,30 @@
 //! The socket behind `ntpctl`: a question is one line, an answer is text up to its end.
 //!
 //! It is there only where it was asked for (`--socket`) or where its usual directory exists: in a
-//! sandbox that refuses `AF_UNIX`, and in clknetsim, which knows UDP only, nothing is tried. Nobody
-//! who asks can keep us from the time: few are heard at once, one is let in per turn and so many
-//! per second, an answer goes out in one write that never waits, and who says nothing for a while
-//! or takes too long to read is hung up on.
+//! sandbox that refuses `AF_UNIX`, and in clknetsim, which knows UDP only, nothing is tried.
 //!
 //! Everybody may ask; to change something takes root, or the user ntpd runs as. The kernel says who
-//! asks.
+//! asks. Beside the socket for everybody lies one for those two ([`private`]): however many others
+//! crowd at the first door, root is heard.
 
 use std::fs;
-use std::io::{self, Read as _, Write as _};
-use std::os::fd::{AsFd as _, BorrowedFd};
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::io::{self, Write as _};
+use std::os::fd::BorrowedFd;
+use std::os::unix::fs::lchown;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use cli::{Unable, UnableExt as _};
-use ntp::time::{Raw, Span};
+use ntp::time::Raw;
+
+use super::door::{Door, Heard};
 
 /// Where `ntpctl` looks and ntpd listens, if that directory exists.
 pub(crate) const USUAL: &str = "/run/ntpd/ntpd.sock";
 
-/// So many are heard at once; whoever has waited longest makes room.
-const CLIENTS_MAX: usize = 8;
-
-/// So many are let in per second. A local user who asks for ever gets no more of our time.
-const PER_SECOND: u32 = 50;
-
-/// Who has not asked by then is hung up on: a question is one write.
-const PATIENCE: Span = Span::from_secs(5);
-
-/// The longest question there is to ask.
-const QUESTION_MAX: usize = 64;
+/// The masks that make a socket for everybody, and one for its owner.
+const EVERYBODY: u32 = 0o111;
+const OWNER: u32 = 0o177;
 
 /// The first line of an answer while the clock is right.
 pub(crate) const RIGHT: &str = "synchronised\n";
@@ -69,135 +61,74 @@ impl Question {
     }
 }
 
-/// Somebody who has been let in.
-#[derive(Debug)]
-struct Client {
-    stream: UnixStream,
-    until: Raw,
-    asked: Vec<u8>,
-    may_change: bool,
-}
-
-/// The socket and who is connected to it.
+/// The sockets and who is connected to them.
 #[derive(Debug)]
 pub(crate) struct Control {
-    listener: UnixListener,
-    path: PathBuf,
-    inode: Option<u64>,
-    clients: Vec<Client>,
-    /// The second that is counted, and how many were let in.
-    second: Raw,
-    let_in: u32,
+    public: Door,
+    private: Option<Door>,
+}
+
+/// The socket for root and for ntpd's own user, beside the one for everybody at `path`.
+pub(crate) fn private(path: &Path) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(".private");
+    path.into()
 }
 
 impl Control {
-    /// Listens at `path`. What lies there and is not listened to was left behind and is replaced.
+    /// Listens at `path` and beside it. What lies there and is not listened to was left behind and
+    /// is replaced.
     ///
     /// # Errors
     /// Somebody listens there, or it cannot be had.
     pub(crate) fn listen(path: &Path) -> Result<Self, Unable> {
-        let listener = bind(path).unable(format_args!("listen at {}", path.display()))?;
-        let never = Raw::default();
-        let (path, inode) = (path.to_path_buf(), inode(path));
-        Ok(Self { listener, path, inode, clients: Vec::new(), second: never, let_in: 0 })
+        let open = |path: &Path, mask| {
+            Door::open(path, mask).unable(format_args!("listen at {}", path.display()))
+        };
+        let public = open(path, EVERYBODY)?;
+        // Without it root has to wait with the others.
+        Ok(Self { public, private: open(&private(path), OWNER).ok() })
+    }
+
+    /// Gives the private door to the user that ntpd becomes.
+    ///
+    /// # Errors
+    /// lchown(2).
+    pub(crate) fn give_to(&self, uid: u32) -> io::Result<()> {
+        // Nobody but root may write the directory, or there would be no door.
+        self.private.as_ref().map_or(Ok(()), |door| lchown(door.path(), Some(uid), None))
     }
 
     /// How `ntpctl` is called to come here.
     pub(crate) fn command(&self) -> String {
-        if self.path == Path::new(USUAL) {
+        let path = self.public.path();
+        if path == Path::new(USUAL) {
             return "ntpctl".to_owned();
         }
-        let path = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
         format!("ntpctl -s {}", super::options::quoted(path.as_os_str()))
     }
 
-    /// What to wait for. Where too many have come it waits for nobody new.
+    fn doors(&self) -> impl Iterator<Item = &Door> {
+        self.private.iter().chain([&self.public])
+    }
+
+    /// What to wait for.
     pub(crate) fn descriptors(&self, now: Raw) -> Vec<BorrowedFd<'_>> {
-        let listener = self.may_let_in(now).then(|| self.listener.as_fd());
-        listener.into_iter().chain(self.clients.iter().map(|it| it.stream.as_fd())).collect()
+        self.doors().flat_map(|door| door.descriptors(now)).collect()
     }
 
     /// When to come back though nothing happens.
     pub(crate) fn deadline(&self, now: Raw) -> Option<Raw> {
-        let again = (!self.may_let_in(now)).then(|| self.second + Span::from_secs(1));
-        self.clients.iter().map(|client| client.until).chain(again).min()
+        self.doors().filter_map(|door| door.deadline(now)).min()
     }
 
-    /// Lets one in and hears all: what was asked, and whether the one who asks may change things.
-    /// Each is to be given its answer.
+    /// Lets one in at each door and hears all: what was asked, and whether the one who asks may
+    /// change things. Each is to be given its answer.
     pub(crate) fn hear(&mut self, now: Raw) -> Vec<Asked> {
-        self.let_in(now);
-        let mut asked = Vec::new();
-        for mut client in std::mem::take(&mut self.clients) {
-            match client.read() {
-                Heard::Nothing if now < client.until => self.clients.push(client),
-                Heard::Nothing | Heard::End => {}
-                Heard::Line(line) => {
-                    let question = Question::parse(&line);
-                    let Client { stream, may_change, .. } = client;
-                    asked.push(Asked { question, may_change, stream });
-                }
-            }
-        }
-        asked
-    }
-
-    fn may_let_in(&self, now: Raw) -> bool {
-        self.let_in < PER_SECOND || now - self.second >= Span::from_secs(1)
-    }
-
-    fn let_in(&mut self, now: Raw) {
-        if !self.may_let_in(now) {
-            return;
-        }
-        let Ok((stream, _)) = self.listener.accept() else { return };
-        if now - self.second >= Span::from_secs(1) {
-            (self.second, self.let_in) = (now, 0);
-        }
-        self.let_in += 1;
-        if stream.set_nonblocking(true).is_err() {
-            return;
-        }
-        if self.clients.len() >= CLIENTS_MAX {
-            self.clients.remove(0);
-        }
-        let may_change = sys::peer::may_command(&stream);
-        self.clients.push(Client { stream, until: now + PATIENCE, asked: Vec::new(), may_change });
-    }
-}
-
-impl Drop for Control {
-    fn drop(&mut self) {
-        // Another may have taken its place; then it is his.
-        if inode(&self.path) == self.inode {
-            let _ = fs::remove_file(&self.path);
-        }
-    }
-}
-
-enum Heard {
-    Nothing,
-    End,
-    Line(String),
-}
-
-impl Client {
-    fn read(&mut self) -> Heard {
-        let mut buffer = [0; QUESTION_MAX];
-        match self.stream.read(&mut buffer) {
-            Ok(0) => Heard::End,
-            Ok(length) => {
-                self.asked.extend(buffer.iter().take(length));
-                let end = self.asked.iter().position(|byte| *byte == b'\n');
-                match end.and_then(|end| self.asked.get(..end)) {
-                    Some(line) => Heard::Line(String::from_utf8_lossy(line).into_owned()),
-                    None if self.asked.len() >= QUESTION_MAX => Heard::End,
-                    None => Heard::Nothing,
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Heard::Nothing,
-            Err(_) => Heard::End,
-        }
+        let doors = self.private.iter_mut().chain([&mut self.public]);
+        let heard = doors.flat_map(|door| door.hear(now));
+        heard.map(Asked::of).collect()
     }
 }
 
@@ -212,6 +143,12 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
+    fn of(heard: Heard) -> Self {
+        let Heard { line, stream } = heard;
+        let question = Question::parse(&line);
+        Self { question, may_change: sys::peer::may_command(&stream), stream }
+    }
+
     /// Answers in one write: a fresh socket has room for more than we ever say. For whom it has
     /// none, the rest is lost.
     pub(crate) fn answer(mut self, is_right: bool, answer: Result<String, String>) {
@@ -221,35 +158,4 @@ impl Asked {
         };
         let _ = self.stream.write(text.as_bytes());
     }
-}
-
-fn inode(path: &Path) -> Option<u64> {
-    fs::symlink_metadata(path).ok().map(|meta| meta.ino())
-}
-
-/// Everybody may connect, nobody may execute: the mask that says so where a socket is made.
-const MASK: u32 = 0o111;
-
-fn bind(path: &Path) -> io::Result<UnixListener> {
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // Whoever may exchange what is in there would have root remove and make what he likes.
-    if sys::place::own_uid() == 0 && dir.exists() && sys::place::is_exposed(dir) {
-        return Err(io::Error::other("others than root may write its directory"));
-    }
-    if let Ok(meta) = fs::symlink_metadata(path) {
-        if !meta.file_type().is_socket() {
-            return Err(io::Error::other("a file is there that is no socket"));
-        }
-        match sys::peer::connect(path).map_err(|error| (error.kind(), error)) {
-            Err((io::ErrorKind::ConnectionRefused, _)) => fs::remove_file(path)?,
-            Ok(_) | Err((io::ErrorKind::WouldBlock, _)) => {
-                return Err(io::Error::other("another ntpd listens there"));
-            }
-            Err((_, error)) => return Err(error),
-        }
-    }
-    // By the mask and not by the path, which may lead elsewhere by then.
-    let listener = sys::dir::with_umask(MASK, || UnixListener::bind(path))?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
 }

@@ -3,12 +3,15 @@
 //! The drift file is replaced by renaming a new one, which takes the right to write its directory.
 //! Where the user that ntpd becomes has not got that, as in a service directory of root's, the
 //! files are opened before, and then written in place: the new text over the old one in one call,
-//! and cut behind it only then, so that whoever reads meanwhile finds a number.
+//! and cut behind it only then, so that whoever reads meanwhile finds a number. Where somebody else
+//! may change what a name leads to, root opens nothing: it could be any file of the machine.
 
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+
+use sys::way::{self, Way};
 
 /// The files.
 #[derive(Debug, Default)]
@@ -32,8 +35,11 @@ impl Held {
         }
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false).mode(0o644);
-        let file = options.custom_flags(sys::fifo::O_NONBLOCK).open(path)?;
-        self.files.push((path.to_owned(), file));
+        let way = way::of(path)?;
+        match way.open(&options)? {
+            Some(file) => self.files.push((path.to_owned(), file)),
+            None => return Err(not_roots_alone(&way)),
+        }
         Ok(())
     }
 
@@ -52,6 +58,14 @@ impl Held {
         };
         Some(whole())
     }
+}
+
+/// Root does not open what somebody else may have led elsewhere.
+pub(crate) fn not_roots_alone(way: &Way) -> io::Error {
+    let at = match way {
+        Way::Safe(at) | Way::New(at) | Way::Exposed(at) => at,
+    };
+    io::Error::other(format!("others than root may write {}", at.display()))
 }
 
 /// Whether a directory with this owner, group and mode may be written by this user.

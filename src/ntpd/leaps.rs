@@ -154,13 +154,7 @@ impl Leaps {
     fn read(&mut self, now: Wall, log: &mut Log) {
         let Some(file) = &self.file else { return };
         let place = file.display();
-        let parsed = text(file)
-            .unable(format_args!("read {place}"))
-            .map_err(|error| error.to_string())
-            .and_then(|text| {
-                Table::parse(&text).map_err(|error| format!("{place} is of no use: {error}"))
-            });
-        let said = match parsed {
+        let said = match table(file) {
             Err(error) => Some(error),
             Ok(table) => {
                 let left = table.expires - now;
@@ -182,6 +176,17 @@ impl Leaps {
             self.said = said;
         }
     }
+}
+
+/// Reads the table.
+///
+/// # Errors
+/// A sentence on why it cannot be used.
+pub(super) fn table(file: &Path) -> Result<Table, String> {
+    let place = file.display();
+    let text =
+        text(file).unable(format_args!("read {place}")).map_err(|error| error.to_string())?;
+    Table::parse(&text).map_err(|error| format!("{place} is of no use: {error}"))
 }
 
 fn text(file: &Path) -> io::Result<String> {

@@ -1,21 +1,25 @@
 //! ntpd: a time service in the foreground.
 //!
 //! This is the shell around the crate `ntp`, which decides everything and touches nothing. From the
-//! command line to the kernel: `options` reads flags and ntp.conf, `start` opens what is needed,
-//! `privileges` are given up, `daemon` is the one loop. `sockets`, `service` and `resolver` talk to
-//! the world, `proofs` sees to who it is that answers and `handshake` agrees on that by NTS (in a
-//! build without the feature `nts`, `no_proofs` stands there). `control` hears `ntpctl`, and
-//! `answers` what it is told with the words of `show`. `steps` has what goes with a step, `hooks`
-//! the operator's programs around it; `rivals` sees others at the clock, `leaps` knows of leap
-//! seconds, `ready` tells the supervisor. `state` keeps what outlives us, `log` writes lines.
+//! command line to the kernel: `options` reads flags and ntp.conf, `foreign` knows those of others,
+//! `check` looks at what they name, `start` opens what is needed, `privileges` are given up,
+//! `daemon` is the one loop. `sockets`, `service` and `resolver` talk to the world, `proofs` sees
+//! to who it is that answers and `handshake` agrees on that by NTS (in a build without the feature
+//! `nts`, `no_proofs` stands there). `control` hears `ntpctl` at each `door`, and `answers` what it
+//! is told with the words of `show`. `steps` has what goes with a step, `hooks` the operator's
+//! programs around it; `rivals` sees others at the clock, `leaps` knows of leap seconds, `ready`
+//! tells the supervisor. `state` keeps what outlives us, `log` writes lines.
 //!
 //! It never forks into the background, writes to stderr, and has three exit codes: 0, 100 (asked
 //! wrongly), 111 (failed now).
 
 mod answers;
+mod check;
 mod clock;
 pub(crate) mod control;
 mod daemon;
+mod door;
+mod foreign;
 #[cfg(feature = "nts")]
 mod handshake;
 mod held;
@@ -43,7 +47,7 @@ mod steps;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use cli::{EXIT_USAGE, UnableExt as _};
+use cli::{EXIT_TEMPORARY, EXIT_USAGE, UnableExt as _};
 
 use crate::ending;
 
@@ -66,7 +70,7 @@ pub fn main() -> ExitCode {
             let code = ending::failed(&COMMAND, &error);
             if error.is::<Misconfigured>() { ExitCode::from(EXIT_USAGE) } else { code }
         }),
-        Err(stop) => ending::stopped(&COMMAND, &stop),
+        Err(stop) => ending::stopped(&COMMAND, &foreign::translated(stop)),
     }
 }
 
@@ -76,6 +80,7 @@ fn begin(options: options::Options) -> anyhow::Result<ExitCode> {
     if !options.check {
         return start::run(options);
     }
-    std::io::stdout().write_all(options::sentences(&options).as_bytes()).unable("write")?;
-    Ok(ExitCode::SUCCESS)
+    let (sentences, is_good) = check::report(&options);
+    std::io::stdout().write_all(sentences.as_bytes()).unable("write")?;
+    Ok(if is_good { ExitCode::SUCCESS } else { ExitCode::from(EXIT_TEMPORARY) })
 }

@@ -11,10 +11,12 @@ use ntp::discipline::Policy;
 use ntp::keys::Key;
 use ntp::source::Polling;
 use ntp::time::Span;
+use sys::way::{self, Way};
 
 pub(crate) use serving::Serve;
 
 use super::control::USUAL;
+use super::foreign;
 
 mod key_file;
 mod serving;
@@ -41,6 +43,7 @@ pub static COMMAND: Command = Command {
         flag(&["q", "quit"], None, "set the clock once and leave; the exit code says whether"),
         flag(&["x", "slew"], None, "slew, never step (but what -g allows beyond the limit)"),
         flag(&["n", "F", "nofork"], None, "stay in the foreground, as always"),
+        flag(&["N", "nice"], None, "ignored: priority changes nothing, the kernel stamps packets"),
         flag(&["d", "debug"], None, "say more: every sample"),
         flag(&["c", "configfile"], Some("CONF"), "read CONF (else /etc/ntp.conf without -p)"),
         flag(&["f", "driftfile"], Some("DRIFT"), "keep the frequency in DRIFT"),
@@ -131,6 +134,8 @@ pub(crate) struct Options {
     pub(crate) serve: Option<Serve>,
     /// Those that servers and we share, and that are trusted.
     pub(crate) keys: Vec<Key>,
+    /// Where they are from.
+    pub(crate) keys_file: Option<PathBuf>,
     /// A file of certificates to trust instead of the system's.
     pub(crate) authorities: Option<String>,
     /// Where `ntpctl` may ask, and whether that was said.
@@ -152,6 +157,7 @@ pub(crate) struct Options {
 /// # Errors
 /// [`Usage`] and [`Misconfigured`] (exit 100), and files that cannot be read (111).
 pub(crate) fn read(args: &Args, words: &[OsString]) -> anyhow::Result<Options> {
+    foreign::log_file(args)?;
     if let Some(operand) = args.operands.first() {
         return Err(Usage::because(format!("no such argument: {}", operand.display())).into());
     }
@@ -163,9 +169,6 @@ pub(crate) fn read(args: &Args, words: &[OsString]) -> anyhow::Result<Options> {
         None => None,
     };
     let config = path.map_or_else(|| Ok(Config::default()), read_config)?;
-    let unheeded = config.not_obeyed_list().zip(path);
-    let unheeded = unheeded
-        .map(|(list, path)| format!("{}: not supported and ignored: {list}", path.display()));
     let mut servers: Vec<Server> =
         named.into_iter().chain(config.servers.iter().cloned()).collect();
     let serve = serving::complete(asked, config.serving.clone());
@@ -185,10 +188,11 @@ pub(crate) fn read(args: &Args, words: &[OsString]) -> anyhow::Result<Options> {
     }
     let drift = args.value("f").map(PathBuf::from);
     let (keys, mut warnings) = key_file::read(&config, path)?;
-    warnings.extend(unheeded);
+    warnings.extend(warnings_of(&config, path));
     Ok(Options {
         servers,
         keys,
+        keys_file: config.keys_file.as_ref().map(PathBuf::from),
         authorities: config.authorities.clone(),
         policy: policy(args, &config),
         check: args.has("check-config"),
@@ -211,21 +215,24 @@ pub(crate) fn read(args: &Args, words: &[OsString]) -> anyhow::Result<Options> {
     })
 }
 
-/// What there is to say of a configuration that can be used, a sentence a line.
-pub(crate) fn sentences(options: &Options) -> String {
-    let server = |server: &Server| {
-        let kind = if server.pool { "pool" } else { "server" };
-        format!("{kind} {}", server.name)
-    };
-    let mut lines = options.warnings.clone();
-    lines.extend(options.servers.iter().map(server));
-    let at = options.serve.iter().flat_map(|serve| &serve.at);
-    lines.extend(at.map(|at| format!("serve {at}")));
-    lines.push("the configuration can be used".to_owned());
-    lines.join("\n") + "\n"
+/// What there is to warn of in a configuration, which is in `path`.
+fn warnings_of(config: &Config, path: Option<&Path>) -> Vec<String> {
+    let believed = path.into_iter().chain(config.keys_file.as_deref().map(Path::new));
+    let unheeded = config.not_obeyed_list().zip(path);
+    let unheeded = unheeded
+        .map(|(list, path)| format!("{}: not supported and ignored: {list}", path.display()));
+    believed.filter_map(exposed).chain(unheeded).collect()
 }
 
-/// The servers of `-p`, and what there is to say of those that are none.
+/// A warning, where root believes what somebody else may have written.
+fn exposed(path: &Path) -> Option<String> {
+    let way = way::of(path).ok().filter(|_| sys::place::own_uid() == 0)?;
+    let Way::Exposed(dir) = way else { return None };
+    let (path, dir) = (path.display(), dir.display());
+    Some(format!("{path} is believed though others than root may write {dir}"))
+}
+
+/// The servers of `-p`, and what there is to say of what is ignored.
 fn named_servers(args: &Args) -> (Vec<Server>, Vec<String>) {
     let names = args.values("p").into_iter().map(|name| name.to_string_lossy());
     let (files, names): (Vec<_>, Vec<_>) = names.partition(|name| name.contains('/'));
@@ -237,7 +244,10 @@ fn named_servers(args: &Args) -> (Vec<Server>, Vec<String>) {
         proof: Proof::None,
     };
     let servers = names.iter().map(|name| server(name)).collect();
-    (servers, files.iter().map(|file| format!("-p {file} {note}")).collect())
+    let files = files.iter().map(|file| format!("-p {file} {note}"));
+    let nice = "-N is ignored: priority changes nothing, the kernel stamps packets";
+    let notes = files.chain(args.has("N").then(|| nice.to_owned()));
+    (servers, notes.collect())
 }
 
 /// A server of the command line is asked quickly at first.

@@ -18,6 +18,7 @@ use sys::{capabilities, ids, seccomp};
 
 use crate::accounts::Account;
 
+use super::control::Control;
 use super::log::Log;
 use super::state::State;
 
@@ -36,6 +37,13 @@ struct User {
     groups: Vec<u32>,
 }
 
+/// What another user must still be able to use.
+#[derive(Debug)]
+pub(crate) struct Belongings<'a> {
+    pub(crate) state: Option<&'a mut State>,
+    pub(crate) control: Option<&'a Control>,
+}
+
 /// Gives up what is not needed any more. `named`: who to become (`-u`); `steers`: the clock is to
 /// be set.
 ///
@@ -44,7 +52,7 @@ struct User {
 pub(crate) fn give_up(
     named: Option<&OsStr>,
     steers: bool,
-    state: Option<&mut State>,
+    belongings: Belongings<'_>,
     log: &mut Log,
 ) -> anyhow::Result<()> {
     let kept: &[u8] = if steers { &[capabilities::SYS_TIME] } else { &[] };
@@ -65,7 +73,10 @@ pub(crate) fn give_up(
         note(log, "give up capabilities for good", &all_but_few);
     }
     match &user {
-        Some(user) => become_user(user, named.is_some(), state.map(|state| (state, steers)), log)?,
+        Some(user) => {
+            belongings.hand_over(user, steers, log);
+            become_user(user, named.is_some(), log)?;
+        }
         None if is_root && named.is_none() => {
             let users = USUAL.join(", ");
             log.say(Level::Debug, &format!("staying root: there is no user {users}; -u names one"));
@@ -85,23 +96,25 @@ pub(crate) fn confine(log: &mut Log) {
     note(log, "forbid itself unusual system calls", &filter.and_then(|filter| filter.put_on()));
 }
 
-fn become_user(
-    user: &User,
-    is_named: bool,
-    state: Option<(&mut State, bool)>,
-    log: &mut Log,
-) -> anyhow::Result<()> {
-    if let Some((state, steers)) = state {
-        match state.hold(user.uid, &user.groups, steers) {
-            Ok(false) => {}
-            Ok(true) => {
+impl Belongings<'_> {
+    /// Sees to it that `user` can use them, while we are root.
+    fn hand_over(self, user: &User, steers: bool, log: &mut Log) {
+        if let Some(control) = self.control {
+            note(log, "give the private socket away", &control.give_to(user.uid));
+        }
+        match self.state.map(|state| state.hold(user.uid, &user.groups, steers)) {
+            None | Some(Ok(false)) => {}
+            Some(Ok(true)) => {
                 let name = &user.name;
                 let text = format!("{name} may not replace the drift file: it is kept open");
                 log.say(Level::Debug, &text);
             }
-            Err(error) => log.warning(&error.to_string()),
+            Some(Err(error)) => log.warning(&error.to_string()),
         }
     }
+}
+
+fn become_user(user: &User, is_named: bool, log: &mut Log) -> anyhow::Result<()> {
     let become_it = || -> io::Result<()> {
         capabilities::keep_across_setuid()?;
         ids::set_groups(&user.groups)?;

@@ -17,7 +17,7 @@ use super::hooks::Hooks;
 use super::leaps::Leaps;
 use super::log::Log;
 use super::options::Options;
-use super::privileges;
+use super::privileges::{self, Belongings};
 use super::proofs::Proofs;
 use super::ready::Ready;
 use super::resolver::Resolver;
@@ -68,7 +68,9 @@ pub(crate) fn run(mut options: Options) -> anyhow::Result<ExitCode> {
     let control = listen(options.socket.take(), &mut log);
     let mut state = options.drift.clone().map(State::new);
     let steers = !options.observe && !is_local;
-    privileges::give_up(options.user.as_deref(), steers, state.as_mut(), &mut log)?;
+    let belongings = Belongings { state: state.as_mut(), control: control.as_ref() };
+    privileges::give_up(options.user.as_deref(), steers, belongings, &mut log)?;
+    log.settle()?;
     let opened = Opened { service, control, state, ready };
     let mut daemon = Daemon::begin(options, log, opened);
     // Programs around a step are the operator's, and may need any call.

@@ -124,7 +124,7 @@ impl Daemon {
 
     /// What the next start should know, while the time is good.
     pub(super) fn last_good(&self, now: Now) -> Option<LastGood> {
-        let is_good = self.client.view(now).is_synchronised;
+        let is_good = self.client.view(now).is_known;
         let theta = self.client.offset(now).filter(|_| is_good);
         let (offset, _) = theta?;
         let time = (now.wall + offset).nanos() / NANOS;
@@ -149,7 +149,7 @@ impl Daemon {
         self.steps.looked = raw;
         self.look_for_rivals();
         let now = clock::now();
-        let is_good = || self.client.view(now).is_synchronised;
+        let is_good = || self.client.view(now).is_known;
         if let Some(ready) = self.ready.as_mut().filter(|ready| !ready.is_said())
             && let Some((offset, sd)) = self.client.offset(now)
             && is_good()

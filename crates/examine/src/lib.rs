@@ -79,7 +79,11 @@ pub struct Examiner {
     path: OsString,
     locks: String,
     uid: u32,
+    ntpd: Option<Judge>,
 }
+
+/// What is wrong with the text of an ntp.conf: the number of a line, and a sentence on it.
+pub type Judge = fn(&str) -> Option<(u32, String)>;
 
 impl Examiner {
     /// Reads the tables of this machine; one that cannot be read is an empty one.
@@ -95,7 +99,14 @@ impl Examiner {
             path,
             locks: text("/proc/locks"),
             uid: sys::place::own_uid(),
+            ntpd: None,
         }
+    }
+
+    /// With `judge` for the configuration of the ntpd that lies beside this program.
+    #[must_use]
+    pub fn with_ntpd(self, judge: Judge) -> Self {
+        Self { ntpd: Some(judge), ..self }
     }
 
     /// What messages call the account with this number.

@@ -10,7 +10,10 @@ use doctor::script::{Named, Reading};
 use doctor::{Finding, people};
 
 use crate::run::Part;
-use crate::{Examiner, Report, joined, program};
+use crate::{Examiner, Report, file, joined, program};
+
+/// ntpd itself reads no longer one.
+const CONFIG_MAX: u64 = 64 * 1024;
 
 impl Examiner {
     /// Looks for all that the script of `part` names.
@@ -31,6 +34,27 @@ impl Examiner {
         for named in &reading.programs {
             say(named, started(named, reading, part, &path));
         }
+        for named in &reading.configs {
+            if let Some(finding) = absent(named, reading, part) {
+                report.say(&place, finding.at(named.line));
+            } else if let Some(finding) = self.judged(named, reading, part, &path) {
+                report.say(shown(&named.name, part), finding);
+            }
+        }
+    }
+
+    /// What our ntpd will say of its configuration.
+    fn judged(
+        &self,
+        named: &Named,
+        reading: &Reading,
+        part: Part<'_>,
+        path: &OsStr,
+    ) -> Option<Finding> {
+        let judge = self.ntpd.filter(|_| is_our_ntpd(&named.by, path))?;
+        let text = file::text(&place(&named.name, reading, part)?, CONFIG_MAX)?;
+        let (line, what) = judge(&text)?;
+        Some(Finding::wrong(what).at(line))
     }
 
     fn user(&self, named: &Named) -> Option<Finding> {
@@ -74,6 +98,35 @@ fn environment(named: &Named, reading: &Reading, part: Part<'_>) -> Option<Findi
         ))),
         Err(_) => None,
     }
+}
+
+/// The configuration that a daemon is told to read.
+fn absent(named: &Named, reading: &Reading, part: Part<'_>) -> Option<Finding> {
+    let path = place(&named.name, reading, part)?;
+    let Named { name, by, .. } = named;
+    match fs::metadata(&path) {
+        Ok(meta) if meta.is_dir() => {
+            Some(Finding::wrong(format!("{by} reads {name}, which is a directory")))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Some(Finding::wrong(format!("{by} reads {name}, which is not there; write it")))
+        }
+        Ok(_) | Err(_) => None,
+    }
+}
+
+/// Whether it is the one that was installed with this program: others have other words.
+fn is_our_ntpd(program: &str, path: &OsStr) -> bool {
+    let found = if program.contains('/') {
+        Some(program.into())
+    } else {
+        program::find(OsStr::new(program), path)
+    };
+    let ours = std::env::current_exe().and_then(fs::canonicalize);
+    let ours = ours.map(|ours| ours.with_file_name("ntpd"));
+    found.and_then(|found| fs::canonicalize(found).ok()).is_some_and(|it| {
+        it.file_name() == Some(OsStr::new("ntpd")) && ours.is_ok_and(|ours| ours == it)
+    })
 }
 
 /// The path of a name, as the operator would write it.

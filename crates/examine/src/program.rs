@@ -140,6 +140,7 @@ pub(crate) fn find(name: &OsStr, path: &OsStr) -> Option<PathBuf> {
 }
 
 /// Whether it is a file that somebody may execute.
-pub(crate) fn may_execute(meta: &Metadata) -> bool {
+#[must_use]
+pub fn may_execute(meta: &Metadata) -> bool {
     meta.is_file() && meta.permissions().mode() & 0o111 != 0
 }

@@ -28,6 +28,7 @@ use names::Place;
 use pool::Pool;
 use report::Standing;
 
+pub use condition::off_by;
 pub use view::{Mark, SourceView, View};
 
 pub use types::{
@@ -342,11 +343,11 @@ impl Client {
         match self.setup.authority {
             Authority::Steer => self.steer(now, agreed, distance, actions),
             Authority::Observe => {
-                self.synchronised(offset, agreed);
+                self.condition = Condition::Observed(self.good(offset, agreed));
                 self.finish(Outcome::Observed);
             }
             Authority::Powerless => {
-                self.synchronised(offset, agreed);
+                self.condition = Condition::Observed(self.good(offset, agreed));
                 let why = "permission denied".to_owned();
                 self.finish(Outcome::Failed(why));
             }
@@ -411,13 +412,16 @@ impl Client {
     }
 
     fn synchronised(&mut self, offset: Span, agreed: &Estimate) {
+        self.condition = Condition::Synchronised(self.good(offset, agreed));
+    }
+
+    fn good(&self, offset: Span, agreed: &Estimate) -> Synchronised {
         let best = self.best();
         let delay = best.map_or(0.0, |entry| entry.source.filter().delay());
         let jitter = best.map_or(0.0, |entry| entry.source.filter().jitter());
         let to = self.agreed_with();
         let (sd, frequency) = (agreed.sd, agreed.frequency);
-        let good = Synchronised { to, offset, sd, delay, jitter, frequency };
-        self.condition = Condition::Synchronised(good);
+        Synchronised { to, offset, sd, delay, jitter, frequency }
     }
 
     /// The time was to be set once, and that is over now; else nothing is ever over.

@@ -341,11 +341,34 @@ fn an_observer_never_touches_the_clock() {
     for authority in [Authority::Observe, Authority::Powerless] {
         let mut world = plain(1, 5000.0, Setup { authority, ..generous(1) });
         world.run(5000.0);
+        let view = world.client.view(world.now());
+        assert_eq!((view.state, view.is_synchronised, view.is_known), ("wrong", false, true));
+        assert!(view.sentence.contains("clock is 1 h 23 min fast, and nothing sets it: ntpd "));
         world.strike(Blow::Move(100.0));
         world.run(5000.0);
         assert_eq!(world.steers, 0);
-        assert!(world.lines("synchronised to 10.0.0.1: offset -5099.") > 0, "{}", world.log());
+        assert!(world.lines("the time comes from 10.0.0.1: offset -5099.") > 0, "{}", world.log());
     }
+}
+
+#[test]
+fn an_observer_calls_a_clock_right_that_somebody_else_has_set() {
+    let mut world = plain(1, 5000.0, Setup { authority: Authority::Observe, ..generous(1) });
+    world.run(300.0);
+    let asked = |world: &World| {
+        let view = world.client.view(world.now());
+        (view.state, view.is_synchronised)
+    };
+    assert_eq!(asked(&world), ("wrong", false));
+    world.strike(Blow::Move(-4999.9));
+    world.run(300.0);
+    assert_eq!(asked(&world), ("synchronised", true));
+    // Below what a watch takes for a step, and before the next vote.
+    world.strike(Blow::Move(0.09));
+    assert_eq!(asked(&world), ("wrong", false), "by the clock of now");
+    world.run(3000.0);
+    assert_eq!(asked(&world), ("wrong", false), "{}", world.log());
+    assert_eq!(world.lines("the machine's clock is "), 1 + 1, "{}", world.log());
 }
 
 #[test]

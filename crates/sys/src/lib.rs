@@ -45,6 +45,7 @@ pub mod timex;
 pub mod title;
 pub mod udp;
 pub mod wake;
+pub mod way;
 
 /// The errno of a file that is no program the kernel knows.
 pub const ENOEXEC: i32 = libc::ENOEXEC;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use ntp::client::{Mark, SourceView, View};
+use ntp::client::{Mark, SourceView, View, off_by};
 use ntp::history::Point;
 use ntp::time::Raw;
 
@@ -23,6 +23,7 @@ pub(in super::super) fn object<'a>(
     let _ = write!(object, "\"synchronised\":{},", view.is_synchronised);
     number(&mut object, "offset", view.offset.map(|(offset, _)| offset.seconds()));
     number(&mut object, "sd", view.offset.map(|(_, sd)| sd));
+    text(&mut object, "clock", view.offset.map(|(offset, _)| off_by(offset)).as_deref());
     number(&mut object, "bound", view.distance);
     number(&mut object, "frequency_ppm", view.frequency.map(|it| it.ratio * 1e6));
     number(&mut object, "frequency_sd_ppm", view.frequency.map(|it| it.sd * 1e6));

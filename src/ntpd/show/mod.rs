@@ -5,7 +5,7 @@ mod plot;
 
 use std::fmt::Write as _;
 
-use ntp::client::{Authority, Mark, SourceView, View};
+use ntp::client::{Authority, Mark, SourceView, View, off_by};
 
 pub(super) use json::object;
 pub(super) use plot::plot;
@@ -48,7 +48,9 @@ pub(super) fn status(view: &View, beyond: &Beyond) -> String {
     for name in &view.unresolved {
         fact("no address", name);
     }
-    fact("clock", authority(view.authority));
+    let kept = authority(view.authority);
+    let off = view.offset.filter(|_| view.authority != Authority::Steer);
+    fact("clock", &off.map_or(kept.to_owned(), |(by, _)| format!("{}, {kept}", off_by(by))));
     if let Some(step) = &beyond.last_step {
         fact("steps", &format!("{}, the last one {step}", beyond.steps));
     }

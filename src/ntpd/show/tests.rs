@@ -26,6 +26,7 @@ fn view(sources: Vec<SourceView>) -> View {
         state: "refusing",
         sentence: "the clock is wrong".to_owned(),
         is_synchronised: false,
+        is_known: false,
         authority: Authority::Steer,
         reference: Reference::unknown(),
         offset: Some((Span::from_secs(-7200), 1e-6)),
@@ -77,6 +78,23 @@ fn the_cure_is_named_only_while_there_is_something_to_heal() {
     let cure = Beyond { cure: Some("ntpctl step".to_owned()), ..Beyond::default() };
     assert!(status(&view(vec![]), &cure).contains("to allow it: ntpctl step\n"));
     assert!(!status(&view(vec![]), &Beyond::default()).contains("allow"));
+}
+
+#[test]
+fn an_observer_says_how_wrong_the_clock_is() {
+    let observed = View { authority: Authority::Observe, ..view(vec![]) };
+    let text = status(&observed, &Beyond::default());
+    assert!(text.contains("\nclock:       2 h 0 min fast, left alone (--observe)\n"), "{text}");
+    let unknown = View { offset: None, ..observed };
+    let text = status(&unknown, &Beyond::default());
+    assert!(text.contains("\nclock:       left alone (--observe)\n"), "{text}");
+    let kept = status(&view(vec![]), &Beyond::default());
+    assert!(kept.contains("\nclock:       kept by this ntpd\n"), "{kept}");
+    let none = std::iter::empty::<&Point>;
+    let text = object(&view(vec![]), &Beyond::default(), none(), Raw::default());
+    assert!(text.contains("\"clock\":\"2 h 0 min fast\","), "{text}");
+    let text = object(&unknown, &Beyond::default(), none(), Raw::default());
+    assert!(text.contains("\"clock\":null,"), "{text}");
 }
 
 fn point(seconds: i64, offset: f64) -> Point {

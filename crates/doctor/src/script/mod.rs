@@ -5,6 +5,7 @@
 //! script runs, of functions, and of scripts that cannot be read to their end.
 
 mod chain;
+mod config;
 mod judge;
 mod names;
 mod words;
@@ -60,6 +61,8 @@ pub struct Reading {
     pub envdirs: Vec<Named>,
     /// The programs it becomes in the end, and the chain loaders before them.
     pub programs: Vec<Named>,
+    /// The configurations that the programs it becomes are told to read.
+    pub configs: Vec<Named>,
     /// The loggers it becomes.
     pub loggers: Vec<Logger>,
     /// Whether relative names are relative to the directory it is started in.

@@ -1,6 +1,6 @@
 //! What a script names that has to be there: users, directories, programs.
 
-use crate::script::{Logger, Named, Reading, TAKEN_MAX, chain::Chain, main_chains, words};
+use crate::script::{Logger, Named, Reading, TAKEN_MAX, chain::Chain, config, main_chains, words};
 use crate::shell::{Command, Ends, Script, Word};
 
 /// All that the script names and becomes.
@@ -57,6 +57,7 @@ fn named(reading: &mut Reading, script: &Script, command: &Command, chain: &Chai
     let soon_over = chain.name().is_none_or(words::is_soon_over);
     if !guarded && (chain.is_exec() || !soon_over) {
         programs(reading, script, command, chain);
+        config::read(reading, script, command, chain);
     }
     logger(reading, line, user, chain);
 }

@@ -11,6 +11,12 @@ use super::{Authority, Level};
 /// A frequency known worse than this is not worth saying, as a ratio.
 const FREQUENCY_SD_SAID: f64 = 1e-6;
 
+/// Lengths of time, in nanoseconds and in seconds.
+const NANOS: i64 = 1_000_000_000;
+const MINUTE: i64 = 60;
+const HOUR: i64 = 3600;
+const DAY: i64 = 86_400;
+
 /// How things stand.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Condition {
@@ -30,6 +36,8 @@ pub(super) enum Condition {
     CatchingUp { offset: Span, of: String },
     /// All is well.
     Synchronised(Synchronised),
+    /// The time is known, and the clock is not ours to set: it is as it is.
+    Observed(Synchronised),
 }
 
 /// What to say of a good time.
@@ -73,6 +81,8 @@ pub(super) enum Kind {
     Preparing,
     CatchingUp,
     Synchronised,
+    /// Off, and left so.
+    Wrong,
 }
 
 impl Condition {
@@ -89,7 +99,8 @@ impl Condition {
             Self::Refusing { .. } => Kind::Refusing,
             Self::Preparing { .. } => Kind::Preparing,
             Self::CatchingUp { .. } => Kind::CatchingUp,
-            Self::Synchronised(_) => Kind::Synchronised,
+            Self::Observed(good) if good.is_far() => Kind::Wrong,
+            Self::Synchronised(_) | Self::Observed(_) => Kind::Synchronised,
         }
     }
 
@@ -146,22 +157,17 @@ impl Condition {
                     about(offset.abs().seconds() / (discipline::SLEW_MAX / 4.0))
                 ),
             ),
-            Self::Synchronised(good) => (Level::Info, good.sentence(authority)),
+            Self::Observed(good) if good.is_far() => (Level::Warning, good.wrong(authority)),
+            Self::Synchronised(good) | Self::Observed(good) => {
+                (Level::Info, good.sentence(authority))
+            }
         }
     }
 }
 
 impl Synchronised {
     fn sentence(&self, authority: Authority) -> String {
-        let Self { to, offset, sd, delay, jitter, frequency } = self;
-        let mut text = format!(
-            "synchronised to {to}: offset {:+.6} s +- {sd:.6} s, delay {delay:.6} s, \
-             jitter {jitter:.6} s",
-            offset.seconds()
-        );
-        if frequency.sd < FREQUENCY_SD_SAID {
-            let _ = write!(text, ", frequency {:+.3} ppm", frequency.ratio * 1e6);
-        }
+        let mut text = format!("synchronised to {}", self.figures());
         text.push_str(match authority {
             Authority::Steer => "",
             Authority::Observe => "; observing only, the clock is left alone (--observe)",
@@ -169,6 +175,63 @@ impl Synchronised {
         });
         text
     }
+
+    /// Whether a clock that is ours would be stepped.
+    fn is_far(&self) -> bool {
+        self.offset.abs().seconds() > discipline::STEP_THRESHOLD
+    }
+
+    fn wrong(&self, authority: Authority) -> String {
+        let off = off_by(self.offset);
+        let why = match authority {
+            Authority::Steer | Authority::Observe => "ntpd only observes (--observe)",
+            Authority::Powerless => "ntpd may not",
+        };
+        let from = self.figures();
+        format!(
+            "the machine's clock is {off}, and nothing sets it: {why}; the time comes from {from}"
+        )
+    }
+
+    fn figures(&self) -> String {
+        let Self { to, offset, sd, delay, jitter, frequency } = self;
+        let mut text = format!(
+            "{to}: offset {:+.6} s +- {sd:.6} s, delay {delay:.6} s, jitter {jitter:.6} s",
+            offset.seconds()
+        );
+        if frequency.sd < FREQUENCY_SD_SAID {
+            let _ = write!(text, ", frequency {:+.3} ppm", frequency.ratio * 1e6);
+        }
+        text
+    }
+}
+
+/// What a clock that lacks `offset` is, in words: `2 h 3 min slow`.
+#[must_use]
+pub fn off_by(offset: Span) -> String {
+    let side = if offset < Span::ZERO { "fast" } else { "slow" };
+    let length = offset.abs();
+    let seconds = rounded(length.nanos(), NANOS);
+    if seconds >= DAY {
+        let hours = rounded(seconds, HOUR);
+        format!("{} d {} h {side}", hours / 24, hours % 24)
+    } else if seconds >= HOUR {
+        let minutes = rounded(seconds, MINUTE);
+        format!("{} h {} min {side}", minutes / 60, minutes % 60)
+    } else if seconds >= MINUTE {
+        format!("{} min {} s {side}", seconds / MINUTE, seconds % MINUTE)
+    } else if length.nanos() >= NANOS {
+        format!("{:.3} s {side}", length.seconds())
+    } else if length.nanos() >= NANOS / 1000 {
+        format!("{:.3} ms {side}", length.seconds() * 1e3)
+    } else {
+        format!("{:.3} us {side}", length.seconds() * 1e6)
+    }
+}
+
+/// So many times `unit`, to the nearest.
+fn rounded(size: i64, unit: i64) -> i64 {
+    size / unit + i64::from(size % unit >= unit / 2)
 }
 
 impl Loss {
@@ -200,5 +263,29 @@ fn about(seconds: f64) -> String {
         format!("{:.0} minutes", seconds / 60.0)
     } else {
         format!("{:.0} hours", seconds / 3600.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_is_off_by_a_few_words() {
+        for (seconds, words) in [
+            (0.0, "0.000 us slow"),
+            (-12e-6, "12.000 us fast"),
+            (0.25, "250.000 ms slow"),
+            (-59.4, "59.400 s fast"),
+            (61.0, "1 min 1 s slow"),
+            (3599.9, "1 h 0 min slow"),
+            (7379.999, "2 h 3 min slow"),
+            (-7200.0, "2 h 0 min fast"),
+            (90_000.0, "1 d 1 h slow"),
+            (9e8, "10416 d 16 h slow"),
+            (-9e9, "104166 d 16 h fast"),
+        ] {
+            assert_eq!(off_by(Span::from_seconds(seconds)), words);
+        }
     }
 }

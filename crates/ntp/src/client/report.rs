@@ -62,7 +62,8 @@ impl Client {
     /// The time as others may have it from us. Where our clock is not quite there yet, or not ours
     /// to set, they get what we know and not what it shows.
     fn reference(&self, now: Now) -> Option<Reference> {
-        let good = matches!(self.condition.kind(), Kind::Synchronised | Kind::CatchingUp);
+        let known = [Kind::Synchronised, Kind::CatchingUp, Kind::Wrong];
+        let good = known.contains(&self.condition.kind());
         let agreement = self.agreement.as_ref().filter(|_| good)?;
         let best = self.best()?;
         let origin = best.source.last()?.origin;
@@ -123,8 +124,12 @@ impl Client {
     }
 
     pub(super) fn sentence(&self) -> (Level, String) {
+        self.sentence_of(&self.condition)
+    }
+
+    pub(super) fn sentence_of(&self, condition: &Condition) -> (Level, String) {
         let limit = self.setup.policy.panic.unwrap_or_default();
-        self.condition.sentence(self.setup.authority, &self.setup.permit, limit)
+        condition.sentence(self.setup.authority, &self.setup.permit, limit)
     }
 
     /// Says what has changed, as far as the budgets reach.

@@ -7,7 +7,7 @@ use crate::server::Reference;
 use crate::source::Trouble;
 use crate::time::{Now, Span};
 
-use super::condition::Kind;
+use super::condition::{Condition, Kind, Synchronised};
 use super::names::Place;
 use super::report::Standing;
 use super::{Authority, Client, Entry};
@@ -59,8 +59,10 @@ pub struct View {
     pub state: &'static str,
     /// The state in a sentence, as the log has it.
     pub sentence: String,
-    /// The clock is as the servers say, or on its way there.
+    /// The clock is as the servers say, whoever keeps it so.
     pub is_synchronised: bool,
+    /// The clock is so, or is not ours to set: the time is known, whatever the clock shows.
+    pub is_known: bool,
     /// What may be done to the clock.
     pub authority: Authority,
     /// What others are told who ask us for the time.
@@ -81,12 +83,14 @@ impl Client {
     /// What there is to see at `now`.
     #[must_use]
     pub fn view(&self, now: Now) -> View {
-        let kind = self.condition.kind();
+        let condition = self.condition_at(now);
+        let kind = condition.kind();
         let agreement = self.agreement.as_ref();
         View {
             state: kind.word(),
-            sentence: self.sentence().1,
+            sentence: self.sentence_of(&condition).1,
             is_synchronised: kind == Kind::Synchronised,
+            is_known: matches!(kind, Kind::Synchronised | Kind::Wrong),
             authority: self.setup.authority,
             reference: self.status(now).reference,
             offset: self.offset(now),
@@ -94,6 +98,16 @@ impl Client {
             frequency: agreement.map(|agreement| agreement.estimate.frequency),
             sources: self.entries.iter().map(|entry| self.view_of(entry, now)).collect(),
             unresolved: self.unresolved_names(),
+        }
+    }
+
+    /// How things stand at `now`. A clock that is not ours may have been set since the last vote.
+    fn condition_at(&self, now: Now) -> Condition {
+        match (&self.condition, self.offset(now)) {
+            (Condition::Observed(good), Some((offset, _))) => {
+                Condition::Observed(Synchronised { offset, ..good.clone() })
+            }
+            (condition, _) => condition.clone(),
         }
     }
 
@@ -206,6 +220,7 @@ impl Kind {
             Self::Preparing => "preparing",
             Self::CatchingUp => "slewing",
             Self::Synchronised => "synchronised",
+            Self::Wrong => "wrong",
         }
     }
 }

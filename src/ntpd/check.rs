@@ -1,0 +1,132 @@
+//! `--check-config`: what there is to say of a configuration, and of each file that it names.
+//! Nothing is made or changed, and nobody is asked.
+
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use ntp::config::{Proof, Server};
+
+use super::leaps;
+use super::options::Options;
+use super::state::State;
+
+/// A file, by the word that names it, and what is wrong with it.
+type Checked = (String, Result<(), String>);
+
+/// Sentences, a line each, and whether all can be used.
+pub(super) fn report(options: &Options) -> (String, bool) {
+    let server = |server: &Server| {
+        let kind = if server.pool { "pool" } else { "server" };
+        format!("{kind} {}", server.name)
+    };
+    let mut lines = options.warnings.clone();
+    lines.extend(options.servers.iter().map(server));
+    let at = options.serve.iter().flat_map(|serve| &serve.at);
+    lines.extend(at.map(|at| format!("serve {at}")));
+    let files = files(options);
+    let bad = files.iter().filter(|(_, found)| found.is_err()).count();
+    lines.extend(files.into_iter().map(|(what, found)| match found {
+        Ok(()) => format!("{what}: it can be used"),
+        Err(why) => format!("{what}: {why}"),
+    }));
+    lines.push(match bad {
+        0 => "the configuration can be used".to_owned(),
+        1 => "the configuration can be used, but for one file".to_owned(),
+        bad => format!("the configuration can be used, but for {bad} files"),
+    });
+    (lines.join("\n") + "\n", bad == 0)
+}
+
+fn files(options: &Options) -> Vec<Checked> {
+    let named = |word: &str, path: &Path| format!("{word} {}", path.display());
+    let mut files = Vec::new();
+    if let Some(path) = &options.drift {
+        files.push((named("driftfile", path), drift(path)));
+    }
+    if let Some(path) = &options.log {
+        files.push((named("logfile", path), log(path)));
+    }
+    if let Some(path) = &options.leap_file {
+        files.push((named("leapfile", path), leaps::table(path).map(drop)));
+    }
+    if let Some(path) = &options.keys_file {
+        // It was read with the configuration, or there would be nothing to say.
+        files.push((named("keys", path), Ok(())));
+    }
+    for ca in authorities(options) {
+        files.push((named("ca", Path::new(ca)), readable(Path::new(ca))));
+    }
+    for (word, program) in
+        [("--before-step", &options.before_step), ("--after-step", &options.after_step)]
+    {
+        if let Some(path) = program {
+            files.push((named(word, path), executable(path)));
+        }
+    }
+    files
+}
+
+/// Each file of certificates once.
+fn authorities(options: &Options) -> Vec<&str> {
+    let own = options.servers.iter().filter_map(|server| match &server.proof {
+        Proof::Nts(ca) => ca.as_deref(),
+        Proof::None | Proof::Key(_) => None,
+    });
+    let mut all: Vec<&str> = options.authorities.as_deref().into_iter().chain(own).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// It is read at the start, and another takes its place.
+fn drift(path: &Path) -> Result<(), String> {
+    State::new(path.to_owned()).frequency().map_err(|error| error.to_string())?;
+    writable(directory(path))
+}
+
+fn log(path: &Path) -> Result<(), String> {
+    let mut options = OpenOptions::new();
+    match options.append(true).custom_flags(sys::fifo::O_NONBLOCK).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => writable(directory(path)),
+        opened => opened.map(drop).map_err(|error| unable("open it", &error)),
+    }
+}
+
+fn readable(path: &Path) -> Result<(), String> {
+    let file = sys::fifo::open_whatever(path).and_then(|file| file.metadata());
+    match file.map_err(|error| unable("open it", &error))? {
+        file if file.is_dir() => Err("it is a directory".to_owned()),
+        _ => Ok(()),
+    }
+}
+
+fn executable(path: &Path) -> Result<(), String> {
+    match fs::metadata(path) {
+        Err(error) => Err(unable("run it", &error)),
+        Ok(meta) if examine::program::may_execute(&meta) => Ok(()),
+        Ok(_) => Err("it is not executable; chmod +x it".to_owned()),
+    }
+}
+
+fn writable(dir: &Path) -> Result<(), String> {
+    let shown = dir.display();
+    match fs::metadata(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(format!("its directory is not there; mkdir {shown}"))
+        }
+        Err(error) => Err(unable("look at its directory", &error)),
+        Ok(meta) if !meta.is_dir() => Err(format!("{shown} is not a directory")),
+        Ok(_) if sys::place::is_writable(dir) => Ok(()),
+        Ok(_) => Err(format!("nothing can be written in {shown}")),
+    }
+}
+
+fn directory(path: &Path) -> &Path {
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn unable(what: &str, error: &io::Error) -> String {
+    format!("unable to {what}: {}", cli::reason(error))
+}

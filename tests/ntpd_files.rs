@@ -1,0 +1,239 @@
+//! ntpd and the files it is told of: what root opens, and what it leaves alone.
+//!
+//! Nothing here may set a clock: each ntpd is told `--observe`, or asks nobody.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Longer than anything here takes on the slowest machine.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Nobody, and somebody else.
+const NOBODY: &str = "65534:65534";
+const ALICE: u32 = 54_321;
+
+/// A directory of root's with a file of root's in it, and one below that somebody else may write.
+struct Place {
+    dir: tempfile::TempDir,
+    hers: PathBuf,
+}
+
+impl Place {
+    /// `None` where we are not root: an ordinary user has no power to be led astray.
+    fn new() -> Option<Self> {
+        let dir = tempfile::tempdir().unwrap();
+        if fs::metadata(dir.path()).unwrap().uid() != 0 {
+            return None;
+        }
+        // Whoever ntpd becomes may come here.
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let hers = dir.path().join("hers");
+        fs::create_dir(&hers).unwrap();
+        fs::write(dir.path().join("precious"), "precious").unwrap();
+        fs::set_permissions(dir.path().join("precious"), fs::Permissions::from_mode(0o600))
+            .unwrap();
+        Some(Self { dir, hers })
+    }
+
+    fn lead_astray(&self, name: &str) {
+        symlink("../precious", self.hers.join(name)).unwrap();
+    }
+
+    fn is_intact(&self) -> bool {
+        fs::read_to_string(self.dir.path().join("precious")).unwrap() == "precious"
+    }
+
+    /// An ntpd that works in the directory and serves the local clock.
+    fn ntpd(&self, args: &[&str]) -> Ntpd {
+        let said = self.dir.path().join("said");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ntpd"));
+        command.args(["--observe", "--serve", "127.0.0.1:0"]).args(args);
+        command.current_dir(self.dir.path()).stdin(Stdio::null());
+        let child = command.stderr(fs::File::create(&said).unwrap()).spawn().unwrap();
+        Ntpd { child, said }
+    }
+}
+
+struct Ntpd {
+    child: Child,
+    said: PathBuf,
+}
+
+impl Ntpd {
+    fn wait_for(path: &Path, part: &str) -> String {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let text = fs::read_to_string(path).unwrap_or_default();
+            if let Some(line) = text.lines().find(|line| line.contains(part)) {
+                return line.to_owned();
+            }
+            assert!(Instant::now() < end, "no {part:?} in {}: {text}", path.display());
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn says(&self, part: &str) -> String {
+        Self::wait_for(&self.said, part)
+    }
+
+    /// Its exit code, and its last line.
+    fn ends(&mut self) -> (Option<i32>, String) {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                let text = fs::read_to_string(&self.said).unwrap();
+                return (status.code(), text.lines().next_back().unwrap_or_default().to_owned());
+            }
+            assert!(Instant::now() < end, "it does not end");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Ntpd {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn root_opens_no_log_that_others_may_have_led_elsewhere() {
+    let Some(place) = Place::new() else { return };
+    let hers = place.hers.display();
+    for (owner, mode) in [(0, 0o777), (ALICE, 0o755)] {
+        chown(&place.hers, Some(owner), None).unwrap();
+        fs::set_permissions(&place.hers, fs::Permissions::from_mode(mode)).unwrap();
+        place.lead_astray("log");
+        let (code, line) = place.ntpd(&["-u", "root", "-l", "hers/log"]).ends();
+        let said = format!("unable to open hers/log: others than root may write {hers}");
+        let cure = "-u names a user to open it";
+        assert_eq!((code, line), (Some(111), format!("ntpd: fatal: {said}; {cure}")));
+        // The user that ntpd becomes has no more power than the one who made the link.
+        let (code, line) = place.ntpd(&["-u", NOBODY, "-l", "hers/log"]).ends();
+        let said = "unable to open hers/log: access denied";
+        assert_eq!((code, line), (Some(111), format!("ntpd: fatal: {said}")));
+        assert!(place.is_intact());
+        fs::remove_file(place.hers.join("log")).unwrap();
+    }
+}
+
+#[test]
+fn a_log_in_a_directory_of_its_user_begins_with_the_first_line() {
+    let Some(place) = Place::new() else { return };
+    chown(&place.hers, Some(65534), None).unwrap();
+    let log = place.hers.join("log");
+    let ntpd = place.ntpd(&["-u", NOBODY, "-l", "hers/log", "-p", "/run/ntpd.pid"]);
+    Ntpd::wait_for(&log, "serving the local clock");
+    let text = fs::read_to_string(&log).unwrap();
+    assert!(text.starts_with("ntpd: info: -p /run/ntpd.pid is ignored"), "{text}");
+    assert_eq!(fs::metadata(&log).unwrap().uid(), 65534);
+    assert_eq!(fs::read_to_string(&ntpd.said).unwrap(), "");
+}
+
+#[test]
+fn root_is_warned_of_a_configuration_that_others_may_write() {
+    let Some(place) = Place::new() else { return };
+    fs::write(place.hers.join("conf"), "driftfile d\n").unwrap();
+    let warning = |place: &Place| {
+        let ntpd = place.ntpd(&["-c", "hers/conf"]);
+        ntpd.says("serving the local clock");
+        fs::read_to_string(&ntpd.said).unwrap().contains("warning")
+    };
+    assert!(!warning(&place));
+    chown(&place.hers, Some(ALICE), None).unwrap();
+    let ntpd = place.ntpd(&["-c", "hers/conf"]);
+    let line = ntpd.says("hers/conf is believed though others than root may write ");
+    assert!(line.starts_with("ntpd: warning: "), "{line}");
+}
+
+#[test]
+fn root_holds_no_drift_file_that_others_may_have_led_elsewhere() {
+    let Some(place) = Place::new() else { return };
+    chown(&place.hers, Some(ALICE), None).unwrap();
+    for name in ["drift", "drift.last", "drift.first"] {
+        place.lead_astray(name);
+        let ntpd = place.ntpd(&["-d", "-u", NOBODY, "-f", "hers/drift"]);
+        let line = ntpd.says("ntpd: warning: unable to open hers/drift");
+        let why = format!("others than root may write {}", place.hers.display());
+        assert!(line.ends_with(&format!(": {why}")), "{line}");
+        ntpd.says("running as 65534");
+        assert!(place.is_intact(), "{name}");
+    }
+}
+
+/// What `--check-config` says, and its exit code.
+fn checked(dir: &Path, conf: &str, args: &[&str]) -> (Option<i32>, String) {
+    fs::write(dir.join("conf"), conf).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ntpd"));
+    command.args(["--check-config", "-c", "conf"]).args(args).current_dir(dir);
+    let output = command.output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(said).unwrap())
+}
+
+#[test]
+fn each_file_of_a_configuration_is_looked_at_and_none_is_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path();
+    for (name, text) in [("fast", "fast\n"), ("leaps", "#@ 1\n"), ("ca", ""), ("log", "")] {
+        fs::write(at.join(name), text).unwrap();
+    }
+    fs::write(at.join("keys"), "1 M secret\n").unwrap();
+    fs::set_permissions(at.join("keys"), fs::Permissions::from_mode(0o600)).unwrap();
+    let rows: [(&str, &[&str], &str); 9] = [
+        (
+            "driftfile none\nlogfile log\nkeys keys\n",
+            &[],
+            "driftfile none: it can be used\n\
+          logfile log: it can be used\nkeys keys: it can be used\n",
+        ),
+        ("driftfile fast\n", &[], "driftfile fast: unable to use fast: it holds no frequency\n"),
+        ("driftfile no/d\n", &[], "driftfile no/d: its directory is not there; mkdir no\n"),
+        ("logfile no/log\n", &[], "logfile no/log: its directory is not there; mkdir no\n"),
+        ("logfile .\n", &[], "logfile .: unable to open it: is a directory\n"),
+        (
+            "leapfile leaps\n",
+            &[],
+            "leapfile leaps: leaps is of no use: it has no leap seconds, no \
+          expiry or no check sum\n",
+        ),
+        ("leapfile no\n", &[], "leapfile no: unable to read no: file does not exist\n"),
+        (
+            "server a nts ca no\nserver b nts ca ca\n",
+            &[],
+            "server b\nca ca: it can be used\n\
+          ca no: unable to open it: file does not exist\n",
+        ),
+        (
+            "",
+            &["--after-step", "./log", "--before-step", "./no"],
+            "--before-step ./no: unable to \
+          run it: file does not exist\n--after-step ./log: it is not executable; chmod +x it\n",
+        ),
+    ];
+    for (conf, args, expected) in rows {
+        let (code, said) = checked(at, &format!("server a\n{conf}"), args);
+        let bad = expected.lines().filter(|line| line.contains(": "));
+        let bad = bad.filter(|line| !line.ends_with("can be used")).count();
+        let end = match bad {
+            0 => "the configuration can be used\n",
+            1 => "the configuration can be used, but for one file\n",
+            _ => "the configuration can be used, but for 2 files\n",
+        };
+        let expected = if conf.starts_with("server a nts") {
+            format!("server a\nserver a\n{expected}{end}")
+        } else {
+            format!("server a\n{expected}{end}")
+        };
+        assert_eq!((code, said), (Some(if bad == 0 { 0 } else { 111 }), expected), "{conf}");
+    }
+    let made: Vec<_> = fs::read_dir(at).unwrap().collect();
+    assert_eq!(made.len(), 6, "{made:?}");
+}
