@@ -280,7 +280,7 @@ impl Task {
         let look = self.look.as_ref().filter(|look| look.identity == self.identity);
         if let Some(look) = look.filter(|look| !look.exposed) {
             let first = self.fresh && self.written.is_none();
-            return files::write_status_in(&look.held, status, first);
+            return files::write_status_in(&look.held, look.identity.dev, status, first);
         }
         if identity(&std::fs::metadata(&self.dir)?) == self.identity {
             files::write_status(&self.dir, status)
