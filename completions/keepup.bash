@@ -10,7 +10,7 @@ _keepup() {
 	case $command in
 	keepup)
 		flags='--list --help --version'
-		operands=(name) names='svscan supervise svc svscanctl svstat svok svcheck svlog multilog tai64n tai64nlocal setuidgid envuidgid envdir softlimit setlock fghack pgrphack readproctitle svscanboot'
+		operands=(name) names='svscan supervise svc svscanctl svstat svok svcheck svlog multilog tai64n tai64nlocal setuidgid envuidgid envdir softlimit setlock fghack pgrphack readproctitle svscanboot ntpctl'
 		;;
 	svscan)
 		flags='--grace --no-cgroups --help --version'
@@ -141,8 +141,14 @@ _keepup() {
 		flags='--help --version'
 		operands=(directory) rest=
 		;;
+	ntpctl)
+		flags='-s --socket --json --help --version'
+		values[-s]=other
+		values[--socket]=other
+		operands=(other other other other other) rest=
+		;;
 	ntpd)
-		flags='-g --panicgate -q --quit -x --slew -n -F --nofork -d --debug -c --configfile -f --driftfile -l --logfile -p --server -u --user -Q --query --check-config --observe --serve --stratum --serve-offset --help --version'
+		flags='-g --panicgate -q --quit -x --slew -n -F --nofork -d --debug -c --configfile -f --driftfile -l --logfile -p --server -u --user -Q --query --check-config --socket --ready-within --ready-fd --before-step --after-step --observe --serve --stratum --serve-offset --help --version'
 		values[-c]=file
 		values[--configfile]=file
 		values[-f]=file
@@ -153,6 +159,11 @@ _keepup() {
 		values[--server]=other
 		values[-u]=other
 		values[--user]=other
+		values[--socket]=other
+		values[--ready-within]=other
+		values[--ready-fd]=other
+		values[--before-step]=program
+		values[--after-step]=program
 		values[--serve]=other
 		values[--stratum]=other
 		values[--serve-offset]=other
@@ -187,4 +198,4 @@ _keepup() {
 	esac
 }
 
-complete -F _keepup keepup svscan supervise svc svscanctl svstat svok svcheck svlog multilog tai64n tai64nlocal setuidgid envuidgid envdir softlimit setlock fghack pgrphack readproctitle svscanboot ntpd
+complete -F _keepup keepup svscan supervise svc svscanctl svstat svok svcheck svlog multilog tai64n tai64nlocal setuidgid envuidgid envdir softlimit setlock fghack pgrphack readproctitle svscanboot ntpctl ntpd

@@ -47,6 +47,7 @@ complete -c keepup -n '__fish_is_nth_token 1' -x -a fghack -d 'stay in the foreg
 complete -c keepup -n '__fish_is_nth_token 1' -x -a pgrphack -d 'run a program in a session and process group of its own'
 complete -c keepup -n '__fish_is_nth_token 1' -x -a readproctitle -d 'show the end of standard input in the list of processes'
 complete -c keepup -n '__fish_is_nth_token 1' -x -a svscanboot -d 'run svscan for an init, its messages where ps shows them'
+complete -c keepup -n '__fish_is_nth_token 1' -x -a ntpctl -d 'ask ntpd how it stands, or allow the step it refuses'
 complete -c keepup -n '__fish_is_nth_token 1' -l list -d 'print the names of the commands'
 complete -c keepup -n '__fish_is_nth_token 1' -l help -d 'print a summary and exit'
 complete -c keepup -n '__fish_is_nth_token 1' -l version -d 'print the version and exit'
@@ -361,6 +362,27 @@ complete -c keepup -n '__keepup_runs svscanboot' -l version -d 'print the versio
 complete -c svscanboot -n '__keepup_operand svscanboot 1' -x -a '(__fish_complete_directories)'
 complete -c keepup -n '__keepup_operand svscanboot 1' -x -a '(__fish_complete_directories)'
 
+complete -c ntpctl -n '__keepup_runs ntpctl' -f
+complete -c keepup -n '__keepup_runs ntpctl' -f
+complete -c ntpctl -n '__keepup_runs ntpctl' -s s -l socket -x -d 'ask at PATH'
+complete -c keepup -n '__keepup_runs ntpctl' -s s -l socket -x -d 'ask at PATH'
+complete -c ntpctl -n '__keepup_runs ntpctl' -l json -d 'write all of it as one JSON object'
+complete -c keepup -n '__keepup_runs ntpctl' -l json -d 'write all of it as one JSON object'
+complete -c ntpctl -n '__keepup_runs ntpctl' -l help -d 'print a summary and exit'
+complete -c keepup -n '__keepup_runs ntpctl' -l help -d 'print a summary and exit'
+complete -c ntpctl -n '__keepup_runs ntpctl' -l version -d 'print the version and exit'
+complete -c keepup -n '__keepup_runs ntpctl' -l version -d 'print the version and exit'
+complete -c ntpctl -n '__keepup_operand ntpctl 1 -s --socket' -x
+complete -c keepup -n '__keepup_operand ntpctl 1 -s --socket' -x
+complete -c ntpctl -n '__keepup_operand ntpctl 2 -s --socket' -x
+complete -c keepup -n '__keepup_operand ntpctl 2 -s --socket' -x
+complete -c ntpctl -n '__keepup_operand ntpctl 3 -s --socket' -x
+complete -c keepup -n '__keepup_operand ntpctl 3 -s --socket' -x
+complete -c ntpctl -n '__keepup_operand ntpctl 4 -s --socket' -x
+complete -c keepup -n '__keepup_operand ntpctl 4 -s --socket' -x
+complete -c ntpctl -n '__keepup_operand ntpctl 5 -s --socket' -x
+complete -c keepup -n '__keepup_operand ntpctl 5 -s --socket' -x
+
 complete -c ntpd -n '__keepup_runs ntpd' -f
 complete -c ntpd -n '__keepup_runs ntpd' -s g -l panicgate -d 'set the first offset whatever its size'
 complete -c ntpd -n '__keepup_runs ntpd' -s q -l quit -d 'set the clock once and leave; the exit code says whether'
@@ -374,6 +396,11 @@ complete -c ntpd -n '__keepup_runs ntpd' -s p -l server -x -d 'ask SERVER[:PORT]
 complete -c ntpd -n '__keepup_runs ntpd' -s u -l user -x -d 'as root, become USER[:GROUP] (_ntp, ntp or ntpsec)'
 complete -c ntpd -n '__keepup_runs ntpd' -s Q -l query -d 'say what the time is and leave: --observe -q'
 complete -c ntpd -n '__keepup_runs ntpd' -l check-config -d 'read the configuration, say what is not obeyed, and leave'
+complete -c ntpd -n '__keepup_runs ntpd' -l socket -x -d 'let ntpctl ask at PATH (/run/ntpd/ntpd.sock)'
+complete -c ntpd -n '__keepup_runs ntpd' -l ready-within -x -d 'say once that the clock is within TIME: a newline'
+complete -c ntpd -n '__keepup_runs ntpd' -l ready-fd -x -d 'say so on descriptor N (3)'
+complete -c ntpd -n '__keepup_runs ntpd' -l before-step -x -a '(__fish_complete_command)' -d 'run PROG, and wait for it, before the clock is stepped'
+complete -c ntpd -n '__keepup_runs ntpd' -l after-step -x -a '(__fish_complete_command)' -d 'run PROG after the clock was stepped'
 complete -c ntpd -n '__keepup_runs ntpd' -l observe -d 'say what the time is and never touch the clock'
 complete -c ntpd -n '__keepup_runs ntpd' -l serve -x -d 'answer others; port 0 takes one that is free'
 complete -c ntpd -n '__keepup_runs ntpd' -l stratum -x -d 'stratum of the local clock when serving it (10)'

@@ -6,5 +6,6 @@ mod chain;
 pub mod commands;
 pub mod ending;
 mod getent;
+mod json;
 pub mod ntpd;
 mod service_dir;

@@ -20,7 +20,7 @@ const ALWAYS: [&[&str]; 3] = [&["--help"], &["--version"], &["--no-such-option"]
 
 /// What else each is asked. Nothing here may begin its work: ntpd could set the clock, svscan would
 /// run for ever.
-const CASES: [(&str, &[&[&str]]); 21] = [
+const CASES: [(&str, &[&[&str]]); 22] = [
     ("keepup", &[&[], &["--list-all"], &["-l"], &["nobody"], &["svok"], &["svok", "dir"]]),
     ("svscan", &[&["missing"], &["file"], &["dir", "dir"], &["--grace"], &["--grace", "soon"]]),
     ("supervise", &[&[], &["missing"], &["file"], &["dir", "dir"], &[""]]),
@@ -45,6 +45,17 @@ const CASES: [(&str, &[&[&str]]); 21] = [
     ("softlimit", &[&[], &["-z", "true"], &["-o"], &["-o", "x", "true"], &["./missing"]]),
     ("setlock", &[&[], &["file"], &["dir", "true"], &["-x", "dir", "true"], &["-z", "file"]]),
     (
+        "ntpctl",
+        &[
+            &["-s", "missing"],
+            &["-s", "missing", "step"],
+            &["-s", "file", "--json"],
+            &["sauces"],
+            &["sources", "history"],
+            &["--json", "sources"],
+        ],
+    ),
+    (
         "ntpd",
         &[
             &["--observe", "operand"],
@@ -58,6 +69,9 @@ const CASES: [(&str, &[&[&str]]); 21] = [
             &["--observe", "--serve", "127.0.0.1:0", "--stratum", "16"],
             &["--observe", "--serve", "127.0.0.1:0", "--serve-offset", "much"],
             &["--observe", "--serve", "127.0.0.1:0", "-l", "missing/log"],
+            &["--observe", "-p", "localhost", "--ready-within", "soon"],
+            &["--observe", "-p", "localhost", "--ready-within", "1s", "--ready-fd", "2"],
+            &["--observe", "-p", "localhost", "--ready-fd", "3"],
         ],
     ),
 ];

@@ -398,7 +398,10 @@ fn the_frequency_is_kept_where_an_observer_is_told_to() {
     assert_eq!(status.code(), Some(0));
     let ppm: f64 = fs::read_to_string(&drift).unwrap().trim().parse().unwrap();
     assert!(ppm.abs() <= 500.0, "{ppm}");
-    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "-g was not used, nothing was set");
+    let first = dir.path().join("ntp.drift.first");
+    assert!(!first.exists(), "-g was not used, nothing was set");
+    let last = fs::read_to_string(dir.path().join("ntp.drift.last")).unwrap();
+    assert!(last.starts_with("time 1"), "{last}");
 }
 
 #[test]

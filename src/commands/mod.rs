@@ -9,6 +9,7 @@ mod envdir;
 mod envuidgid;
 mod fghack;
 mod multilog;
+mod ntpctl;
 mod pgrphack;
 mod readproctitle;
 mod setlock;
@@ -73,6 +74,7 @@ pub const ALL: &[Entry] = &[
     Entry { command: &pgrphack::COMMAND, run: pgrphack::run },
     Entry { command: &readproctitle::COMMAND, run: readproctitle::run },
     Entry { command: &svscanboot::COMMAND, run: svscanboot::run },
+    Entry { command: &ntpctl::COMMAND, run: ntpctl::run },
 ];
 
 /// The command of that name.

@@ -1,4 +1,5 @@
-//! The loop: one thread, one poll(2), no descriptors in it but sockets.
+//! The loop: one thread, one poll(2), no descriptors in it but sockets, and the timer that tells
+//! when somebody sets the clock.
 //!
 //! Each turn does what the client asked for, looks at the signals, waits until the client's
 //! deadline or the next datagram, and tells the client what happened. Steering is a value that
@@ -6,137 +7,71 @@
 //! nothing that could write.
 
 use std::collections::VecDeque;
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::process::ExitCode;
 
 use cli::{EXIT_TEMPORARY, UnableExt as _};
-use ntp::bank::Frequency;
-use ntp::client::{Action, Authority, Client, Event, Outcome, Setup, Steer};
+use ntp::client::{Action, Client, Event, Outcome, ServerId, Steer};
 use ntp::config::Proof;
 use ntp::time::{Raw, Span, Wall};
-use sys::timex::{self, Steering};
+use sys::timex::Steering;
 use sys::wake::{self, Wish};
 
 use super::clock;
+use super::control::Control;
+use super::hooks::Hooks;
 use super::leaps::Leaps;
 use super::log::Log;
-use super::options::Options;
-use super::privileges;
 use super::proofs::{Proofs, When};
+use super::ready::Ready;
 use super::resolver::{GLANCE, Resolver};
+use super::rivals::Rivals;
 use super::service::Service;
 use super::sockets::{self, Arrived, Sockets};
 use super::state::State;
+use super::steps::Steps;
 
 /// The drift file is written this often.
 const KEEP_EVERY: Span = Span::from_secs(3600);
 
-/// How far a kept frequency is trusted, as a ratio: the room may be warmer today.
-const KEPT_SD: f64 = 2e-6;
-
-/// How far an oscillator is trusted that nothing is known of, as a ratio.
-const UNKNOWN_SD: f64 = 1e-4;
-
 /// Parts per million.
-const PPM: f64 = 1e-6;
+pub(super) const PPM: f64 = 1e-6;
 
-struct Daemon {
-    client: Client,
-    steering: Option<Steering>,
-    sockets: Sockets,
-    resolver: Resolver,
-    proofs: Proofs,
+pub(super) struct Daemon {
+    pub(super) client: Client,
+    pub(super) steering: Option<Steering>,
+    pub(super) sockets: Sockets,
+    pub(super) resolver: Resolver,
+    pub(super) proofs: Proofs,
     /// What the time was last known to be: true time minus the oscillator.
-    known: Option<Span>,
-    log: Log,
-    service: Option<Service>,
-    leaps: Leaps,
-    state: Option<State>,
+    pub(super) known: Option<Span>,
+    pub(super) log: Log,
+    pub(super) service: Option<Service>,
+    pub(super) leaps: Leaps,
+    pub(super) state: Option<State>,
     /// -g is not yet used up.
-    keep_first: bool,
-    kept: Raw,
+    pub(super) keep_first: bool,
+    pub(super) kept: Raw,
     /// The drift file could not be written, and that was said.
-    keep_failed: bool,
-    once: bool,
-}
-
-/// Runs until told to leave.
-///
-/// # Errors
-/// What makes a start impossible, and a poll(2) that fails.
-pub(crate) fn run(mut options: Options) -> anyhow::Result<ExitCode> {
-    let mut log = Log::open(options.log.clone(), options.debug)?;
-    for note in &options.notes {
-        log.info(note);
-    }
-    for warning in &options.warnings {
-        log.warning(warning);
-    }
-    wake::install().unable("catch signals")?;
-    sys::entry::ignore_sigxfsz();
-    let is_local = options.servers.is_empty();
-    let service = options.serve.take().map(|serve| Service::open(serve, is_local)).transpose()?;
-    if let Some(service) = &service {
-        log.info(&service.sentence());
-    }
-    let mut state = options.drift.clone().map(State::new);
-    let steers = !options.observe && !is_local;
-    privileges::give_up(options.user.as_deref(), steers, state.as_mut(), &mut log)?;
-    let mut daemon = Daemon::begin(options, log, service, state);
-    privileges::confine(&mut daemon.log);
-    let code = daemon.turns()?;
-    Ok(code)
+    pub(super) keep_failed: bool,
+    pub(super) once: bool,
+    pub(super) control: Option<Control>,
+    /// The command that allows what is refused.
+    pub(super) cure: Option<String>,
+    pub(super) ready: Option<Ready>,
+    pub(super) hooks: Hooks,
+    pub(super) rivals: Rivals,
+    pub(super) steps: Steps,
 }
 
 impl Daemon {
-    fn begin(
-        options: Options,
-        mut log: Log,
-        service: Option<Service>,
-        state: Option<State>,
-    ) -> Self {
-        let is_local = options.servers.is_empty();
-        let (authority, steering) = take_the_clock(options.observe || is_local, &mut log);
-        let frequency = frequency(state.as_ref(), &mut log);
-        let mut policy = options.policy;
-        let steers = steering.is_some();
-        let mut keep_first = steers && policy.any_first && !options.once;
-        if keep_first && let Some(state) = state.as_ref().filter(|state| state.first_is_over()) {
-            policy.any_first = false;
-            keep_first = false;
-            let file = state.first().display();
-            log.info(&format!("-g has been used up in this boot, says {file}"));
-        }
-        let now = clock::now();
-        let last_good = state.as_ref().and_then(State::last_good);
-        let proofs = Proofs::new(options.keys, options.authorities, last_good);
-        let setup = Setup {
-            servers: options.servers,
-            policy,
-            authority,
-            once: options.once,
-            frequency,
-            permit: options.permit,
-        };
-        Self {
-            client: Client::new(setup, now),
-            steering,
-            sockets: Sockets::default(),
-            resolver: Resolver::default(),
-            proofs,
-            known: None,
-            log,
-            service,
-            leaps: Leaps::new(options.leap_file),
-            state: state.filter(|_| steers || options.drift_is_meant),
-            keep_first,
-            kept: now.raw,
-            keep_failed: false,
-            once: options.once,
-        }
-    }
-
-    fn turns(&mut self) -> anyhow::Result<ExitCode> {
+    /// Goes on until told to leave.
+    ///
+    /// # Errors
+    /// Those of poll(2).
+    pub(super) fn turns(&mut self) -> anyhow::Result<ExitCode> {
         loop {
+            self.look_around();
             if let Some(code) = self.tell(Event::Tick) {
                 return Ok(code);
             }
@@ -155,27 +90,39 @@ impl Daemon {
             if let Some(code) = self.prove() {
                 return Ok(code);
             }
-            let limit = self.limit();
-            let others = self.service.as_ref().map_or(&[][..], Service::sockets);
-            let came = self.sockets.wait(others, limit).unable("wait for packets")?;
-            let (arrived, asked) = came;
+            let (arrived, asked) = self.wait().unable("wait for packets")?;
             self.look_for_leaps();
             self.answer(&asked);
-            if let Some(code) = self.take_in(arrived) {
+            let code = self.take_in(arrived).or_else(|| self.answer_all());
+            if let Some(code) = code.or_else(|| self.look_at_hooks()) {
                 return Ok(code);
             }
             self.keep();
         }
     }
 
+    /// Waits until something is to be done; what came, and which sockets of the service were asked.
+    fn wait(&mut self) -> std::io::Result<(Vec<Arrived>, Vec<bool>)> {
+        let limit = self.limit();
+        let served = self.service.as_ref().map_or(&[][..], Service::sockets);
+        let control = self.control.as_ref();
+        let control = control.map(|control| control.descriptors(clock::raw())).unwrap_or_default();
+        let others = served.iter().map(|socket| socket.as_fd()).chain(control);
+        let others: Vec<BorrowedFd<'_>> = others.collect();
+        let (arrived, mut ready) = self.sockets.wait(&others, limit)?;
+        ready.truncate(served.len());
+        Ok((arrived, ready))
+    }
+
     /// Until when there is nothing to do.
     fn limit(&mut self) -> std::time::Duration {
         let now = clock::now();
         let rest = self.service.as_mut().and_then(|service| service.rest(now.raw));
-        let leap = self.leaps.wait(now);
-        let limit = sockets::limit(self.client.deadline() - now.raw).min(sockets::limit(leap));
-        let limit = rest.map_or(limit, |rest| limit.min(sockets::limit(rest)));
-        let busy = self.resolver.is_busy() || self.proofs.is_busy();
+        let asked = self.control.as_ref().and_then(|control| control.deadline(now.raw));
+        let deadlines = [self.client.deadline(), asked].into_iter().flatten();
+        let spans = deadlines.map(|at| at - now.raw).chain(rest);
+        let limit = sockets::limit(spans.fold(self.leaps.wait(now), Span::min));
+        let busy = self.resolver.is_busy() || self.proofs.is_busy() || self.hooks.is_busy();
         if busy { limit.min(GLANCE) } else { limit }
     }
 
@@ -222,7 +169,7 @@ impl Daemon {
 
     /// Tells the client what happened and does what it asks for, until it asks for no more. The
     /// exit code, where that was to leave.
-    fn tell(&mut self, event: Event) -> Option<ExitCode> {
+    pub(super) fn tell(&mut self, event: Event) -> Option<ExitCode> {
         let mut actions = VecDeque::from(self.client.step(clock::now(), event));
         while let Some(action) = actions.pop_front() {
             let event = match action {
@@ -231,16 +178,9 @@ impl Daemon {
                     let request = |stamp| self.proofs.request(source, proof, stamp);
                     Some(self.sockets.ask(source, to, request))
                 }
-                Action::Resolve(server, host) => {
-                    let when = self.when();
-                    match self.client.proof_of(server) {
-                        Proof::Nts(ca) => self.proofs.shake(server, &host, ca.as_deref(), when),
-                        Proof::None | Proof::Key(_) => {
-                            self.resolver.ask(server, &host, clock::raw())
-                        }
-                    }
-                }
+                Action::Resolve(server, host) => self.resolve(server, &host),
                 Action::Steer(steer) => self.steer(steer),
+                Action::Prepare(by) => self.prepare(by),
                 Action::Forget(source) => {
                     self.sockets.forget(source);
                     self.proofs.forget(source);
@@ -259,15 +199,30 @@ impl Daemon {
         None
     }
 
+    /// Finds out where a server is, and who.
+    fn resolve(&mut self, server: ServerId, host: &str) -> Option<Event<'static>> {
+        let when = self.when();
+        match self.client.proof_of(server) {
+            Proof::Nts(ca) => self.proofs.shake(server, host, ca.as_deref(), when),
+            Proof::None | Proof::Key(_) => self.resolver.ask(server, host, clock::raw()),
+        }
+    }
+
     /// Does what is to be done to the clock, where there is something to do it with.
     fn steer(&mut self, steer: Steer) -> Option<Event<'static>> {
+        self.look_for_rivals();
         let steering = self.steering.as_ref()?;
+        let before = clock::now();
         let done = match steer {
             Steer::Step(by) => steering.step(by.nanos()),
             Steer::Slew { by, time_constant } => steering.slew(by.nanos(), time_constant),
             Steer::Frequency(ratio) => steering.set_frequency(ratio / PPM),
             Steer::Known { error, bound } => steering.set_errors(micros(error), micros(bound)),
         };
+        self.rivals.we_steered();
+        if let (Steer::Step(by), Ok(())) = (steer, &done) {
+            self.stepped(by, before, "servers");
+        }
         done.err().map(|error| {
             self.steering = None;
             Event::Powerless(cli::reason(&error).into_owned())
@@ -299,28 +254,27 @@ impl Daemon {
             }
         }
         if clock::raw() - self.kept >= KEEP_EVERY {
-            self.keep_frequency();
+            self.keep_what_is_known();
         }
     }
 
-    fn keep_frequency(&mut self) {
+    fn keep_what_is_known(&mut self) {
         let now = clock::now();
         self.kept = now.raw;
+        let Some(state) = &self.state else { return };
         let frequency = self.client.status(now).frequency;
-        if let Some((state, frequency)) = self.state.as_ref().zip(frequency) {
-            let kept = state.keep_frequency(frequency.ratio / PPM);
-            if let Err(error) = &kept
-                && !self.keep_failed
-            {
-                self.log.warning(&error.to_string());
-            }
-            self.keep_failed = kept.is_err();
+        let kept = frequency.map(|frequency| state.keep_frequency(frequency.ratio / PPM));
+        let good = self.last_good(now).map(|good| state.keep_last_good(&good));
+        let error = [kept, good].into_iter().flatten().find_map(Result::err);
+        if let Some(error) = error.as_ref().filter(|_| !self.keep_failed) {
+            self.log.warning(&error.to_string());
         }
+        self.keep_failed = error.is_some();
     }
 
     /// Leaves in good order: the clock runs on, steadily.
     fn leave(&mut self) -> ExitCode {
-        self.keep_frequency();
+        self.keep_what_is_known();
         if let Some(Err(error)) = self.steering.as_ref().map(Steering::rest) {
             self.log
                 .warning(&format!("unable to bring the clock to rest: {}", cli::reason(&error)));
@@ -333,7 +287,8 @@ impl Daemon {
     fn done(&mut self, outcome: Outcome) -> ExitCode {
         match outcome {
             Outcome::Set => {
-                self.keep_frequency();
+                self.keep_what_is_known();
+                self.wait_for_hooks();
                 ExitCode::SUCCESS
             }
             Outcome::Observed => ExitCode::SUCCESS,
@@ -343,32 +298,6 @@ impl Daemon {
             }
         }
     }
-}
-
-/// Takes the clock, unless it is to be left alone: that is known before anything is tried.
-fn take_the_clock(leave_alone: bool, log: &mut Log) -> (Authority, Option<Steering>) {
-    if leave_alone {
-        return (Authority::Observe, None);
-    }
-    match Steering::acquire() {
-        Ok(steering) => (Authority::Steer, Some(steering)),
-        Err(error) => {
-            let why = cli::reason(&error);
-            log.warning(&format!("this process may not set the clock ({why}): observing only"));
-            (Authority::Powerless, None)
-        }
-    }
-}
-
-/// What is known of the oscillator: what was kept, else what the kernel was told last.
-fn frequency(state: Option<&State>, log: &mut Log) -> Frequency {
-    match state.map(State::frequency) {
-        Some(Ok(Some(ppm))) => return Frequency { ratio: ppm * PPM, sd: KEPT_SD },
-        Some(Err(error)) => log.warning(&error.to_string()),
-        Some(Ok(None)) | None => {}
-    }
-    // Where even reading is forbidden, nothing is known.
-    Frequency { ratio: timex::frequency().unwrap_or(0.0) * PPM, sd: UNKNOWN_SD }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a float cast saturates, as is right here")]

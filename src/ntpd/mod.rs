@@ -1,18 +1,26 @@
 //! ntpd: a time service in the foreground.
 //!
 //! This is the shell around the crate `ntp`, which decides everything and touches nothing. From the
-//! command line to the kernel: `options` reads flags and ntp.conf, `daemon` is the one loop,
-//! `sockets`, `service` and `resolver` talk to the world, `proofs` sees to who it is that answers
-//! and `handshake` agrees on that by NTS (without the feature `nts`, `no_proofs` stands there),
-//! `leaps` knows of leap seconds, `state` keeps what outlives us, `privileges` are given up, `log`
-//! writes lines. It never forks into the background, writes to stderr, and has three exit codes: 0,
-//! 100 (asked wrongly), 111 (failed now).
+//! command line to the kernel: `options` reads flags and ntp.conf, `start` opens what is needed,
+//! `privileges` are given up, `daemon` is the one loop. `sockets`, `service` and `resolver` talk to
+//! the world, `proofs` sees to who it is that answers and `handshake` agrees on that by NTS (in a
+//! build without the feature `nts`, `no_proofs` stands there). `control` hears `ntpctl`, and
+//! `answers` what it is told with the words of `show`. `steps` has what goes with a step, `hooks`
+//! the operator's programs around it; `rivals` sees others at the clock, `leaps` knows of leap
+//! seconds, `ready` tells the supervisor. `state` keeps what outlives us, `log` writes lines.
+//!
+//! It never forks into the background, writes to stderr, and has three exit codes: 0, 100 (asked
+//! wrongly), 111 (failed now).
 
+mod answers;
 mod clock;
+pub(crate) mod control;
 mod daemon;
 #[cfg(feature = "nts")]
 mod handshake;
 mod held;
+mod hooks;
+mod last_good;
 mod leaps;
 mod log;
 mod options;
@@ -22,10 +30,15 @@ mod proofs;
 #[cfg(not(feature = "nts"))]
 #[path = "no_proofs.rs"]
 mod proofs;
+mod ready;
 mod resolver;
+mod rivals;
 mod service;
+mod show;
 mod sockets;
+mod start;
 mod state;
+mod steps;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -61,7 +74,7 @@ pub fn main() -> ExitCode {
 /// to say.
 fn begin(options: options::Options) -> anyhow::Result<ExitCode> {
     if !options.check {
-        return daemon::run(options);
+        return start::run(options);
     }
     std::io::stdout().write_all(options::sentences(&options).as_bytes()).unable("write")?;
     Ok(ExitCode::SUCCESS)

@@ -14,6 +14,8 @@ use ntp::time::Span;
 
 pub(crate) use serving::Serve;
 
+use super::control::USUAL;
+
 mod key_file;
 mod serving;
 
@@ -22,6 +24,9 @@ const CONFIG_FILE: &str = "/etc/ntp.conf";
 
 /// No configuration is longer: what is was not meant (`-c /dev/zero`).
 const CONFIG_MAX: u64 = 64 * 1024;
+
+/// The descriptor of `notification-fd` in most service directories.
+const READY_FD: i32 = 3;
 
 /// A clock that is off by more than this, in seconds, cannot be told in NTP's stamps.
 const OFFSET_MAX: f64 = 2e9;
@@ -44,6 +49,15 @@ pub static COMMAND: Command = Command {
         flag(&["u", "user"], Some("USER"), "as root, become USER[:GROUP] (_ntp, ntp or ntpsec)"),
         flag(&["Q", "query"], None, "say what the time is and leave: --observe -q"),
         flag(&["check-config"], None, "read the configuration, say what is not obeyed, and leave"),
+        flag(&["socket"], Some("PATH"), "let ntpctl ask at PATH (/run/ntpd/ntpd.sock)"),
+        flag(&["ready-within"], Some("TIME"), "say once that the clock is within TIME: a newline"),
+        flag(&["ready-fd"], Some("N"), "say so on descriptor N (3)"),
+        flag(
+            &["before-step"],
+            Some("PROG"),
+            "run PROG, and wait for it, before the clock is stepped",
+        ),
+        flag(&["after-step"], Some("PROG"), "run PROG after the clock was stepped"),
         flag(&["observe"], None, "say what the time is and never touch the clock"),
         flag(&["serve"], Some("ADDR:PORT"), "answer others; port 0 takes one that is free"),
         flag(&["stratum"], Some("N"), "stratum of the local clock when serving it (10)"),
@@ -51,7 +65,9 @@ pub static COMMAND: Command = Command {
     ],
     about: "\
 An offset never ends ntpd. One of more than 1000 s is refused without -g, and the log says which
-command would allow it. Without the right to set the clock it observes and says so.
+command would allow it. Without the right to set the clock it observes and says so. Where ntpctl can
+ask (--socket, or a directory /run/ntpd), `ntpctl` says how it stands and `ntpctl step` allows what
+is refused.
 
 --serve without any server answers with the local clock, at stratum 10: a reference for machines
 without a network, for demonstrations and tests. --serve-offset is an instrument for tests and has
@@ -60,6 +76,12 @@ at the start (-90, 1.5, 2h, -30min) and left alone by whoever sets that clock la
 
 With a drift file, -g is used up once per boot (DRIFT.first remembers it), so that a restart does
 not allow another large step. `ntpd -g -q`, which somebody types, is not bound by that.
+
+DRIFT.last has the last good time and addresses: for a start without names, and, with -g, for one
+with a clock that is before that time.
+
+The programs before and after a step find its size in seconds in NTPD_OFFSET, and before-step or
+after-step in NTPD_EVENT. Each is killed after 10 s; a step waits no longer for the one before.
 
 Signals: TERM and INT keep the frequency, bring the clock to rest and leave; HUP opens the log file
 again and tries what has failed at once.
@@ -111,6 +133,13 @@ pub(crate) struct Options {
     pub(crate) keys: Vec<Key>,
     /// A file of certificates to trust instead of the system's.
     pub(crate) authorities: Option<String>,
+    /// Where `ntpctl` may ask, and whether that was said.
+    pub(crate) socket: Option<(PathBuf, bool)>,
+    /// To whom to say that the clock is right, and how right.
+    pub(crate) ready: Option<(Span, i32)>,
+    /// The programs before and after a step.
+    pub(crate) before_step: Option<PathBuf>,
+    pub(crate) after_step: Option<PathBuf>,
     /// The command that would allow a refused offset.
     pub(crate) permit: String,
     /// Sentences to begin with: information, and warnings.
@@ -141,11 +170,9 @@ pub(crate) fn read(args: &Args, words: &[OsString]) -> anyhow::Result<Options> {
         named.into_iter().chain(config.servers.iter().cloned()).collect();
     let serve = serving::complete(asked, config.serving.clone());
     let once = args.has("q") || args.has("Q");
-    if once {
+    for server in servers.iter_mut().filter(|_| once) {
         // Who wants the time once does not want to wait for it.
-        for server in &mut servers {
-            server.polling.iburst = true;
-        }
+        server.polling.iburst = true;
     }
     if servers.is_empty() && serve.is_none() {
         return Err(Misconfigured("no server is named: give -p, or a configuration".into()).into());
@@ -174,6 +201,10 @@ pub(crate) fn read(args: &Args, words: &[OsString]) -> anyhow::Result<Options> {
         drift_is_meant: drift.is_some(),
         drift: drift.or_else(|| config.drift_file.as_ref().map(PathBuf::from)),
         serve,
+        socket: socket(args),
+        ready: ready(args)?,
+        before_step: args.value("before-step").map(PathBuf::from),
+        after_step: args.value("after-step").map(PathBuf::from),
         permit: permit(args, words),
         notes,
         warnings,
@@ -232,6 +263,38 @@ fn read_text(path: &Path) -> anyhow::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
+/// Who sets the clock once or only serves it is not asked, unless it was said where.
+fn socket(args: &Args) -> Option<(PathBuf, bool)> {
+    if let Some(path) = args.value("socket") {
+        return Some((PathBuf::from(path), true));
+    }
+    let usual = Path::new(USUAL);
+    let is_there = usual.parent().is_some_and(Path::is_dir);
+    (is_there && !args.has("q") && !args.has("serve")).then(|| (usual.to_path_buf(), false))
+}
+
+fn ready(args: &Args) -> Result<Option<(Span, i32)>, Usage> {
+    let wrong =
+        |key: &str, value: &OsStr| Usage::because(format!("--{key} cannot be {}", value.display()));
+    let Some(within) = args.value("ready-within") else {
+        return if args.has("ready-fd") {
+            Err(Usage::because("--ready-fd is of no use without --ready-within"))
+        } else {
+            Ok(None)
+        };
+    };
+    let span = signed_time(&within.to_string_lossy()).filter(|span| *span > Span::ZERO);
+    let span = span.ok_or_else(|| wrong("ready-within", within))?;
+    let fd = match args.value("ready-fd") {
+        None => READY_FD,
+        Some(text) => {
+            let fd = text.to_str().and_then(|text| text.parse().ok());
+            fd.filter(|fd| *fd > 2).ok_or_else(|| wrong("ready-fd", text))?
+        }
+    };
+    Ok(Some((span, fd)))
+}
+
 fn policy(args: &Args, config: &Config) -> Policy {
     let step = if args.has("x") { 0.0 } else { config.step };
     Policy {
@@ -268,7 +331,7 @@ fn permit(args: &Args, words: &[OsString]) -> String {
 }
 
 /// A word as a shell must be given it.
-fn quoted(word: &OsStr) -> String {
+pub(super) fn quoted(word: &OsStr) -> String {
     let word = word.to_string_lossy();
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+[]".contains(c);
     if !word.is_empty() && word.chars().all(plain) {

@@ -8,12 +8,14 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::time::Duration;
 
 use ntp::answer::Refused;
 use ntp::client::{Event, SourceId};
 use ntp::packet::PACKET_MAX;
 use ntp::time::{Now, Span, Stamp};
+use sys::clock_steps::ClockSteps;
 use sys::udp::{Received, Socket};
 
 use super::clock;
@@ -24,6 +26,8 @@ pub(super) const BUFFER: usize = PACKET_MAX + 4;
 /// All sockets.
 #[derive(Debug, Default)]
 pub(crate) struct Sockets {
+    /// Readable when anybody sets the clock, so that nobody need look in between.
+    steps: Option<ClockSteps>,
     asking: BTreeMap<SourceId, Socket>,
 }
 
@@ -36,6 +40,14 @@ pub(crate) struct Arrived {
 }
 
 impl Sockets {
+    /// From now on a wait ends when anybody sets the clock. Whether that can be had.
+    pub(crate) fn watch_steps(&mut self) -> bool {
+        if sys::clock::is_the_kernels() {
+            self.steps = ClockSteps::watch().ok();
+        }
+        self.steps.is_some()
+    }
+
     /// Sends a request, made of its stamp; what became of it.
     pub(crate) fn ask(
         &mut self,
@@ -73,20 +85,29 @@ impl Sockets {
         self.asking.remove(&source);
     }
 
-    /// Waits until something comes, here or at one of `others`, or `limit` passes, or a signal;
-    /// what came, and which of the others are ready. One datagram of each socket is taken per
-    /// turn: nobody can keep us from the others.
+    /// Waits until something comes, here or at one of `others`, the clock is set, `limit` passes,
+    /// or a signal; what came, and which of the others have something to say. One datagram of each
+    /// socket is taken per turn: nobody can keep us from the others.
     ///
     /// # Errors
     /// Those of poll(2).
     pub(crate) fn wait(
         &self,
-        others: &[Socket],
+        others: &[BorrowedFd<'_>],
         limit: Duration,
     ) -> io::Result<(Vec<Arrived>, Vec<bool>)> {
-        let sockets: Vec<&Socket> = others.iter().chain(self.asking.values()).collect();
-        let mut others_ready = sys::udp::wait(&sockets, limit)?;
-        let ready = others_ready.split_off(others.len().min(others_ready.len()));
+        let asking = self.asking.values().map(|socket| socket.as_fd());
+        let steps = self.steps.iter().map(|steps| steps.as_fd());
+        let waited: Vec<BorrowedFd<'_>> =
+            others.iter().copied().chain(asking).chain(steps).collect();
+        let mut others_ready = sys::udp::wait(&waited, limit)?;
+        let mut ready = others_ready.split_off(others.len().min(others_ready.len()));
+        if let Some(steps) = &self.steps
+            && ready.pop() == Some(true)
+        {
+            // Who is woken looks at the clock; how it was moved is seen there.
+            steps.taken()?;
+        }
         let mut arrived = Vec::new();
         for ((source, socket), ready) in self.asking.iter().zip(ready) {
             if ready {

@@ -1,8 +1,8 @@
-//! What outlives us: the drift file, and that this boot's first offset is over.
+//! What outlives us: the drift file, that this boot's first offset is over, and what was good last.
 //!
 //! The drift file holds one number, the frequency in parts per million, as ntpd's does. Beside it
 //! lies `FILE.first`, with the boot in which `-g` was used up: a restart by a supervisor must not
-//! make the *next* offset the first one again.
+//! make the *next* offset the first one again. `FILE.last` has the last good time and addresses.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -12,6 +12,7 @@ use std::rc::Rc;
 use cli::{Unable, UnableExt as _};
 
 use super::held::Held;
+use super::last_good::LastGood;
 
 /// A frequency beyond this, in parts per million, is no oscillator's: the file is damaged.
 const FREQUENCY_MAX: f64 = 500.0;
@@ -27,15 +28,19 @@ const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 pub(crate) struct State {
     drift: PathBuf,
     first: PathBuf,
+    last: PathBuf,
     held: Rc<Held>,
 }
 
 impl State {
     /// Of the drift file `drift`.
     pub(crate) fn new(drift: PathBuf) -> Self {
-        let mut first = drift.clone().into_os_string();
-        first.push(".first");
-        Self { drift, first: first.into(), held: Rc::default() }
+        let beside = |end: &str| {
+            let mut name = drift.clone().into_os_string();
+            name.push(end);
+            PathBuf::from(name)
+        };
+        Self { first: beside(".first"), last: beside(".last"), drift, held: Rc::default() }
     }
 
     /// Opens now what this user may not replace later; whether there was any such file. One that
@@ -45,7 +50,7 @@ impl State {
     /// It can be neither opened nor made.
     pub(crate) fn hold(&mut self, uid: u32, groups: &[u32], steers: bool) -> Result<bool, Unable> {
         let mut held = Held::default();
-        for path in [&self.drift].into_iter().chain(steers.then_some(&self.first)) {
+        for path in [&self.drift, &self.last].into_iter().chain(steers.then_some(&self.first)) {
             held.hold(path, uid, groups).unable(format_args!("open {}", path.display()))?;
         }
         let any = held.holds(&self.drift);
@@ -87,7 +92,7 @@ impl State {
     }
 
     /// When the frequency was last kept: the time was right then. Seconds since 1970.
-    pub(crate) fn last_good(&self) -> Option<u64> {
+    pub(crate) fn frequency_kept_at(&self) -> Option<u64> {
         let kept = fs::metadata(&self.drift).and_then(|file| file.modified()).ok()?;
         kept.duration_since(std::time::UNIX_EPOCH).ok().map(|kept| kept.as_secs())
     }
@@ -108,6 +113,19 @@ impl State {
         read(Path::new(BOOT_ID))
             .and_then(|boot| self.keep(&self.first, &boot))
             .unable(format_args!("write {}", self.first.display()))
+    }
+
+    /// The last good time and addresses, as far as there are any.
+    pub(crate) fn last_good(&self) -> LastGood {
+        read(&self.last).map(|text| LastGood::parse(&text)).unwrap_or_default()
+    }
+
+    /// Keeps them.
+    ///
+    /// # Errors
+    /// They cannot be written.
+    pub(crate) fn keep_last_good(&self, good: &LastGood) -> Result<(), Unable> {
+        self.keep(&self.last, &good.text()).unable(format_args!("write {}", self.last.display()))
     }
 
     /// The file that says so.

@@ -28,7 +28,7 @@ const fn daemon(name: &'static str, works: &'static [&'static [&'static str]]) -
 
 /// Every program, also those that are not there yet. The operand of svscanboot is never missing,
 /// or it would take `/service`.
-const PROGRAMS: [Program; 22] = [
+const PROGRAMS: [Program; 23] = [
     tool("keepup", &[&[], &["@"], &["svstat", "@"]]),
     daemon("svscan", &[&["@"]]),
     daemon("supervise", &[&["@"]]),
@@ -51,10 +51,22 @@ const PROGRAMS: [Program; 22] = [
     tool("softlimit", &[&["-o", "20", "true"], &["@"]]),
     tool("setlock", &[&["@", "true"], &["-nx", "@", "true"], &["lock", "@"]]),
     Program {
+        before: &["-s", "missing"],
+        ..tool("ntpctl", &[&["-s", "@"], &["-s", "@/x", "step"], &["--json", "-s", "@"]])
+    },
+    Program {
         before: &["--observe", "--serve", "127.0.0.1:0"],
         ..daemon(
             "ntpd",
-            &[&["-c", "@"], &["-f", "@"], &["-f", "@/x"], &["-l", "@"], &["-l", "@/x"]],
+            &[
+                &["-c", "@"],
+                &["-f", "@"],
+                &["-f", "@/x"],
+                &["-l", "@"],
+                &["-l", "@/x"],
+                &["--socket", "@"],
+                &["--socket", "@/x"],
+            ],
         )
     },
 ];

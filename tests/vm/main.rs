@@ -217,6 +217,16 @@ fn ntpd_without_g_names_the_cure_for_a_clock_that_is_hours_behind() {
 }
 
 #[test]
+fn ntpd_without_g_is_healed_by_asking_it() {
+    ntpd(FOUR_HOURS, "").with(&[("ASK", "yes")]).tell();
+}
+
+#[test]
+fn ntpd_sets_a_clock_of_1970_forward_to_what_it_remembers_and_names_its_rival() {
+    Story::of("ntpd_alone").tell();
+}
+
+#[test]
 fn ntpd_without_g_names_the_cure_for_a_clock_that_is_decades_ahead() {
     ntpd(YEARS, "").tell();
 }

@@ -21,6 +21,11 @@ pub const ANSWER_PATIENCE: Span = Span::from_secs(4);
 /// The highest stratum that is synchronised (RFC 5905, MAXSTRAT is 16).
 const STRATUM_MAX: u8 = 15;
 
+/// Stamps of arrival and departure may be the wrong way round by the precision that the server
+/// claims, and by no more than this: some servers, chronyd among them, fill the bits below their
+/// precision with noise (RFC 5905, section 6, asks for that), arrival and departure apart.
+const BACKWARDS_MAX: Span = Span::from_nanos(100_000);
+
 /// The highest version that is understood.
 const VERSION_MAX: u8 = 4;
 
@@ -229,7 +234,7 @@ fn measure(header: &Header, asked: Asked, arrived: Raw) -> Result<Sample, Refuse
         return Err(Refused::ZeroTransmit);
     }
     let (came, left) = (header.receive.wall(), header.transmit.wall());
-    if left < came {
+    if left + precision(header) < came {
         return Err(Refused::Backwards);
     }
     let round = arrived - asked.at;
@@ -241,6 +246,11 @@ fn measure(header: &Header, asked: Asked, arrived: Raw) -> Result<Sample, Refuse
     // (T2 - T1 + T3 - T4) / 2, written so that no sum of two times of day is needed.
     let theta = came.theta(asked.at) - delay.half();
     Ok(Sample { at: asked.at + round.half(), theta, delay, origin })
+}
+
+/// How finely the server reads its clock, or [`BACKWARDS_MAX`] where that is coarser.
+fn precision(header: &Header) -> Span {
+    Span::from_seconds(f64::from(header.precision).exp2()).min(BACKWARDS_MAX)
 }
 
 fn believable_origin(header: &Header, delay: Span) -> Result<Origin, Refused> {
@@ -348,8 +358,19 @@ mod tests {
 
     #[test]
     fn an_answer_that_left_before_the_request_came_is_refused() {
-        let header = Header { transmit: Stamp(honest().receive.0 - 1000), ..honest() };
-        assert_eq!(refused(header), Refused::Backwards);
+        for (early, precision) in [(200_000, -20), (200_000, 0), (5_000_000_000, 127), (50, -30)] {
+            let left = Stamp::from_wall(came() + Span::from_nanos(-early));
+            let header = Header { transmit: left, precision, ..honest() };
+            assert_eq!(refused(header), Refused::Backwards, "{early} ns, 2^{precision} s");
+        }
+    }
+
+    #[test]
+    fn noise_below_the_servers_own_precision_is_not_held_against_it() {
+        let left = Stamp::from_wall(came() + Span::from_nanos(-900));
+        let header = Header { transmit: left, precision: -20, ..honest() };
+        let Ok(Answer::Sample(sample)) = judged(header) else { panic!("it is honest") };
+        assert_eq!(sample.delay, Span::from_nanos(3_000_900));
     }
 
     #[test]

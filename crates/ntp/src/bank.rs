@@ -21,11 +21,17 @@ const WANDER_EXPONENT_MIN: f64 = -11.0;
 const WANDER_EXPONENT_USUAL: f64 = -9.0;
 
 /// What belief is lost, in units of log likelihood, for each decade away from the usual wander.
-const DOUBT_PER_DECADE: f64 = 1.0;
+const DOUBT_PER_DECADE: f64 = 0.5;
 
-/// How much of the evidence so far still counts when a sample comes: some 25 samples are
+/// How much of the evidence so far still counts when a sample comes: some 33 samples are
 /// remembered, so that the bank follows a machine whose surroundings change.
-const MEMORY: f64 = 0.96;
+const MEMORY: f64 = 0.97;
+
+/// And how much when a sample comes as a surprise: what spoke for a steady clock is old news.
+const MEMORY_SURPRISED: f64 = 0.5;
+
+/// So many standard deviations off are a surprise. What queues do to a sample stays within two.
+const SURPRISE_SDS: f64 = 3.0;
 
 /// What is believed of a frequency, as a ratio (1e-6 is one part per million).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -116,11 +122,13 @@ impl Bank {
 
     /// Takes a sample of variance `variance` (square seconds) in.
     pub fn update(&mut self, at: Raw, theta: Span, variance: f64) {
+        let memory =
+            if self.is_surprising(at, theta, variance) { MEMORY_SURPRISED } else { MEMORY };
         let ahead = self.ahead(at);
         let offset = (theta - self.reference).seconds();
         for hypothesis in &mut self.hypotheses {
             *hypothesis = hypothesis.after(ahead);
-            hypothesis.learn(offset, variance);
+            hypothesis.learn(offset, variance, memory);
         }
         let best = self.hypotheses.iter().map(|h| h.weight).fold(f64::NEG_INFINITY, f64::max);
         for hypothesis in &mut self.hypotheses {
@@ -128,6 +136,12 @@ impl Bank {
         }
         self.at = self.at.max(at);
         self.come_nearer();
+    }
+
+    fn is_surprising(&self, at: Raw, theta: Span, variance: f64) -> bool {
+        let foretold = self.predict(at);
+        let off = (theta - foretold.theta).seconds();
+        off * off > SURPRISE_SDS * SURPRISE_SDS * (foretold.sd * foretold.sd + variance)
     }
 
     fn ahead(&self, at: Raw) -> f64 {
@@ -161,11 +175,11 @@ impl Hypothesis {
         }
     }
 
-    fn learn(&mut self, offset: f64, variance: f64) {
+    fn learn(&mut self, offset: f64, variance: f64, memory: f64) {
         let total = self.offset_variance + variance;
         let surprise = offset - self.offset;
         let likelihood = -0.5 * (total.ln() + surprise * surprise / total);
-        self.weight = MEMORY * self.weight + (1.0 - MEMORY) * self.prior + likelihood;
+        self.weight = memory * self.weight + (1.0 - memory) * self.prior + likelihood;
         let gain = self.offset_variance / total;
         let frequency_gain = self.covariance / total;
         self.offset += gain * surprise;

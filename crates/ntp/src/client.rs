@@ -17,6 +17,7 @@ use crate::bank::Estimate;
 use crate::budget::Budget;
 use crate::config::Server;
 use crate::discipline::{self, Decision, Discipline};
+use crate::history::{History, Point};
 use crate::select::{self, Candidate, Vote};
 use crate::source::Source;
 use crate::time::{Now, Raw, Span};
@@ -24,7 +25,10 @@ use crate::watch::Watch;
 
 use condition::{Condition, Kind, Synchronised};
 use names::Place;
+use pool::Pool;
 use report::Standing;
+
+pub use view::{Mark, SourceView, View};
 
 pub use types::{
     Action, Authority, Event, Level, Outcome, ServerId, Setup, SourceId, Status, Steer,
@@ -33,8 +37,10 @@ pub use types::{
 mod condition;
 mod entries;
 mod names;
+mod pool;
 mod report;
 mod types;
+mod view;
 
 /// A vote waits this long for servers that have begun to answer, at the start and after a doubt: it
 /// is not the quickest liar that sets the clock.
@@ -58,6 +64,7 @@ struct Configured {
     voice: Budget,
     /// Whether it was said that its name has no address.
     said: bool,
+    pool: Pool,
 }
 
 /// A server at an address.
@@ -73,6 +80,10 @@ struct Entry {
     /// For single packets: these must not use up the words for the whole.
     murmur: Budget,
     said: Option<Standing>,
+    /// Since when it contradicts the majority.
+    false_since: Option<Raw>,
+    /// Its address was good before, and no name service has said so now.
+    borrowed: bool,
 }
 
 /// The time that the servers agreed on last.
@@ -84,6 +95,14 @@ struct Agreement {
     /// The surest of them, and how far from the truth it may be, seconds.
     best: SourceId,
     distance: f64,
+}
+
+/// How far what is to be done before a step is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Preparation {
+    Idle,
+    Asked,
+    Done,
 }
 
 /// The client.
@@ -103,6 +122,8 @@ pub struct Client {
     /// A slew is to be looked at again then.
     again: Option<Raw>,
     agreement: Option<Agreement>,
+    history: History,
+    preparation: Preparation,
     condition: Condition,
     voice: Budget,
     said: Option<(Kind, Raw)>,
@@ -119,18 +140,21 @@ impl Client {
             place: Place::of(server, now.raw),
             voice: lines(),
             said: false,
+            pool: Pool::default(),
         });
         let mut client = Self {
             started: now.raw,
             configured: configured.collect(),
             entries: Vec::new(),
             next_id: 0,
-            watch: Watch::new(setup.authority == Authority::Steer),
+            watch: Watch::new(setup.authority == Authority::Steer, setup.announced),
             discipline: Discipline::new(setup.policy),
             patience: now.raw + patience(&setup.servers),
             news: false,
             again: None,
             agreement: None,
+            history: History::default(),
+            preparation: Preparation::Idle,
             condition: Condition::Starting,
             voice: lines(),
             said: None,
@@ -156,21 +180,24 @@ impl Client {
         actions
     }
 
-    /// When to call [`Client::step`] with [`Event::Tick`] should nothing happen sooner.
+    /// When to call [`Client::step`] with [`Event::Tick`] should nothing happen sooner; `None`:
+    /// never.
     #[must_use]
-    pub fn deadline(&self) -> Raw {
+    pub fn deadline(&self) -> Option<Raw> {
         let sources = self.entries.iter().filter_map(|entry| entry.source.deadline());
         let names = self.configured.iter().filter_map(Configured::deadline);
         let once = self.setup.once.then_some(self.started + ONCE_PATIENCE);
         let patience = self.news.then_some(self.patience);
-        let others = [self.again, once, patience, self.watch.deadline()];
-        sources.chain(names).chain(others.into_iter().flatten()).min().unwrap_or(self.started)
+        let wait = |again| if self.may_vote(again) { again } else { self.patience.max(again) };
+        let again = self.again.map(wait);
+        let others = [again, once, patience, self.watch.deadline()];
+        sources.chain(names).chain(others.into_iter().flatten()).min()
     }
 
     /// The kernel has just put in a leap second or left one out, and so moved the clock by `by`;
     /// the servers' clocks as well.
     pub fn leap_second(&mut self, now: Raw, by: Span) {
-        self.watch.foresee(by);
+        self.watch.foresee(Steer::Step(by));
         self.discipline.leap_second(by);
         if let Some(agreement) = &mut self.agreement {
             agreement.estimate.theta = agreement.estimate.theta + by;
@@ -196,8 +223,16 @@ impl Client {
                 self.negotiated(server, address, now.raw, actions);
             }
             Event::Distrusted(server, why) => self.distrusted(server, why, now.raw, actions),
-            Event::Unresolved(server, why) => self.unresolved(server, why, now.raw),
+            Event::Unresolved(server, why) => self.unresolved(server, why, now.raw, actions),
             Event::Network => self.network_changed(now.raw),
+            Event::Permit => {
+                self.discipline.permit(true);
+                self.again = Some(now.raw);
+            }
+            Event::Prepared => {
+                self.preparation = Preparation::Done;
+                self.again = Some(now.raw);
+            }
             Event::Powerless(why) => self.powerless(&why, actions),
         }
     }
@@ -214,7 +249,13 @@ impl Client {
             self.news = false;
             self.again = None;
             self.vote(now, actions);
+            // What was prepared for, and was not done then, is prepared for again.
+            if self.preparation == Preparation::Done {
+                self.preparation = Preparation::Idle;
+            }
         }
+        // Leave that was not made use of must not wait for a better occasion.
+        self.discipline.permit(false);
         self.assess();
         self.report(now, actions);
         if self.setup.once && now.raw - self.started >= ONCE_PATIENCE {
@@ -278,6 +319,7 @@ impl Client {
                 let estimate = agreed.estimate;
                 self.agreement =
                     Some(Agreement { estimate, at: now.raw, truechimers, best, distance });
+                self.note_false_ones(&voters, now.raw);
                 self.act(now, &estimate, distance, actions);
             }
         }
@@ -294,6 +336,7 @@ impl Client {
             agreed.frequency.sd * 1e6
         );
         actions.push(Action::Say(Level::Debug, text));
+        self.history.push(Point { at: now.raw, offset: offset.seconds(), sd: agreed.sd });
         match self.setup.authority {
             Authority::Steer => self.steer(now, agreed, distance, actions),
             Authority::Observe => {
@@ -321,8 +364,12 @@ impl Client {
                 self.condition = Condition::Refusing { offset, of };
                 return self.finish(Outcome::Failed(self.sentence().1));
             }
+            Decision::Step(by) if !self.is_prepared(by, actions) => {
+                self.condition = Condition::Preparing { offset: by, of };
+                return;
+            }
             Decision::Step(by) => {
-                self.watch.foresee(by);
+                self.history.begin_anew();
                 let text = format!("clock stepped by {:+.6} s to agree with {of}", by.seconds());
                 actions.push(Action::Say(Level::Info, text));
                 self.synchronised(Span::ZERO, agreed);
@@ -340,10 +387,25 @@ impl Client {
         };
         let known = Steer::Known { error: agreed.sd, bound: distance };
         let steers = [Steer::Frequency(agreed.frequency.ratio), steer, known];
+        for steer in steers {
+            self.watch.foresee(steer);
+        }
         actions.extend(steers.map(Action::Steer));
         if self.again.is_none() {
             self.finish(Outcome::Set);
         }
+    }
+
+    /// Whether a step may be made now, as to what is to be done before; if need be that is begun.
+    fn is_prepared(&mut self, by: Span, actions: &mut Vec<Action>) -> bool {
+        if !self.setup.prepares || self.preparation == Preparation::Done {
+            return true;
+        }
+        if self.preparation == Preparation::Idle {
+            self.preparation = Preparation::Asked;
+            actions.push(Action::Prepare(by));
+        }
+        false
     }
 
     fn synchronised(&mut self, offset: Span, agreed: &Estimate) {

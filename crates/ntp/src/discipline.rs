@@ -86,6 +86,8 @@ pub enum Decision {
 pub struct Discipline {
     policy: Policy,
     accepted: Option<Accepted>,
+    /// The operator is here and allows the next decision whatever it takes.
+    permitted: bool,
 }
 
 /// The time as it was last acted upon.
@@ -100,13 +102,18 @@ impl Discipline {
     /// Nothing has been accepted yet.
     #[must_use]
     pub fn new(policy: Policy) -> Self {
-        Self { policy, accepted: None }
+        Self { policy, accepted: None, permitted: false }
     }
 
     /// Whether an offset has been acted upon: whether the first one is over.
     #[must_use]
     pub fn has_accepted(&self) -> bool {
         self.accepted.is_some()
+    }
+
+    /// An operator allows one decision, or takes that back: any offset may be stepped away in it.
+    pub fn permit(&mut self, permitted: bool) {
+        self.permitted = permitted;
     }
 
     /// Decides about the time that the servers agree on. `interval` is how long it will be until
@@ -117,7 +124,7 @@ impl Discipline {
             return Decision::Refuse(offset);
         }
         let size = offset.abs().seconds();
-        let step = self.must_step(size);
+        let step = self.must_step(size) || self.permitted && size > STEP_THRESHOLD;
         if step && size < STEP_SDS * agreed.sd {
             return Decision::Wait;
         }
@@ -134,7 +141,7 @@ impl Discipline {
     }
 
     fn is_refused(&self, now: Now, agreed: &Estimate, offset: Span) -> bool {
-        let Some(limit) = self.policy.panic else { return false };
+        let Some(limit) = self.policy.panic.filter(|_| !self.permitted) else { return false };
         let beyond = |span: Span| span.abs().seconds() > limit;
         match &self.accepted {
             None => beyond(offset) && !self.policy.any_first,

@@ -4,7 +4,8 @@
 //! add: the least delay seen lately is the path, what is above it is queueing, and if that is
 //! exponential each way, the sample's error is spread evenly over plus and minus half of the
 //! excess. So each sample is weighed by its own excess, none is thrown away, and [`crate::bank`]
-//! does the rest.
+//! does the rest. Where queues are mostly on one way, `slope` finds out and the sample is set
+//! right.
 //!
 //! Samples live on the oscillator's scale. A step of our clock, by whomever, is not seen here. What
 //! is seen is the server's time breaking away, or our oscillator having stood still in a suspend:
@@ -15,11 +16,22 @@ use std::collections::VecDeque;
 
 use crate::answer::Sample;
 use crate::bank::{Bank, Estimate, Frequency};
+use crate::slope::Slope;
 use crate::time::{Raw, Span};
 
-/// How many delays are remembered for the least of them: an hour at the shortest usual poll
-/// interval. A path that became longer is believed after that.
-const DELAYS: usize = 64;
+/// How many delays are remembered for the least of them: the more, the nearer it is to the path's.
+const DELAYS: usize = 256;
+
+/// So many of the last delays are looked at for a path that became longer: the old one is forgotten
+/// where all of these are well above it.
+const RECENT: u8 = 16;
+
+/// Well above: so many times their own jitter. Independent exponential queues
+/// hardly ever do that by chance.
+const LONGER_JITTERS: f64 = 2.0;
+
+/// A slope is not looked for in the first samples, while the frequency is being found.
+const SLOPE_AFTER: u32 = 8;
 
 /// What share of the first delay its jitter is guessed to be, until it is known.
 const JITTER_GUESS: f64 = 0.125;
@@ -30,9 +42,9 @@ const JITTER_GUESS_WEIGHT: f64 = 2.0;
 /// No exchange is timed better than this, in seconds: reading the clocks takes time as well.
 const ERROR_MIN: f64 = 5e-7;
 
-/// How much of the usual jitter is added to a sample's own excess: the least delay seen is not
-/// the least possible.
-const JITTER_SHARE: f64 = 0.2;
+/// How far the least of `n` delays is above the least possible, as a share of the jitter times the
+/// square root of `n`: two exponential queues are seldom both empty.
+const LEAST_ABOVE: f64 = 1.0;
 
 /// How many standard deviations off a prediction may be before the server is said to have broken.
 const BREAK_SDS: f64 = 5.0;
@@ -47,9 +59,9 @@ const FREQUENCY_MAX: f64 = 5e-4;
 const OFTENER_SHARE: f64 = 2.0;
 
 /// And more rarely where a prediction over twice the interval is still so much better than one. (In
-/// the simulated world: from 1 to 0.35 the error falls by a third to a half at low jitter, and a
-/// server gets 10 requests an hour instead of 5.)
-const RARER_SHARE: f64 = 0.35;
+/// simulation the error grows with this and requests become fewer; at this value a server gets
+/// about as many as from chrony.)
+const RARER_SHARE: f64 = 0.5;
 
 /// What became of a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +92,7 @@ pub struct Filter {
     bank: Option<Bank>,
     /// Half of each delay of late, seconds.
     halves: VecDeque<f64>,
+    slope: Slope,
     aside: Option<Sample>,
     count: u32,
     at: Raw,
@@ -93,6 +106,7 @@ impl Filter {
             prior,
             bank: None,
             halves: VecDeque::with_capacity(DELAYS),
+            slope: Slope::default(),
             aside: None,
             count: 0,
             at: Raw::default(),
@@ -133,6 +147,8 @@ impl Filter {
             self.halves.pop_front();
         }
         self.halves.push_back(sample.delay.half().seconds());
+        self.forget_old_path();
+        let sample = &self.straightened(sample);
         let variance = self.variance(sample);
         let taken = match &mut self.bank {
             None => Taken::Anew,
@@ -183,13 +199,39 @@ impl Filter {
         self.count = 1;
     }
 
-    /// The variance of a sample's error, square seconds. The first few count for less: as long as
-    /// few were seen, the least delay is hardly the path's.
+    /// The variance of a sample's error, square seconds. No error is more than half the delay,
+    /// whatever the path's least.
     fn variance(&self, sample: &Sample) -> f64 {
-        let few = 1.0 / f64::from(u32::try_from(self.halves.len()).unwrap_or(u32::MAX).max(1));
-        let excess = sample.delay.half().seconds() - self.least();
-        let error = ERROR_MIN.max(excess + (JITTER_SHARE + few) * self.jitter());
+        let count = f64::from(u32::try_from(self.halves.len()).unwrap_or(u32::MAX).max(1));
+        let least_above = (LEAST_ABOVE / count.sqrt() + 1.0 / count) * self.jitter();
+        let half = sample.delay.half().seconds();
+        let error = ERROR_MIN.max(half.min(half - self.least() + least_above));
         error * error / 3.0
+    }
+
+    fn forget_old_path(&mut self) {
+        let old = self.halves.len().saturating_sub(RECENT.into());
+        let recent = || self.halves.iter().skip(old).copied();
+        let least = recent().fold(f64::INFINITY, f64::min);
+        let jitter = recent().map(|half| half - least).sum::<f64>() / f64::from(RECENT);
+        if old > 0 && least - self.least() > LONGER_JITTERS * jitter + ERROR_MIN {
+            self.halves.drain(..old);
+        }
+    }
+
+    /// The sample as it would be if queues were equally long both ways.
+    fn straightened(&mut self, sample: &Sample) -> Sample {
+        let excess = sample.delay.half().seconds() - self.least();
+        let by = Span::from_seconds(self.slope.believed() * excess);
+        let jitter = self.jitter().max(ERROR_MIN);
+        if let Some(bank) = self.bank.as_ref().filter(|bank| fits(bank, sample))
+            && self.count >= SLOPE_AFTER
+        {
+            let expected = bank.predict(sample.at);
+            let off = (sample.theta - expected.theta).seconds();
+            self.slope.learn(off, excess, expected.sd, jitter);
+        }
+        Sample { theta: sample.theta - by, ..*sample }
     }
 
     fn least(&self) -> f64 {
@@ -281,6 +323,29 @@ mod tests {
         let filter = fed(64);
         assert!((filter.delay() - 0.001).abs() < 1e-8, "{}", filter.delay());
         assert!((5e-6..2e-5).contains(&filter.jitter()), "{}", filter.jitter());
+    }
+
+    #[test]
+    fn a_path_that_becomes_longer_is_believed_after_sixteen_exchanges() {
+        let mut filter = fed(64);
+        for index in 0..16_u32 {
+            assert!(filter.delay() < 0.0011, "{index}");
+            let delay = 0.02 + 1e-5 * f64::from(index % 4);
+            filter.take(&sample(1024.0 + 16.0 * f64::from(index), 100.0, delay));
+        }
+        assert!((filter.delay() - 0.02).abs() < 1e-8, "{}", filter.delay());
+        assert!(filter.jitter() < 1e-3, "{}", filter.jitter());
+    }
+
+    #[test]
+    fn queues_on_one_way_do_not_pull_the_estimate() {
+        let mut filter = Filter::new(PRIOR);
+        for index in 0..100_u32 {
+            let queue = 1e-3 * f64::from(index * 7 % 10) / 5.0;
+            let at = 16.0 * f64::from(index);
+            filter.take(&sample(at, 100.0 + queue / 2.0, 0.001 + queue));
+        }
+        assert!((theta(&filter, 1600.0) - 100.0).abs() < 2e-5, "{}", theta(&filter, 1600.0));
     }
 
     #[test]

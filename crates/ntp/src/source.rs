@@ -39,18 +39,25 @@ const RAMP_FIRST: i8 = 2;
 /// Knocking slows down to this, about 4 minutes: kind to a server that is gone, and soon enough
 /// for a machine that waits for its network.
 const KNOCK_MAX: i8 = 8;
+/// After so many requests in vain, a quarter of an hour, knocking slows down further.
+const KNOCK_LONG: u8 = 10;
+/// To this, 17 minutes, the usual longest interval.
+const KNOCK_LONG_MAX: i8 = POLL_USUAL_MAX;
 /// Where nothing can even be sent, trying costs nobody anything: every 32 s.
 const KNOCK_MAX_UNSENT: i8 = 5;
 /// So many requests in a row without an answer, and the server counts as gone (RFC 5905: the reach
 /// register has eight bits).
 const MISSES_MAX: u8 = 8;
+/// A steady request leaves up to this share of its interval late, by chance: clients that began
+/// together must not go on together. Never early, as servers count what comes too soon.
+const DITHER: f64 = 1.0 / 16.0;
 /// An estimate that rests on fewer samples is not shown to anybody: of two, nobody can tell which
 /// one is wrong.
 const SAMPLES_MIN: u32 = 3;
 /// After a doubt, so many new samples are needed.
 const FRESH_MIN: u32 = 2;
-/// So often in a row must the filter advise to ask more rarely before it is done.
-const RARER_AFTER: u8 = 3;
+/// Nobody is asked more rarely before so many samples stand: the frequency is found first.
+const RARER_AFTER: u32 = 12;
 /// An estimate grows vaguer by this ratio beyond what its own deviation says (RFC 5905, PHI).
 const DRIFT_TOLERANCE: f64 = 15e-6;
 
@@ -126,7 +133,6 @@ pub struct Source {
     reach: u8,
     /// Requests without an answer, in a row.
     misses: u8,
-    rarer: u8,
     fresh: u32,
     bursts: Budget,
     /// What is known against the open request, should it stay without a useful answer.
@@ -148,7 +154,6 @@ impl Source {
             asked: None,
             reach: 0,
             misses: 0,
-            rarer: 0,
             fresh: 0,
             bursts: Budget::new(BURSTS, BURST_SPACING),
             hint: None,
@@ -194,6 +199,9 @@ impl Source {
     pub fn sent(&mut self, nonce: Stamp, at: Raw) {
         self.asked = Some(Asked { nonce, at });
         self.hint = None;
+        if self.phase == Phase::Steady {
+            self.due = self.due + dither(nonce, self.interval());
+        }
     }
 
     /// The request could not be sent.
@@ -281,6 +289,13 @@ impl Source {
         self.reach != 0
     }
 
+    /// Whether each of the last eight requests was answered: one bit each, the newest lowest
+    /// (RFC 5905, p.reach).
+    #[must_use]
+    pub fn reach(&self) -> u8 {
+        self.reach
+    }
+
     /// Whether the server is gone for good or for long, so that another address may do better.
     #[must_use]
     pub fn is_lost(&self) -> bool {
@@ -318,8 +333,11 @@ impl Source {
             Phase::Knock => {
                 let unsent = matches!(self.trouble, Some(Trouble::Unsent(_)));
                 let slowest = if unsent { KNOCK_MAX_UNSENT } else { KNOCK_MAX };
-                let exponent = i8::try_from(self.misses).unwrap_or(i8::MAX).saturating_add(1);
-                Span::from_exponent(exponent.min(slowest))
+                let misses = |count: u8| i8::try_from(count).unwrap_or(i8::MAX);
+                let exponent = misses(self.misses).saturating_add(1).min(slowest);
+                let long = if unsent { 0 } else { self.misses.saturating_sub(KNOCK_LONG) };
+                let longest = KNOCK_LONG_MAX.max(slowest);
+                Span::from_exponent(exponent.saturating_add(misses(long)).min(longest))
             }
             Phase::Burst { .. } => BURST_INTERVAL,
             Phase::Ramp { exponent } => Span::from_exponent(exponent),
@@ -350,7 +368,6 @@ impl Source {
         if self.phase == Phase::Knock {
             self.phase = Phase::Steady;
             self.poll = self.polling.min;
-            self.rarer = 0;
             self.due = arrived + Span::from_exponent(self.poll);
             if self.polling.iburst {
                 self.burst(arrived);
@@ -364,18 +381,10 @@ impl Source {
             return;
         }
         match self.filter.advice(Span::from_exponent(self.poll)) {
-            Advice::Stay => self.rarer = 0,
-            Advice::Oftener => {
-                self.rarer = 0;
-                self.poll = (self.poll - 1).max(self.polling.min);
-            }
-            Advice::Rarer => {
-                self.rarer += 1;
-                if self.rarer >= RARER_AFTER {
-                    self.rarer = 0;
-                    self.poll = (self.poll + 1).min(self.polling.max);
-                }
-            }
+            Advice::Stay => {}
+            Advice::Oftener => self.poll = (self.poll - 1).max(self.polling.min),
+            Advice::Rarer if self.filter.count() < RARER_AFTER => {}
+            Advice::Rarer => self.poll = (self.poll + 1).min(self.polling.max),
         }
     }
 
@@ -405,6 +414,13 @@ impl Source {
             self.phase = Phase::Knock;
         }
     }
+}
+
+/// As much delay as the nonce's randomness says.
+fn dither(nonce: Stamp, interval: Span) -> Span {
+    let [low, high, ..] = nonce.0.to_le_bytes();
+    let share = f64::from(u16::from_le_bytes([low, high])) / f64::from(u16::MAX);
+    Span::from_seconds(interval.seconds() * DITHER * share)
 }
 
 #[cfg(test)]

@@ -31,6 +31,17 @@ pub fn reap() -> io::Result<Option<(u32, Ended)>> {
     }
 }
 
+/// Kills a child that leads a process group of its own, and its group with it.
+///
+/// # Errors
+/// `ESRCH` where it leads none; all of kill(2).
+pub fn kill_group_of(child: &std::process::Child) -> io::Result<()> {
+    // Not yet waited for, its number is nobody else's; and it is not 0 or 1.
+    let pid = i32::try_from(child.id()).ok().filter(|pid| *pid > 1);
+    let pid = pid.ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
+    Ok(nix::sys::signal::killpg(Pid::from_raw(pid), Signal::SIGKILL)?)
+}
+
 /// Reaps the child behind a pidfd, if it has ended.
 ///
 /// # Errors

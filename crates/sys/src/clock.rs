@@ -16,6 +16,14 @@ pub fn boottime() -> Duration {
     read(ClockId::CLOCK_BOOTTIME)
 }
 
+/// Whether the kernel is asked, rather than a simulator that stands in for the C library: the one
+/// that time services are compared in has no `CLOCK_BOOTTIME`. There a timer of the kernel's would
+/// follow another clock than the one that is read.
+#[must_use]
+pub fn is_the_kernels() -> bool {
+    clock_gettime(ClockId::CLOCK_BOOTTIME).is_ok()
+}
+
 /// Time since boot at the oscillator's own speed (`CLOCK_MONOTONIC_RAW`): nobody steers it.
 #[must_use]
 pub fn monotonic_raw() -> Duration {

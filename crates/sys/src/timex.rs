@@ -58,6 +58,43 @@ pub fn leap_was_made() -> bool {
     matches!(state, libc::TIME_OOP | libc::TIME_WAIT)
 }
 
+/// The status bits that only a program sets.
+const STEERED: libc::c_int = libc::STA_PLL
+    | libc::STA_FLL
+    | libc::STA_FREQHOLD
+    | libc::STA_PPSFREQ
+    | libc::STA_PPSTIME
+    | libc::STA_NANO;
+
+/// How the kernel steers the clock now.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Reading {
+    /// Parts per million.
+    pub frequency: f64,
+    /// Microseconds per tick.
+    pub tick: i64,
+    /// Those status bits that only a program sets.
+    pub status: i32,
+    /// What is left of a slew, nanoseconds.
+    pub slew: i64,
+}
+
+/// How the clock is steered. Writes nothing.
+///
+/// # Errors
+/// Those of adjtimex(2); a sandbox may forbid even this.
+pub fn reading() -> io::Result<Reading> {
+    let mut timex = nothing();
+    let timex = adjust(&mut timex)?;
+    let per_unit = if timex.status & libc::STA_NANO == 0 { 1000 } else { 1 };
+    Ok(Reading {
+        frequency: ppm(timex.freq),
+        tick: timex.tick,
+        status: timex.status & STEERED,
+        slew: timex.offset.saturating_mul(per_unit),
+    })
+}
+
 /// The right to steer the system clock.
 #[derive(Debug)]
 pub struct Steering {

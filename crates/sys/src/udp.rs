@@ -221,20 +221,20 @@ impl AsFd for Socket {
     }
 }
 
-/// Waits for any of `sockets` to have something to say, or for `limit` to pass, or for a signal.
+/// Waits for any of `waited` to have something to say, or for `limit` to pass, or for a signal.
 /// Which of them have, in their order.
 ///
 /// # Errors
 /// Those of poll(2), but not `EINTR`.
-pub fn wait(sockets: &[&Socket], limit: Duration) -> io::Result<Vec<bool>> {
+pub fn wait<F: AsFd>(waited: &[F], limit: Duration) -> io::Result<Vec<bool>> {
     let mut fds: Vec<PollFd> =
-        sockets.iter().map(|socket| PollFd::new(socket.as_fd(), PollFlags::POLLIN)).collect();
+        waited.iter().map(|one| PollFd::new(one.as_fd(), PollFlags::POLLIN)).collect();
     // Up, lest the last millisecond be spent in a hundred polls.
     let millis = limit.as_nanos().div_ceil(1_000_000);
     let timeout = PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX);
     match poll(&mut fds, timeout) {
         Ok(_) => Ok(fds.iter().map(|fd| fd.any().unwrap_or(true)).collect()),
-        Err(Errno::EINTR) => Ok(vec![false; sockets.len()]),
+        Err(Errno::EINTR) => Ok(vec![false; waited.len()]),
         Err(errno) => Err(errno.into()),
     }
 }

@@ -24,6 +24,8 @@ pub(super) enum Condition {
     Uncertain,
     /// The offset is beyond the limit.
     Refusing { offset: Span, of: String },
+    /// The offset is to be stepped away as soon as others are ready for it.
+    Preparing { offset: Span, of: String },
     /// The offset is large and may not be stepped.
     CatchingUp { offset: Span, of: String },
     /// All is well.
@@ -68,6 +70,7 @@ pub(super) enum Kind {
     Split,
     Uncertain,
     Refusing,
+    Preparing,
     CatchingUp,
     Synchronised,
 }
@@ -84,6 +87,7 @@ impl Condition {
             Self::Split { .. } => Kind::Split,
             Self::Uncertain => Kind::Uncertain,
             Self::Refusing { .. } => Kind::Refusing,
+            Self::Preparing { .. } => Kind::Preparing,
             Self::CatchingUp { .. } => Kind::CatchingUp,
             Self::Synchronised(_) => Kind::Synchronised,
         }
@@ -124,6 +128,13 @@ impl Condition {
                 format!(
                     "the clock is {} {of}: more than {limit} s is not set without being told to; \
                      to allow it once: {permit}",
+                    behind(*offset)
+                ),
+            ),
+            Self::Preparing { offset, of } => (
+                Level::Info,
+                format!(
+                    "the clock is {} {of} and is stepped when the program before a step has ended",
                     behind(*offset)
                 ),
             ),

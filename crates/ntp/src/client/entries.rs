@@ -156,7 +156,7 @@ impl Client {
         actions: &mut Vec<Action>,
     ) {
         self.forget(actions, |entry| entry.server == id);
-        self.unresolved(id, why, now);
+        self.unresolved(id, why, now, actions);
     }
 
     fn forget(&mut self, actions: &mut Vec<Action>, is_it: impl Fn(&Entry) -> bool) {
@@ -176,10 +176,18 @@ impl Client {
         let Place::Named(name) = &mut configured.place else { return };
         let addresses = name.resolved(found, configured.server.pool, now);
         configured.said &= addresses.is_empty();
+        let all = name.places(found);
+        if configured.server.pool {
+            return self.replenish(id, &all, now, actions);
+        }
+        if self.has_borrowed(id, &all) {
+            return;
+        }
         let known = |entry: &Entry| entry.server == id && addresses.contains(&entry.address);
         if !addresses.is_empty() {
             self.entries.retain(|entry| {
-                let keep = entry.server != id || known(entry) || !entry.source.is_lost();
+                let useless = entry.source.is_lost() || entry.borrowed;
+                let keep = entry.server != id || known(entry) || !useless;
                 if !keep {
                     actions.push(Action::Forget(entry.id));
                 }
@@ -191,10 +199,17 @@ impl Client {
         }
     }
 
-    pub(super) fn unresolved(&mut self, id: ServerId, why: String, now: Raw) {
+    pub(super) fn unresolved(
+        &mut self,
+        id: ServerId,
+        why: String,
+        now: Raw,
+        actions: &mut Vec<Action>,
+    ) {
         let configured = self.configured.get_mut(id.0);
         if let Some(Configured { place: Place::Named(name), .. }) = configured {
             name.unresolved(why, now);
+            self.borrow(id, now, actions);
         }
     }
 
@@ -205,7 +220,13 @@ impl Client {
             let Place::Named(name) = &mut configured.place else { continue };
             let mut of_this = self.entries.iter().filter(|entry| entry.server == id).peekable();
             if of_this.peek().is_some() {
-                if of_this.all(|entry| entry.source.is_lost()) {
+                // Of a pool there are others; of a single server there is one address at a time.
+                let worse = if configured.server.pool {
+                    of_this.any(|entry| entry.is_bad(now))
+                } else {
+                    of_this.all(|entry| entry.source.is_lost())
+                };
+                if worse {
                     name.lost(now);
                 } else {
                     name.well();
@@ -222,7 +243,7 @@ impl Client {
     }
 
     /// Whoever has two names has one vote all the same.
-    fn add(&mut self, server: ServerId, address: SocketAddr, now: Raw) {
+    pub(super) fn add(&mut self, server: ServerId, address: SocketAddr, now: Raw) {
         let is_known = self.entries.iter().any(|entry| entry.address == address);
         if is_known || self.entries.len() >= SOURCES_MAX {
             return;
@@ -238,6 +259,19 @@ impl Client {
         let id = SourceId(self.next_id);
         self.next_id = self.next_id.wrapping_add(1);
         let (voice, murmur) = (lines(), lines());
-        self.entries.push(Entry { id, server, address, label, source, voice, murmur, said: None });
+        let (said, false_since, borrowed) = (None, None, false);
+        let entry = Entry {
+            id,
+            server,
+            address,
+            label,
+            source,
+            voice,
+            murmur,
+            said,
+            false_since,
+            borrowed,
+        };
+        self.entries.push(entry);
     }
 }

@@ -137,6 +137,11 @@ impl Name {
         taken.map(|&ip| SocketAddr::new(ip, self.port)).collect()
     }
 
+    /// Where its servers are, if these are its addresses.
+    pub(super) fn places(&self, found: &[IpAddr]) -> Vec<SocketAddr> {
+        found.iter().map(|&ip| SocketAddr::new(ip, self.port)).collect()
+    }
+
     /// It has none.
     pub(super) fn unresolved(&mut self, why: String, now: Raw) {
         self.asking = false;

@@ -10,7 +10,7 @@ use crate::time::{Now, Raw, Span};
 
 use super::condition::{Condition, Kind, Loss};
 use super::names::Place;
-use super::{Action, Client, Entry, Level, Status};
+use super::{Action, Client, Entry, Level, Preparation, Status};
 
 /// So many requests in a row without an answer are worth a word.
 const LOST_AFTER: u8 = 3;
@@ -48,8 +48,8 @@ impl Client {
         Status {
             reference: self.reference(now).unwrap_or_else(Reference::unknown),
             frequency: frequency.filter(|frequency| frequency.sd <= FREQUENCY_SD_KEPT),
-            has_accepted: self.discipline.has_accepted(),
             leaps: self.leaps(),
+            has_accepted: self.discipline.has_accepted() && self.preparation == Preparation::Idle,
         }
     }
 
@@ -166,7 +166,7 @@ impl Client {
     }
 
     /// How a server stands; nothing as long as that cannot be said.
-    fn standing(&self, entry: &Entry) -> Option<Standing> {
+    pub(super) fn standing(&self, entry: &Entry) -> Option<Standing> {
         let missed = is_missed(entry);
         match entry.source.trouble() {
             Some(Trouble::Away) => Some(Standing::Away),

@@ -41,8 +41,14 @@ pub struct Setup {
     pub once: bool,
     /// What is known of our own frequency: what would have to be added to the oscillator's.
     pub frequency: Frequency,
+    /// Something is to be done before each step ([`Action::Prepare`]).
+    pub prepares: bool,
+    /// Addresses that were good before, by host: for a start without a name service.
+    pub known: Vec<(String, Vec<IpAddr>)>,
     /// The command that would allow a refused offset, for the log.
     pub permit: String,
+    /// The shell says [`Event::Tick`] at once when anybody sets the clock.
+    pub announced: bool,
 }
 
 /// What happened.
@@ -70,6 +76,10 @@ pub enum Event<'a> {
     Unresolved(ServerId, String),
     /// The network may have changed: what failed is worth another try.
     Network,
+    /// An operator allows what is refused, now and once.
+    Permit,
+    /// What was to be done before a step is done.
+    Prepared,
     /// The clock could not be set after all.
     Powerless(String),
 }
@@ -87,6 +97,9 @@ pub enum Action {
     Resolve(ServerId, String),
     /// Act upon the clock. Never asked for unless the authority is [`Authority::Steer`].
     Steer(Steer),
+    /// The clock is to be stepped by about this much: do what is to be done before, and say
+    /// [`Event::Prepared`].
+    Prepare(Span),
     /// Write a line.
     Say(Level, String),
     /// The time was to be set once: that is over.

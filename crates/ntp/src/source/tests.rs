@@ -86,6 +86,8 @@ fn a_silent_server_is_knocked_at_with_back_off() {
     let mut pair = Pair::new(IBURST);
     let waited: Vec<i64> = (0..11).map(|_| pair.ask().nanos() / 1_000_000_000).collect();
     assert_eq!(waited, [0, 2, 4, 8, 16, 32, 64, 128, 256, 256, 256]);
+    let waited: Vec<i64> = (0..4).map(|_| pair.ask().nanos() / 1_000_000_000).collect();
+    assert_eq!(waited, [256, 512, 1024, 1024]);
     assert_eq!(pair.source.trouble(), Some(&Trouble::Silent(None)));
     assert!(pair.source.is_lost() && !pair.source.is_reachable());
 }
@@ -119,7 +121,7 @@ fn a_lost_request_is_repeated_soon_and_eight_make_the_server_unreachable() {
 #[test]
 fn a_server_that_comes_back_is_asked_quickly_again() {
     let mut pair = Pair::new(IBURST);
-    for _ in 0..12 {
+    for _ in 0..8 {
         pair.exchange();
     }
     for _ in 0..9 {
@@ -129,6 +131,23 @@ fn a_server_that_comes_back_is_asked_quickly_again() {
     let waited: Vec<i64> = (0..4).map(|_| pair.exchange()).collect();
     assert_eq!(waited, [2, 2, 2, 2]);
     assert_eq!(pair.exchange(), 64);
+}
+
+#[test]
+fn steady_requests_are_dithered_and_never_early() {
+    let mut pair = Pair::new(Polling { iburst: true, min: 6, max: 6 });
+    for _ in 0..20 {
+        pair.exchange();
+    }
+    let mut waited = Vec::new();
+    for index in 0..16_u64 {
+        pair.nonce = (index << 12) | (index << 32);
+        waited.push(pair.ask().seconds());
+        pair.hear(pair.answer());
+    }
+    assert!(waited.iter().all(|seconds| (64.0..=68.0).contains(seconds)), "{waited:?}");
+    let spread = waited.iter().copied().fold(0.0, f64::max) - 64.0;
+    assert!(spread > 3.0, "{waited:?}");
 }
 
 #[test]

@@ -39,13 +39,15 @@ pub(crate) struct Peer {
     pub(crate) path: f64,
     /// Mean of the exponential delay above that, seconds.
     pub(crate) jitter: f64,
+    /// That much of it is on the way back, as a ratio.
+    pub(crate) jitter_back: f64,
     /// Probability that an exchange is lost.
     pub(crate) loss: f64,
 }
 
 impl Peer {
     pub(crate) fn new(character: Character) -> Self {
-        Self { character, path: 1e-3, jitter: 1e-4, loss: 0.0 }
+        Self { character, path: 1e-3, jitter: 1e-4, jitter_back: 1.0, loss: 0.0 }
     }
 }
 
@@ -85,6 +87,8 @@ pub(crate) struct World {
     raw: f64,
     /// The oscillator runs fast by this ratio.
     pub(crate) speed: f64,
+    /// And by this ratio, for the moment.
+    pub(crate) sway: f64,
     /// Standard deviation of the change of speed in a second.
     pub(crate) wander: f64,
     /// The system clock minus the oscillator minus `start`, seconds.
@@ -104,6 +108,10 @@ pub(crate) struct World {
     pub(crate) steers: usize,
     pub(crate) requests: usize,
     pub(crate) forgotten: usize,
+    /// What is done before a step takes so long, in seconds; and when it was begun.
+    pub(crate) preparing_takes: f64,
+    pub(crate) preparations: Vec<f64>,
+    prepared_at: Option<f64>,
 }
 
 /// The setup of the most usual client: it steers, of servers `10.0.0.1` and so on.
@@ -116,7 +124,10 @@ pub(crate) fn setup(servers: usize, options: &str) -> Setup {
         authority: ntp::client::Authority::Steer,
         once: false,
         frequency: ntp::bank::Frequency { ratio: 0.0, sd: 1e-4 },
+        prepares: false,
+        known: Vec::new(),
         permit: "ntpd -g".to_owned(),
+        announced: false,
     }
 }
 
@@ -140,6 +151,7 @@ impl World {
             start,
             raw: 100.0,
             speed: fast,
+            sway: 0.0,
             wander: 0.0,
             ahead: offset - 100.0,
             kernel_frequency: 0.0,
@@ -157,12 +169,20 @@ impl World {
             steers: 0,
             requests: 0,
             forgotten: 0,
+            preparing_takes: 3.0,
+            preparations: Vec::new(),
+            prepared_at: None,
         }
     }
 
     /// Clock minus true time, seconds.
     pub(crate) fn error(&self) -> f64 {
         self.raw + self.ahead - self.truth
+    }
+
+    /// How fast the clock runs beyond true time, as a ratio.
+    pub(crate) fn rate(&self) -> f64 {
+        (1.0 + self.speed + self.sway) * (1.0 + self.kernel_frequency + self.slew_rate) - 1.0
     }
 
     /// Goes on for so many true seconds; the largest error from then on, and the root mean square.
@@ -234,16 +254,22 @@ impl World {
     /// Until the next thing happens, or `end`, or a second is over.
     fn turn(&mut self, end: f64) {
         let now = self.now();
-        let deadline = self.client.deadline();
+        let deadline = self.client.deadline().unwrap();
         let wait = (deadline - now.raw).seconds().max(0.0);
         let packet = self.flying.iter().map(|flying| flying.arrives).fold(f64::INFINITY, f64::min);
         let second = self.seconds + 1.0;
         let wait = if self.done.is_some() { f64::INFINITY } else { wait };
-        let next = (self.truth + wait / (1.0 + self.speed)).max(self.truth + 1e-9);
+        let pace = 1.0 + self.speed + self.sway;
+        let next = (self.truth + wait / pace).max(self.truth + 1e-9);
+        let next = next.min(self.prepared_at.unwrap_or(f64::INFINITY));
         let until = next.min(packet).min(second).min(end).max(self.truth);
         self.advance(until - self.truth);
         if self.truth >= second {
             self.second();
+        }
+        if self.prepared_at.is_some_and(|at| self.truth >= at) {
+            self.prepared_at = None;
+            self.tell(Event::Prepared);
         }
         if let Some(index) = self.flying.iter().position(|flying| flying.arrives <= self.truth) {
             let flying = self.flying.remove(index);
@@ -255,7 +281,7 @@ impl World {
     }
 
     fn advance(&mut self, seconds: f64) {
-        let raw = seconds * (1.0 + self.speed);
+        let raw = seconds * (1.0 + self.speed + self.sway);
         self.truth += seconds;
         self.raw += raw;
         self.ahead += raw * (self.kernel_frequency + self.slew_rate);
@@ -271,7 +297,7 @@ impl World {
         self.speed += self.wander * self.normal();
     }
 
-    fn tell(&mut self, event: Event) {
+    pub(crate) fn tell(&mut self, event: Event) {
         let mut actions = VecDeque::from(self.client.step(self.now(), event));
         while let Some(action) = actions.pop_front() {
             assert!(self.done.is_none(), "nothing comes after the end");
@@ -283,6 +309,12 @@ impl World {
                         found => Event::Resolved(server, found.to_vec()),
                     };
                     self.client.step(self.now(), event)
+                }
+                Action::Prepare(_) => {
+                    assert!(self.prepared_at.is_none(), "one at a time");
+                    self.preparations.push(self.truth);
+                    self.prepared_at = Some(self.truth + self.preparing_takes);
+                    Vec::new()
                 }
                 Action::Forget(_) => {
                     self.forgotten += 1;
@@ -335,7 +367,7 @@ impl World {
         let nonce = Stamp(self.random() | 1);
         let request = packet::request(nonce);
         let there = peer.path + peer.jitter * self.exponential();
-        let back = peer.path + peer.jitter * self.exponential();
+        let back = peer.path + peer.jitter * peer.jitter_back * self.exponential();
         if self.uniform() >= peer.loss {
             self.answer(source, &peer, &request, there, back);
         }
@@ -402,7 +434,7 @@ impl World {
         -(1.0 - self.uniform()).max(1e-12).ln()
     }
 
-    fn normal(&mut self) -> f64 {
+    pub(crate) fn normal(&mut self) -> f64 {
         (0..12).map(|_| self.uniform()).sum::<f64>() - 6.0
     }
 }

@@ -1,0 +1,106 @@
+//! ntpctl: ask the ntpd of this machine how it stands, or allow what it refuses.
+
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use cli::{Args, Command, Flag, UnableExt as _, Usage};
+
+use crate::ending;
+use crate::ntpd::control::{NO, RIGHT, UNSURE, USUAL};
+
+/// A running ntpd answers in its next turn; one that was stopped never does.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// No answer is longer: what is was not ntpd.
+const ANSWER_MAX: u64 = 1 << 20;
+
+/// A terminal that does not say how wide it is.
+const WIDTH: usize = 80;
+
+/// Where the ntpd of `service-examples/ntp` listens, linked as its README says.
+const OF_SERVICE: &str = "/service/ntp/socket";
+
+/// The clock is not right, or nobody knows.
+const EXIT_UNSURE: u8 = 1;
+
+pub(crate) static COMMAND: Command = Command {
+    name: "ntpctl",
+    summary: "ask ntpd how it stands, or allow the step it refuses",
+    usage: "[-s socket] [--json] [sources | history | step]",
+    flags: &[
+        Flag { names: &["s", "socket"], value: Some("PATH"), help: "ask at PATH" },
+        Flag { names: &["json"], value: None, help: "write all of it as one JSON object" },
+    ],
+    about: "\
+It asks at /run/ntpd/ntpd.sock, or else at /service/ntp/socket. Without a word more it says how
+things stand: 0 is the exit code while the clock is synchronised, 1 while it is not. `sources` lists
+the servers, what each says, and why it is believed or not; `history` draws how far off the clock
+was; `step` lets ntpd set the clock at once by an offset that it refuses or slews, which takes root
+or the user that ntpd runs as.
+
+Exit codes: 0 done, or synchronised; 1 not synchronised; 100 wrong usage; 111 ntpd cannot be asked,
+or it refuses.",
+};
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let words: Vec<_> = args.operands.iter().map(|word| word.to_string_lossy()).collect();
+    let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
+    let (question, judges) = match (words.as_slice(), args.has("json")) {
+        ([], false) => ("status".to_owned(), true),
+        ([], true) => ("json".to_owned(), true),
+        (["sources"], false) => ("sources".to_owned(), false),
+        (["history"], false) => (format!("history {}", width()), false),
+        (["step"], false) => ("step".to_owned(), false),
+        ([word], false) => return Err(Usage::because(format!("no such word: {word}")).into()),
+        (_, true) => return Err(Usage::because("--json is the whole, without a word more").into()),
+        (_, false) => return Err(Usage::default().into()),
+    };
+    let (path, stream) = find(args.value("s").map(Path::new))?;
+    let answer = ask(path, stream, &question)?;
+    if let Some(why) = answer.strip_prefix(NO) {
+        anyhow::bail!("ntpd says no: {}", why.trim_end());
+    }
+    let (is_right, text) = match (answer.strip_prefix(RIGHT), answer.strip_prefix(UNSURE)) {
+        (Some(text), _) => (true, text),
+        (None, Some(text)) => (false, text),
+        (None, None) => anyhow::bail!("what answers at {} is no ntpd", path.display()),
+    };
+    let printed = ending::print(&COMMAND, text);
+    let unsure = judges && !is_right && printed == ExitCode::SUCCESS;
+    Ok(if unsure { ExitCode::from(EXIT_UNSURE) } else { printed })
+}
+
+/// The ntpd at `path`, or else the first that is there.
+fn find(path: Option<&Path>) -> anyhow::Result<(&Path, UnixStream)> {
+    let usual = Path::new(USUAL);
+    if path.is_none()
+        && let Ok(stream) = UnixStream::connect(OF_SERVICE)
+        && !usual.exists()
+    {
+        return Ok((Path::new(OF_SERVICE), stream));
+    }
+    let path = path.unwrap_or(usual);
+    let connected = UnixStream::connect(path);
+    Ok((path, connected.unable(format_args!("ask ntpd at {}", path.display()))?))
+}
+
+fn ask(path: &Path, mut stream: UnixStream, question: &str) -> anyhow::Result<String> {
+    let at = path.display();
+    let mut answer = Vec::new();
+    let mut talk = || {
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(format!("{question}\n").as_bytes())?;
+        (&mut stream).take(ANSWER_MAX).read_to_end(&mut answer)
+    };
+    talk().unable(format_args!("hear from ntpd at {at}"))?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+/// As wide as the terminal is, by what the shell says.
+fn width() -> usize {
+    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    columns.or_else(sys::terminal::columns).unwrap_or(WIDTH)
+}
