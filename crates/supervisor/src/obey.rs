@@ -35,7 +35,7 @@ impl Engine {
             let is_wish = matches!(event, Event::Letter(_));
             let actions = task.service.step(now(), event);
             // What is not written down before it is done, the next supervisor may do again.
-            if is_wish || !self.are_idle(id, actions) {
+            if is_wish || !self.are_idle(id, &actions) {
                 self.remember(id);
             }
             for action in actions {
@@ -73,10 +73,10 @@ impl Engine {
 
     /// Whether nothing comes of these actions but an answer: the step after it is the one to be
     /// written down.
-    fn are_idle(&mut self, id: TaskId, actions: Actions) -> bool {
-        let mut idle = actions.into_iter().map(|action| match action {
-            Action::Finish(..) => !self.may_finish(id),
-            other => other.is_question(),
+    fn are_idle(&mut self, id: TaskId, actions: &Actions) -> bool {
+        let mut idle = (*actions).into_iter().map(|action| {
+            let finishes = matches!(action, Action::Finish(..));
+            action.is_question() || finishes && !self.may_finish(id)
         });
         idle.next() == Some(true) && idle.all(|idle| idle)
     }

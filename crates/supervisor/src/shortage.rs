@@ -36,6 +36,13 @@ impl Shortage {
         }
     }
 
+    /// With the files open from now on: descriptors may be what there is none of later.
+    pub(crate) fn watch(now: Monotonic) -> Self {
+        let mut shortage = Self::new(now);
+        shortage.look(now);
+        shortage
+    }
+
     /// What a start at `now` has to wait for, and until when; what an operator asks for is tried
     /// whatever there is.
     pub(crate) fn delays(&mut self, now: Monotonic, cause: Cause) -> Option<(Scarcity, Monotonic)> {

@@ -73,6 +73,14 @@ enum Owner {
 }
 
 impl Orphans {
+    /// With their list open from now on: descriptors may be what there is none of later.
+    pub(crate) fn watch() -> Self {
+        let mut orphans = Self::default();
+        // Where there is no list it is asked for again.
+        let _ = orphans.children.list();
+        orphans
+    }
+
     /// An orphan was reaped.
     pub(crate) fn forget(&mut self, pid: u32) {
         self.owners.remove(&pid);

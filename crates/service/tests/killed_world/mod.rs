@@ -299,9 +299,9 @@ impl World {
             if memory.want != self.want {
                 return Err(Stop::Wrong(format!("{:?} is wanted: {memory:?}", self.want)));
             }
-            let mut idle = actions.into_iter().map(|action| match action {
-                Action::Finish(..) => !self.finish,
-                other => other.is_question(),
+            let mut idle = actions.into_iter().map(|action| {
+                let finishes = matches!(action, Action::Finish(..));
+                action.is_question() || finishes && !self.finish
             });
             let is_wish = matches!(event, Event::Letter(_));
             let waits = !is_wish && idle.next() == Some(true) && idle.all(|idle| idle);
