@@ -136,7 +136,6 @@ fn shown(program: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
     use std::time::Instant;
 
     use super::*;
@@ -147,8 +146,11 @@ mod tests {
     fn program(text: &str) -> (tempfile::TempDir, PathBuf) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("program");
-        std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        // Were it open for writing here, a child that another test forks meanwhile would have it
+        // open too, and nobody could run it (ETXTBSY).
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", r#"printf '#!/bin/sh\n%s\n' "$1" >"$0" && chmod 755 "$0""#]);
+        assert!(shell.arg(&path).arg(text).status().unwrap().success());
         (dir, path)
     }
 
