@@ -199,6 +199,22 @@ pub enum Action {
     Leave,
 }
 
+impl Action {
+    /// Whether nothing is done by it: who is killed before the answer has lost nothing.
+    #[must_use]
+    pub fn is_question(&self) -> bool {
+        match self {
+            Self::AskDrained | Self::CountSurvivors => true,
+            Self::Start
+            | Self::Send(..)
+            | Self::Sweep(_)
+            | Self::Finish(..)
+            | Self::Report(_)
+            | Self::Leave => false,
+        }
+    }
+}
+
 /// What the operator is told, once per change of state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Report {

@@ -3,7 +3,8 @@
 //!
 //! The kernel of these stories has a control group, so it knows who is of the service; the disk has
 //! what the shell of `crates/supervisor` writes down, in its order: the step, the record, then what
-//! the step asks for, one by one. The kernel notes the pid of a new child by itself.
+//! the step asks for, one by one; where it asks for an answer only, the record waits for that. The
+//! kernel notes the pid of a new child by itself.
 
 mod killed_world;
 

@@ -4,7 +4,7 @@
 use cli::{Unable, UnableExt as _};
 use contract::layout;
 use service::scan::EntryId;
-use service::words::{Action, Event, Fault, Report, Step};
+use service::words::{Action, Actions, Event, Fault, Report, Step};
 use service::{Monotonic, Pid, Signal};
 use sys::child;
 
@@ -32,9 +32,12 @@ impl Engine {
         let mut leaves = false;
         for _ in 0..ROUNDS_MAX {
             let (Some(event), Some(task)) = (next.take(), self.tasks.get_mut(&id)) else { break };
+            let is_wish = matches!(event, Event::Letter(_));
             let actions = task.service.step(now(), event);
             // What is not written down before it is done, the next supervisor may do again.
-            self.remember(id);
+            if is_wish || !self.are_idle(id, &actions) {
+                self.remember(id);
+            }
             for action in actions {
                 match action {
                     Action::Start => next = Some(self.start(id)),
@@ -66,6 +69,16 @@ impl Engine {
         } else if self.has_lost_its_directory(id) {
             self.give_up(id);
         }
+    }
+
+    /// Whether nothing comes of these actions but an answer: the step after it is the one to be
+    /// written down.
+    fn are_idle(&mut self, id: TaskId, actions: &Actions) -> bool {
+        let mut idle = (*actions).into_iter().map(|action| {
+            let finishes = matches!(action, Action::Finish(..));
+            action.is_question() || finishes && !self.may_finish(id)
+        });
+        idle.next() == Some(true) && idle.all(|idle| idle)
     }
 
     /// Whether a service is down because its directory was removed, or is another one by now. Under

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use service::words::{Event, Survivors};
 use service::{Pid, Signal};
-use sys::child;
+use sys::child::Children;
 use sys::proc::{self, Facts, Variable};
 use sys::process::Process;
 
@@ -26,6 +26,7 @@ const SURVIVORS_MAX: usize = 4096;
 /// Whose the orphans are that have come to us.
 #[derive(Debug, Default)]
 pub(crate) struct Orphans {
+    children: Children,
     /// Until they are reaped; a pid is nobody else's so long.
     owners: HashMap<u32, Owner>,
     /// Whether any has ended since that was last asked.
@@ -72,6 +73,14 @@ enum Owner {
 }
 
 impl Orphans {
+    /// With their list open from now on: descriptors may be what there is none of later.
+    pub(crate) fn watch() -> Self {
+        let mut orphans = Self::default();
+        // Where there is no list it is asked for again.
+        let _ = orphans.children.list();
+        orphans
+    }
+
     /// An orphan was reaped.
     pub(crate) fn forget(&mut self, pid: u32) {
         self.owners.remove(&pid);
@@ -116,7 +125,7 @@ impl Orphans {
         if let Some(listed) = &self.listed {
             return Ok(listed.clone());
         }
-        let mut pids = child::list()?;
+        let mut pids = self.children.list()?;
         pids.retain(|pid| !is_own(pid));
         self.listed = self.in_batch.then(|| pids.clone());
         Ok(pids)

@@ -1,12 +1,13 @@
 //! Our children: signal them, reap them, and become the parent of their orphans.
 
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
+
+use crate::small_file::Standing;
 
 /// How a child ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,18 +123,39 @@ pub fn become_subreaper() -> io::Result<()> {
     Ok(nix::sys::prctl::set_child_subreaper(true)?)
 }
 
-/// Room for a list of children at first: what the kernel gives in one read.
+/// Room for a part of the list of children: what the kernel gives in one read.
 const LIST_LEN: usize = 4096;
 
-/// The pids of our children, ended ones too, as /proc lists them.
+/// The list of our children, as /proc has it: held open by whoever looks at it often.
+#[derive(Debug, Default)]
+pub struct Children(Standing);
+
+impl Children {
+    /// The pids of our children, ended ones too.
+    ///
+    /// # Errors
+    /// No /proc, or a kernel without `CONFIG_PROC_CHILDREN`.
+    pub fn list(&mut self) -> io::Result<Vec<u32>> {
+        let path = || format!("/proc/self/task/{}/children", std::process::id());
+        let (mut text, mut part) = (Vec::new(), [0; LIST_LEN]);
+        loop {
+            let len = self.0.read_at(path, &mut part, text.len() as u64)?;
+            if len == 0 {
+                break;
+            }
+            text.extend_from_slice(part.get(..len).unwrap_or_default());
+        }
+        let words = text.split(u8::is_ascii_whitespace).map(str::from_utf8);
+        Ok(words.filter_map(|word| word.ok()?.parse().ok()).collect())
+    }
+}
+
+/// As [`Children::list`], for whoever looks once.
 ///
 /// # Errors
-/// No /proc, or a kernel without `CONFIG_PROC_CHILDREN`.
+/// As there.
 pub fn list() -> io::Result<Vec<u32>> {
-    let pid = std::process::id();
-    let mut text = String::with_capacity(LIST_LEN);
-    File::open(format!("/proc/self/task/{pid}/children"))?.read_to_string(&mut text)?;
-    Ok(text.split_ascii_whitespace().filter_map(|word| word.parse().ok()).collect())
+    Children::default().list()
 }
 
 /// While it lives, children that have ended wait to be reaped, also where SIGCHLD was ignored when

@@ -299,7 +299,13 @@ impl World {
             if memory.want != self.want {
                 return Err(Stop::Wrong(format!("{:?} is wanted: {memory:?}", self.want)));
             }
-            if self.disk.memory != Some(memory) {
+            let mut idle = actions.into_iter().map(|action| {
+                let finishes = matches!(action, Action::Finish(..));
+                action.is_question() || finishes && !self.finish
+            });
+            let is_wish = matches!(event, Event::Letter(_));
+            let waits = !is_wish && idle.next() == Some(true) && idle.all(|idle| idle);
+            if !waits && self.disk.memory != Some(memory) {
                 self.disk = Disk { memory: Some(memory), child: None };
             }
             for action in actions {
