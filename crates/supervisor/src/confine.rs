@@ -60,6 +60,7 @@ impl Engine {
         task.limit_remarks.retain(|other| !is_of(other, what));
         task.limit_remarks.push(remark);
         self.warn_of(id, sentence);
+        self.remember(id);
         self.publish(id);
     }
 }

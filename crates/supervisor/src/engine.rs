@@ -439,6 +439,7 @@ impl Engine {
                 if let Some(task) = self.tasks.get_mut(&id) {
                     task.forget_written();
                 }
+                self.remember(id);
                 self.publish(id);
             }
         }

@@ -251,11 +251,7 @@ impl Task {
         if self.written == Some(view) && self.rewrite_at.is_none() {
             return Ok(());
         }
-        let stamp = match self.stamp {
-            Some((since, stamp)) if since == view.since => stamp,
-            Some(_) | None => stamp(now, view.since),
-        };
-        self.stamp = Some((view.since, stamp));
+        let stamp = self.stamp_of(now, view);
         match self.write_status(&status(stamp, view)) {
             Ok(()) => {
                 (self.written, self.rewrite_at) = (Some(view), None);
@@ -267,6 +263,24 @@ impl Task {
                 failed.unable(format_args!("write {}/{}", self.name, layout::STATUS_NEW))
             }
         }
+    }
+
+    /// The stamp of its status, if that is all there is to say of it while it runs.
+    pub(crate) fn shown(&mut self, now: Now) -> Option<Stamp> {
+        let view = self.service.view();
+        let is_all = self.service.remark() == words::Remark::None
+            && self.service.ready().is_none()
+            && self.limit_remarks.is_empty();
+        (is_all && view.pid.is_some()).then(|| self.stamp_of(now, view))
+    }
+
+    fn stamp_of(&mut self, now: Now, view: View) -> Stamp {
+        let stamp = match self.stamp {
+            Some((since, stamp)) if since == view.since => stamp,
+            Some(_) | None => stamp(now, view.since),
+        };
+        self.stamp = Some((view.since, stamp));
+        stamp
     }
 
     /// When there is something to do for it, if nothing happens.
