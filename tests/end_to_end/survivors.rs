@@ -4,6 +4,7 @@
 //! Each story is told twice: with control groups, where they may be made, and without.
 
 use std::fs;
+use std::process::Command;
 
 use crate::sandbox;
 use crate::support::{Daemon, Sandbox, Service};
@@ -29,6 +30,7 @@ macro_rules! with_and_without_groups {
 
 with_and_without_groups! {
     a_service_in_the_background_is_supervised_once
+    nobody_is_taken_for_gone_while_there_is_no_descriptor_to_look_with
     a_daemon_that_is_known_is_told_of_with_its_flag
     a_daemon_that_forks_twice_and_closes_everything_is_supervised_once
     a_daemon_in_the_background_is_restarted_when_it_dies
@@ -97,6 +99,30 @@ fn a_service_in_the_background_is_supervised_once(groups: Groups) {
     sandbox.svc("-d", &service);
     sandbox.wait_until("it is down", || is_down(&sandbox, &service) && running(&sleep).is_empty());
     sandbox.stays("it stays down", || running(&sleep).is_empty());
+}
+
+fn nobody_is_taken_for_gone_while_there_is_no_descriptor_to_look_with(groups: Groups) {
+    let sandbox = sandbox();
+    let sleep = format!("sleep {}", number(&sandbox));
+    let script = format!("echo x >>starts; setsid -f {sleep}; until [ -e go ]; do sleep 0.1; done");
+    let service = sandbox.running("a", &script);
+    let svscan = svscan(&sandbox, &service, groups);
+    sandbox.wait_until("it has its daemon", || running(&sleep).len() == 1);
+    let descriptors = |limit: &str| {
+        let pid = svscan.pid.to_string();
+        let mut prlimit = Command::new("prlimit");
+        assert!(prlimit.args(["--pid", &pid, limit]).status().unwrap().success());
+    };
+    descriptors("--nofile=3:");
+    service.write("go", "");
+    // Longer than svscan waits for somebody whom it could see in the end.
+    for _ in 0..5 {
+        sandbox.stays("there is one", || running(&sleep).len() == 1);
+    }
+    descriptors("--nofile=1000:");
+    sandbox.wait_until("it is found", || running(&sleep) == [service.pid()]);
+    sandbox.stays("there is one", || running(&sleep).len() == 1);
+    assert_eq!(service.lines("starts").len(), 1);
 }
 
 fn a_daemon_that_is_known_is_told_of_with_its_flag(groups: Groups) {

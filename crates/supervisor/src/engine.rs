@@ -356,8 +356,9 @@ impl Engine {
     /// Whose process it was that was reaped: the number may be another's from now on.
     fn take_pid(&mut self, pid: u32) -> Option<TaskId> {
         let whose = self.pids.remove(&pid);
+        self.orphans.forget(pid);
         if whose.is_none() && self.check.as_ref().is_none_or(|check| check.pid != pid) {
-            self.orphans.forget(pid);
+            self.orphans.note_end();
         }
         whose
     }
@@ -447,6 +448,10 @@ impl Engine {
 
     fn tick(&mut self) {
         let due = now().monotonic;
+        if self.deadlines.iter().nth(1).is_some_and(|(at, _)| *at <= due) {
+            // Who has to be counted again has ended before.
+            self.orphans.begin_batch();
+        }
         for _ in 0..TICKS_PER_TURN {
             match self.deadlines.first() {
                 Some((at, id)) if *at <= due => {
@@ -457,6 +462,7 @@ impl Engine {
                 Some(_) | None => break,
             }
         }
+        self.orphans.end_batch();
         self.tick_adopted(due);
         self.tick_check(due);
         self.tick_scanner(due);

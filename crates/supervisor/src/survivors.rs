@@ -10,10 +10,11 @@ use std::io;
 use std::time::Duration;
 
 use service::words::{Event, Survivors};
-use service::{Pid, Signal};
+use service::{Monotonic, Pid, Signal};
 use sys::child::Children;
 use sys::proc::{self, Facts, Variable};
 use sys::process::Process;
+use sys::scarcity;
 
 use crate::engine::{Engine, now};
 use crate::marker::Marker;
@@ -29,6 +30,8 @@ pub(crate) struct Orphans {
     children: Children,
     /// Until they are reaped; a pid is nobody else's so long.
     owners: HashMap<u32, Owner>,
+    /// Since when those are here that have not been seen yet.
+    unseen: HashMap<u32, Monotonic>,
     /// Whether any has ended since that was last asked.
     ended: bool,
     /// Whether ends are taken that were all reaped before the first of them.
@@ -68,8 +71,10 @@ enum Owner {
     Marked(Marker),
     /// It carries none, and is in this session.
     InSession(u32),
-    /// What it carries cannot be seen while it executes a program.
-    Executing { session: u32 },
+    /// What it carries cannot be seen, as while it executes a program.
+    Unseen { session: Option<u32> },
+    /// Nothing.
+    Nothing,
 }
 
 impl Orphans {
@@ -81,9 +86,15 @@ impl Orphans {
         orphans
     }
 
-    /// An orphan was reaped.
+    /// A child was reaped: its number may be another's from now on. It may have been an orphan also
+    /// where it was the main process of a service.
     pub(crate) fn forget(&mut self, pid: u32) {
         self.owners.remove(&pid);
+        self.unseen.remove(&pid);
+    }
+
+    /// One has ended that was nobody's main process.
+    pub(crate) fn note_end(&mut self) {
         self.ended = true;
     }
 
@@ -108,13 +119,13 @@ impl Orphans {
     fn of_everybody(
         &mut self,
         is_own: impl Fn(&u32) -> bool,
-        mut is_his: impl FnMut(Option<Owner>) -> bool,
+        mut is_his: impl FnMut(Owner) -> bool,
     ) -> Vec<u32> {
         let all = self.everybody.take().unwrap_or_else(|| {
             let pids = proc::everybody().into_iter().filter(|pid| !is_own(pid));
-            pids.filter_map(|pid| Some((pid, owner(pid)?))).collect()
+            pids.filter_map(|pid| Some((pid, owner_of(pid)?))).collect()
         });
-        let his = all.iter().filter(|(_, owner)| is_his(Some(*owner)));
+        let his = all.iter().filter(|(_, owner)| is_his(*owner));
         let his = his.map(|(pid, _)| *pid).collect();
         self.everybody = self.in_batch.then_some(all);
         his
@@ -136,28 +147,42 @@ impl Orphans {
         std::mem::take(&mut self.ended)
     }
 
-    fn owner(&mut self, pid: u32) -> Option<Owner> {
+    /// Whose a child of ours is.
+    fn owner(&mut self, now: Monotonic, pid: u32) -> Owner {
         if let Some(owner) = self.owners.get(&pid) {
-            return Some(*owner);
+            return *owner;
         }
-        let owner = owner(pid)?;
-        if !matches!(owner, Owner::Executing { .. }) {
-            self.owners.insert(pid, owner);
-        }
-        Some(owner)
+        // It was not reaped, so it is somebody.
+        let owner = match owner_of(pid).unwrap_or(Owner::Unseen { session: None }) {
+            unseen @ Owner::Unseen { .. } if !self.is_overdue(now, pid) => return unseen,
+            Owner::Unseen { session } => session.map_or(Owner::Nothing, Owner::InSession),
+            seen @ (Owner::Marked(_) | Owner::InSession(_) | Owner::Nothing) => seen,
+        };
+        self.unseen.remove(&pid);
+        self.owners.insert(pid, owner);
+        owner
+    }
+
+    /// Whether it could have been seen by now.
+    fn is_overdue(&mut self, now: Monotonic, pid: u32) -> bool {
+        now.since(*self.unseen.entry(pid).or_insert(now)) >= UNSEEN_MAX
     }
 }
 
-fn owner(pid: u32) -> Option<Owner> {
+/// Whose a process is, if there is one.
+fn owner_of(pid: u32) -> Option<Owner> {
     let variable = proc::environment_value(pid, sys::spawn::MARKER.as_bytes());
     if let Variable::Set(value) = &variable
         && let Some(marker) = Marker::parse(value)
     {
         return Some(Owner::Marked(marker));
     }
-    let session = proc::facts(pid)?.session;
+    let facts = proc::facts(pid)?;
+    let session = facts.session;
     Some(match variable {
-        Variable::NotYet => Owner::Executing { session },
+        // Who has ended has no environment any more, nor children.
+        Variable::NotYet if facts.has_ended() => Owner::Nothing,
+        Variable::NotYet => Owner::Unseen { session: Some(session) },
         Variable::Set(_) | Variable::Unset => Owner::InSession(session),
     })
 }
@@ -165,14 +190,14 @@ fn owner(pid: u32) -> Option<Owner> {
 /// In the middle of `execve` a process has no environment to be seen. That is over in a moment,
 /// where the machine is overloaded or the program comes from a slow disk a bit later; after this
 /// everybody is judged by what can be seen.
-const EXECUTING_MAX: Duration = Duration::from_secs(1);
+const UNSEEN_MAX: Duration = Duration::from_secs(5);
 
 impl Engine {
     /// Counts who is left of a service, if everybody can be told apart.
     pub(crate) fn count_survivors(&mut self, id: TaskId) -> Event {
         self.tell_of_limits(id);
         let left = self.survivors(id);
-        if self.has_to_wait(id, left.undecided) {
+        if self.has_to_wait(id, left.doubt) {
             return Event::Uncounted;
         }
         let mut count = u32::try_from(left.processes.len()).unwrap_or(u32::MAX);
@@ -186,15 +211,19 @@ impl Engine {
         Event::Survivors(Survivors { count, oldest: oldest(&left.processes).map(Pid) })
     }
 
-    /// Whether to count again before anything is decided; not for ever.
-    fn has_to_wait(&mut self, id: TaskId, undecided: bool) -> bool {
+    /// Whether to count again before anything is decided.
+    fn has_to_wait(&mut self, id: TaskId, doubt: Doubt) -> bool {
         let Some(task) = self.tasks.get_mut(&id) else { return false };
-        if !undecided {
-            task.uncounted = None;
-            return false;
-        }
         let now = now().monotonic;
-        now.since(*task.uncounted.get_or_insert(now)) < EXECUTING_MAX
+        let waits = match doubt {
+            Doubt::None => false,
+            Doubt::Unseen => now.since(*task.uncounted.get_or_insert(now)) < UNSEEN_MAX,
+            Doubt::Blind => true,
+        };
+        if !waits {
+            task.uncounted = None;
+        }
+        waits
     }
 
     /// Signals who is left of a service.
@@ -231,7 +260,7 @@ impl Engine {
             self.confine(id);
         }
         // Who has left the group may still come to us as an orphan.
-        let (mut pids, undecided) = self.orphans_of(id);
+        let (mut pids, doubt) = self.orphans_of(id);
         let Some(task) = self.tasks.get(&id) else { return Left::default() };
         let mut populated = false;
         if let Some(it) = task.membership.as_ref().filter(|_| !is_empty) {
@@ -245,27 +274,33 @@ impl Engine {
         processes.retain(|it| !it.has_ended() && !self.pids.contains_key(&it.pid));
         let spared = spared(&processes, |it| self.own.is_person(it));
         processes.retain(|it| !spared.contains(&it.pid));
-        Left { processes, spared: spared.len(), populated, undecided }
+        Left { processes, spared: spared.len(), populated, doubt }
     }
 
     /// The orphans of a service, and all that they have forked; whether there may be more.
-    pub(crate) fn orphans_of(&mut self, id: TaskId) -> (Vec<u32>, bool) {
-        let Some(task) = self.tasks.get(&id) else { return (Vec::new(), false) };
-        let mut undecided = false;
-        let mut is_its = |owner: Option<Owner>| match owner {
-            Some(Owner::Marked(marker)) => marker == task.marker,
-            Some(Owner::InSession(session)) => task.session == Some(session),
-            Some(Owner::Executing { session }) => {
-                let is_in_session = task.session == Some(session);
-                undecided |= !is_in_session;
+    pub(crate) fn orphans_of(&mut self, id: TaskId) -> (Vec<u32>, Doubt) {
+        let Some(task) = self.tasks.get(&id) else { return (Vec::new(), Doubt::None) };
+        let list = self.orphans.list(|pid| self.pids.contains_key(pid));
+        let mut doubt = match &list {
+            Err(error) if scarcity::is_cause_of(error) => Doubt::Blind,
+            Err(_) => Doubt::Unseen,
+            Ok(_) => Doubt::None,
+        };
+        let mut is_its = |owner: Owner| match owner {
+            Owner::Marked(marker) => marker == task.marker,
+            Owner::InSession(session) => task.session == Some(session),
+            Owner::Unseen { session } => {
+                let is_in_session = session.is_some() && session == task.session;
+                if !is_in_session {
+                    doubt = doubt.max(Doubt::Unseen);
+                }
                 is_in_session
             }
-            None => false,
+            Owner::Nothing => false,
         };
-        let list = self.orphans.list(|pid| self.pids.contains_key(pid));
-        let is_known = list.is_ok();
         let mut pids = list.unwrap_or_default();
-        pids.retain(|pid| is_its(self.orphans.owner(*pid)));
+        let now = now().monotonic;
+        pids.retain(|pid| is_its(self.orphans.owner(now, *pid)));
         if task.has_strange_kin {
             let us = std::process::id();
             let is_own = |pid: &u32| *pid == us || self.pids.contains_key(pid);
@@ -276,7 +311,7 @@ impl Engine {
             let room = SURVIVORS_MAX.saturating_sub(pids.len());
             pids.extend(proc::descendants(root, room));
         }
-        (pids, undecided || !is_known)
+        (pids, doubt)
     }
 }
 
@@ -289,8 +324,20 @@ struct Left {
     spared: usize,
     /// Whether the kernel says that somebody is in its group.
     populated: bool,
-    /// Whether there is somebody who may or may not be one of them.
-    undecided: bool,
+    /// Whether that is all.
+    doubt: Doubt,
+}
+
+/// Why there may be more than were found.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Doubt {
+    /// There are not.
+    #[default]
+    None,
+    /// Somebody may or may not be one of them; that will be seen, or else be never.
+    Unseen,
+    /// Nobody can be looked at for want of descriptors or memory, as long as that lasts.
+    Blind,
 }
 
 /// Those that people are at, with the processes between them and the service: whoever lets a person

@@ -108,7 +108,7 @@ pub(crate) struct Task {
     pub(crate) session: Option<u32>,
     /// Whether its life began under another supervisor, whose orphans do not come to us.
     pub(crate) has_strange_kin: bool,
-    /// Since when it cannot be told who is left of it, because somebody executes a program.
+    /// Since when somebody may be of it or not, who cannot be seen.
     pub(crate) uncounted: Option<Monotonic>,
     /// What `supervise/remarks` says.
     remarked: Option<String>,

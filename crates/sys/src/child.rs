@@ -134,19 +134,29 @@ impl Children {
     /// The pids of our children, ended ones too.
     ///
     /// # Errors
-    /// No /proc, or a kernel without `CONFIG_PROC_CHILDREN`.
+    /// No /proc.
     pub fn list(&mut self) -> io::Result<Vec<u32>> {
-        let path = || format!("/proc/self/task/{}/children", std::process::id());
+        let pid = std::process::id();
+        let text = match self.read(|| format!("/proc/self/task/{pid}/children")) {
+            // A kernel without `CONFIG_PROC_CHILDREN`.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return crate::proc::children_of(pid).ok_or(error);
+            }
+            text => text?,
+        };
+        let words = text.split(u8::is_ascii_whitespace).map(str::from_utf8);
+        Ok(words.filter_map(|word| word.ok()?.parse().ok()).collect())
+    }
+
+    fn read(&mut self, path: impl Fn() -> String) -> io::Result<Vec<u8>> {
         let (mut text, mut part) = (Vec::new(), [0; LIST_LEN]);
         loop {
-            let len = self.0.read_at(path, &mut part, text.len() as u64)?;
+            let len = self.0.read_at(&path, &mut part, text.len() as u64)?;
             if len == 0 {
-                break;
+                return Ok(text);
             }
             text.extend_from_slice(part.get(..len).unwrap_or_default());
         }
-        let words = text.split(u8::is_ascii_whitespace).map(str::from_utf8);
-        Ok(words.filter_map(|word| word.ok()?.parse().ok()).collect())
     }
 }
 

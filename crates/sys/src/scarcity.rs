@@ -1,5 +1,6 @@
 //! How much of what all processes share is left: pids, open files, memory (`proc(5)`).
 
+use std::io;
 use std::path::Path;
 
 use crate::small_file::{self, Standing};
@@ -68,6 +69,13 @@ fn text<T>(file: &mut Standing, path: &str, of: impl FnOnce(&str) -> Option<T>) 
     of(str::from_utf8(bytes.get(..len)?).ok()?)
 }
 
+/// Whether something failed for want of descriptors or memory, which may be had again later.
+#[must_use]
+pub fn is_cause_of(error: &io::Error) -> bool {
+    let causes = [libc::EMFILE, libc::ENFILE, libc::ENOMEM];
+    error.raw_os_error().is_some_and(|errno| causes.contains(&errno))
+}
+
 /// `0.00 0.01 0.05 1/123 4567`: the entities that are there.
 fn entities(loadavg: &str) -> Option<u64> {
     loadavg.split_ascii_whitespace().nth(3)?.split_once('/')?.1.parse().ok()
@@ -89,6 +97,14 @@ fn read(path: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn want_is_told_from_refusal() {
+        let is_want = |errno| is_cause_of(&io::Error::from_raw_os_error(errno));
+        assert!([libc::EMFILE, libc::ENFILE, libc::ENOMEM].into_iter().all(is_want));
+        assert!(![libc::ENOENT, libc::EACCES, libc::EPERM].into_iter().any(is_want));
+        assert!(!is_cause_of(&io::ErrorKind::OutOfMemory.into()), "the kernel has not said it");
+    }
 
     #[test]
     fn this_machine_has_something_of_everything() {

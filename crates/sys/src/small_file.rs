@@ -12,6 +12,25 @@ pub(crate) fn read(path: &Path, max: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// What is read at first of a file that changes; what is longer is read once more.
+const ROOM: usize = 16 << 10;
+
+/// As [`read`], in a single read(2), where two would show the parts of two different states.
+///
+/// Not for files that the kernel gives a page at a time (`seq_file`).
+pub(crate) fn read_at_once(path: &Path, max: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    loop {
+        let room = (bytes.len() * 8).clamp(ROOM.min(max), max);
+        bytes.resize(room, 0);
+        let len = File::open(path)?.read(&mut bytes)?;
+        if len < room || room == max {
+            bytes.truncate(len);
+            return Ok(bytes);
+        }
+    }
+}
+
 /// Gives a kernel file its new value, in one write. It is never made where it is missing.
 pub(crate) fn write(path: &Path, value: &str) -> io::Result<()> {
     let flags = libc::O_CLOEXEC | libc::O_NOFOLLOW;

@@ -58,7 +58,8 @@ pub enum Variable {
 /// What the environment of a process says of `name`.
 #[must_use]
 pub fn environment_value(pid: u32, name: &[u8]) -> Variable {
-    let environ = match small_file::read(&path(pid, "environ"), ENVIRON_MAX) {
+    // A second read shows nothing where the process has executed a program since the first.
+    let environ = match small_file::read_at_once(&path(pid, "environ"), ENVIRON_MAX) {
         Ok(environ) if !environ.is_empty() => environ,
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied && !is_our_users(pid) => {
             return Variable::Unset;
@@ -198,6 +199,8 @@ mod tests {
         let script = r#"[ "$1" = 0 ] || exec /bin/sh -c "$0" "$0" $(($1 - 1))"#;
         let mut shell = std::process::Command::new("/bin/sh");
         shell.args(["-c", script, script, "500"]).env_clear().env("KEEPUP_SERVICE", "a");
+        // Too much for one small read: the rest would be missing where it executes in between.
+        shell.envs((0..50).map(|number| (format!("PADDING{number}"), "x".repeat(100))));
         let mut shell = shell.spawn().unwrap();
         let (mut seen, mut wrong) = (0, None);
         while wrong.is_none() && facts(shell.id()).is_some_and(|it| !it.has_ended()) {

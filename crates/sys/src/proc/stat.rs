@@ -51,15 +51,15 @@ impl Facts {
 }
 
 /// Whether the process has an empty environment: not one that it has not got yet, in the middle of
-/// `execve`, nor one that can be seen by now. `None` where the line does not say (before kernel
-/// 3.5).
+/// `execve`, nor one that can be seen by now, nor one that is not ours to see (all zeroes). `None`
+/// where the line does not say (before kernel 3.5).
 pub(super) fn has_empty_environment(line: &[u8]) -> Option<bool> {
     let mut fields = after_name(line)?;
     // The kernel sets this once the environment is where it belongs (load_elf_binary).
     let code: u64 = number(fields.nth(CODE_START - STATE)?)?;
     let start: u64 = number(fields.nth(ENVIRONMENT_START - CODE_START - 1)?)?;
     let end: u64 = number(fields.next()?)?;
-    Some(code != 0 && start == end)
+    Some(code != 0 && start != 0 && start == end)
 }
 
 /// The fields from the third on.
@@ -131,6 +131,7 @@ mod tests {
         assert_eq!(has_empty_environment(&line("0", "140736 140736")), Some(false));
         assert_eq!(has_empty_environment(&line("4096", "140736 140736")), Some(true));
         assert_eq!(has_empty_environment(&line("4096", "140736 140737")), Some(false));
+        assert_eq!(has_empty_environment(&line("1", "0 0")), Some(false), "not ours to see");
         assert_eq!(has_empty_environment(&named(b"old kernel")), None);
     }
 
