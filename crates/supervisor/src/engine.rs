@@ -208,7 +208,7 @@ impl Engine {
             taken_over: 0,
             groups: if options.cgroups { Groups::find() } else { None },
             defaults: Rc::new(Settings::built_in(Machine::look(open_files.soft))),
-            orphans: Orphans::watch(),
+            orphans: Orphans::default(),
             lingering: Vec::new(),
             shortage: Shortage::watch(now().monotonic),
             own: Own::look(),

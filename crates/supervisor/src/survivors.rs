@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use service::words::{Event, Survivors};
 use service::{Monotonic, Pid, Signal};
-use sys::child::Children;
+use sys::child;
 use sys::proc::{self, Facts, Variable};
 use sys::process::Process;
 use sys::scarcity;
@@ -27,7 +27,6 @@ const SURVIVORS_MAX: usize = 4096;
 /// Whose the orphans are that have come to us.
 #[derive(Debug, Default)]
 pub(crate) struct Orphans {
-    children: Children,
     /// Until they are reaped; a pid is nobody else's so long.
     owners: HashMap<u32, Owner>,
     /// Since when those are here that have not been seen yet.
@@ -78,14 +77,6 @@ enum Owner {
 }
 
 impl Orphans {
-    /// With their list open from now on: descriptors may be what there is none of later.
-    pub(crate) fn watch() -> Self {
-        let mut orphans = Self::default();
-        // Where there is no list it is asked for again.
-        let _ = orphans.children.list();
-        orphans
-    }
-
     /// A child was reaped: its number may be another's from now on. It may have been an orphan also
     /// where it was the main process of a service.
     pub(crate) fn forget(&mut self, pid: u32) {
@@ -136,7 +127,7 @@ impl Orphans {
         if let Some(listed) = &self.listed {
             return Ok(listed.clone());
         }
-        let mut pids = self.children.list()?;
+        let mut pids = child::list()?;
         pids.retain(|pid| !is_own(pid));
         self.listed = self.in_batch.then(|| pids.clone());
         Ok(pids)

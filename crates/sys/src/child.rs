@@ -1,13 +1,12 @@
 //! Our children: signal them, reap them, and become the parent of their orphans.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
-
-use crate::small_file::Standing;
 
 /// How a child ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,49 +122,25 @@ pub fn become_subreaper() -> io::Result<()> {
     Ok(nix::sys::prctl::set_child_subreaper(true)?)
 }
 
-/// Room for a part of the list of children: what the kernel gives in one read.
+/// Room for a list of children at first: what the kernel gives in one read.
 const LIST_LEN: usize = 4096;
 
-/// The list of our children, as /proc has it: held open by whoever looks at it often.
-#[derive(Debug, Default)]
-pub struct Children(Standing);
-
-impl Children {
-    /// The pids of our children, ended ones too.
-    ///
-    /// # Errors
-    /// No /proc.
-    pub fn list(&mut self) -> io::Result<Vec<u32>> {
-        let pid = std::process::id();
-        let text = match self.read(|| format!("/proc/self/task/{pid}/children")) {
-            // A kernel without `CONFIG_PROC_CHILDREN`.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return crate::proc::children_of(pid).ok_or(error);
-            }
-            text => text?,
-        };
-        let words = text.split(u8::is_ascii_whitespace).map(str::from_utf8);
-        Ok(words.filter_map(|word| word.ok()?.parse().ok()).collect())
-    }
-
-    fn read(&mut self, path: impl Fn() -> String) -> io::Result<Vec<u8>> {
-        let (mut text, mut part) = (Vec::new(), [0; LIST_LEN]);
-        loop {
-            let len = self.0.read_at(&path, &mut part, text.len() as u64)?;
-            if len == 0 {
-                return Ok(text);
-            }
-            text.extend_from_slice(part.get(..len).unwrap_or_default());
-        }
-    }
-}
-
-/// As [`Children::list`], for whoever looks once.
+/// The pids of our children, ended ones too, as /proc lists them.
 ///
 /// # Errors
-/// As there.
+/// No /proc.
 pub fn list() -> io::Result<Vec<u32>> {
-    Children::default().list()
+    let pid = std::process::id();
+    let mut text = String::with_capacity(LIST_LEN);
+    let file = match File::open(format!("/proc/self/task/{pid}/children")) {
+        // A kernel without `CONFIG_PROC_CHILDREN`.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return crate::proc::children_of(pid).ok_or(error);
+        }
+        file => file,
+    };
+    file?.read_to_string(&mut text)?;
+    Ok(text.split_ascii_whitespace().filter_map(|word| word.parse().ok()).collect())
 }
 
 /// While it lives, children that have ended wait to be reaped, also where SIGCHLD was ignored when

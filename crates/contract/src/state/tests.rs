@@ -184,7 +184,9 @@ proptest! {
     fn a_store_torn_anywhere_leaves_the_one_before(
         old in any_record(), new in any_record(), at in 0..=SIDE_LEN, generation: u32,
     ) {
-        let side = |generation, record| Side { generation, record: Some(record), child: 0, supervisor: KEEPER };
+        let side = |generation, record| {
+            Side { generation, record: Some(record), child: 0, supervisor: KEEPER }
+        };
         let before = side(generation, old);
         let after = side(generation.wrapping_add(1), new);
         // What stood there: the side before the last.
