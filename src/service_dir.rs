@@ -33,6 +33,11 @@ impl<'a> ServiceDir<'a> {
         self.0.as_bytes()
     }
 
+    /// Its path as it was given.
+    pub(crate) fn path(self) -> &'a Path {
+        Path::new(self.0)
+    }
+
     /// The path of one of its files.
     pub(crate) fn file(self, name: &str) -> PathBuf {
         if self.0.is_empty() {

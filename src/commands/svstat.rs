@@ -10,7 +10,9 @@ use contract::{Status, layout, svstat};
 use tai::Stamp;
 
 use crate::service_dir::ServiceDir;
+use glance::Glance;
 
+mod glance;
 mod json;
 mod processes;
 
@@ -40,6 +42,7 @@ const BUFFER: usize = 64 * 1024;
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut lines = Vec::new();
     let (verbose, as_json) = (args.has("v"), args.has("json"));
+    let mut glance = Glance::default();
     for name in &args.operands {
         let dir = ServiceDir::new(name);
         if as_json {
@@ -48,7 +51,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         } else {
             lines.extend_from_slice(dir.name());
             lines.extend_from_slice(b": ");
-            lines.extend_from_slice(words(dir).as_bytes());
+            lines.extend_from_slice(words(dir, &mut glance).as_bytes());
             lines.push(b'\n');
             if verbose {
                 lines.extend(processes::of(dir).iter().flat_map(|it| it.line().into_bytes()));
@@ -75,7 +78,10 @@ fn write(lines: &[u8]) -> anyhow::Result<()> {
 }
 
 /// What follows the name: the state, or why it cannot be known.
-fn words(dir: ServiceDir<'_>) -> Cow<'static, str> {
+fn words(dir: ServiceDir<'_>, glance: &mut Glance) -> Cow<'static, str> {
+    if let Some((status, normally_down)) = glance.status(dir) {
+        return words_of(&status, normally_down, &[]).into();
+    }
     if let Some(entered) = dir.enter()
         && let Some((status, normally_down)) = entered.status()
     {

@@ -310,7 +310,7 @@ fn another_boot_makes_a_state_stale() {
     let state = State::of(&sandbox);
     let mut world = World::decode(&fs::read(&state.0).unwrap()).unwrap();
     world.boot[3] ^= 1;
-    state.forge(&world.encode(), 0);
+    state.forge(&world.encode(0), 0);
     let after = svscan(&sandbox, &[&service]);
     sandbox.wait_until("it is up, as after a boot", || service.pid() != 0);
     assert_eq!((service.want(), sandbox.said(after)), (Some(b'u'), String::new()));

@@ -11,6 +11,7 @@ mod adoption;
 mod crash;
 mod fallback;
 mod finish;
+mod glance;
 mod hostile;
 mod life;
 mod limits;

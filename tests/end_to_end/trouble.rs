@@ -217,7 +217,7 @@ fn with_few_descriptors_there_are_few_services_and_a_cure() {
     for service in &services {
         sandbox.link(service, service.name());
     }
-    let svscan = sandbox.daemon_by_shell("ulimit -n 44; exec svscan scan");
+    let svscan = sandbox.daemon_by_shell("ulimit -n 48; exec svscan scan");
     let up = || services.iter().filter(|service| service.pid() != 0).count();
     let cure = "raise the limit (ulimit -n) and start svscan again";
     let refused = || times_said(&sandbox, svscan, cure);

@@ -2,7 +2,8 @@
 //! killed. Ours, and of our own version only; what cannot be read is as good as not there.
 //!
 //! ```text
-//!      0  header: magic, version, length of a record, boot id, pid and time namespace, checksum
+//!      0  header: magic, version, length of a record, boot id, pid and time namespace, checksum;
+//!         which supervisor keeps the file
 //!    256  record: side 0 (128 bytes), side 1 (128 bytes)
 //!    512  record ...
 //! ```
@@ -16,7 +17,12 @@
 
 use std::time::Duration;
 
+use tai::Stamp;
+
 use crate::Wish;
+
+mod shown;
+pub use shown::shown;
 
 /// Length of the header, and of a record.
 pub const LEN: usize = 256;
@@ -26,6 +32,8 @@ pub const SIDE_LEN: usize = 128;
 pub const CHILD_AT: usize = 124;
 /// Where its checksum is: it covers what stands before.
 const SUM_AT: usize = 120;
+/// Where the header says which supervisor keeps the file: after the checksum.
+const SUPERVISOR_AT: usize = 52;
 const MAGIC: [u8; 8] = *b"keepup\x00\n";
 /// Raised whenever a byte changes its meaning.
 const VERSION: u32 = 1;
@@ -43,14 +51,16 @@ pub struct World {
 }
 
 impl World {
-    /// The header of a file of this world.
+    /// The header of a file of this world, kept by this supervisor: a number that no other has had;
+    /// 0: what it says may be out of date.
     #[must_use]
-    pub fn encode(&self) -> [u8; LEN] {
+    pub fn encode(&self, supervisor: u64) -> [u8; LEN] {
         let mut writer = Writer { bytes: [0; LEN], at: 0 };
         writer.put(&MAGIC).put(&VERSION.to_le_bytes()).put(&RECORD_LEN.to_le_bytes());
         writer.put(&self.boot).put(&self.pid_namespace.to_le_bytes());
         writer.put(&self.time_namespace.to_le_bytes());
-        writer.summed()
+        writer.sum().put(&supervisor.to_le_bytes());
+        writer.bytes
     }
 
     /// Reads the header at the beginning of a file; `None` where it is no state file, damaged, or
@@ -137,6 +147,9 @@ pub struct Record {
     pub given_up: bool,
     /// How its last life ended.
     pub end: LastEnd,
+    /// The stamp of `supervise/status`, where pid, wish and `paused` are what stands there as well
+    /// and nothing is to be said beyond it: svstat need not look there.
+    pub shown: Option<Stamp>,
 }
 
 const PAUSED: u8 = 1;
@@ -154,6 +167,8 @@ pub struct Side {
     pub generation: u32,
     /// What it says; `None`: the record is free.
     pub record: Option<Record>,
+    /// Who has written it: the number in his header.
+    pub supervisor: u64,
     /// The child that was made since, while the record says [`Phase::Starting`]; 0: none.
     pub child: u32,
 }
@@ -163,10 +178,8 @@ impl Side {
     #[must_use]
     pub fn encode(&self) -> [u8; SIDE_LEN] {
         let mut writer = Writer { bytes: [0; SIDE_LEN], at: 0 };
-        match &self.record {
-            Some(record) => record.write(self.generation, &mut writer),
-            None => Record::FREE.write(self.generation, &mut writer),
-        }
+        self.record.as_ref().unwrap_or(&Record::FREE).write(self.generation, &mut writer);
+        writer.put(&self.supervisor.to_le_bytes());
         writer.at = SUM_AT;
         writer.sum().put(&self.child.to_le_bytes());
         writer.bytes
@@ -177,10 +190,11 @@ impl Side {
     pub fn decode(bytes: &[u8; SIDE_LEN]) -> Option<Self> {
         let mut reader = Reader { bytes, at: 0 };
         let (generation, record) = Record::read(&mut reader)?;
+        let supervisor = reader.u64()?;
         reader.at = SUM_AT;
         let child = reader.is_whole()?.then(|| reader.u32())??;
         let record = (record.directory != Record::FREE.directory).then_some(record);
-        Some(Self { generation, record, child })
+        Some(Self { generation, record, supervisor, child })
     }
 
     /// The side in force of a record, and which it is (0, 1); `None` where neither can be read.
@@ -220,6 +234,7 @@ impl Record {
         left_behind: false,
         given_up: false,
         end: LastEnd::None,
+        shown: None,
     };
 
     fn write(&self, generation: u32, writer: &mut Writer<SIDE_LEN>) {
@@ -249,6 +264,7 @@ impl Record {
         writer.put(&pid.to_le_bytes()).put(&generation.to_le_bytes());
         writer.put(&self.session.to_le_bytes()).put(&self.quick_deaths.to_le_bytes());
         writer.put(&[phase, want, self.flags(), end, code]);
+        writer.put(&self.shown.map_or([0; tai::PACKED_LEN], Stamp::pack));
     }
 
     fn read(reader: &mut Reader<'_>) -> Option<(u32, Self)> {
@@ -258,6 +274,7 @@ impl Record {
         let (pid, generation, session) = (reader.u32()?, reader.u32()?, reader.u32()?);
         let quick_deaths = u16::from_le_bytes(reader.array()?);
         let [phase, want, flags, end, code] = reader.array()?;
+        let shown = reader.array().filter(|packed| *packed != [0; tai::PACKED_LEN]);
         let is_set = |bit| flags & bit != 0;
         let record = Self {
             directory,
@@ -279,6 +296,7 @@ impl Record {
             left_behind: is_set(LEFT_BEHIND),
             given_up: is_set(GIVEN_UP),
             end: end_of(end, code)?,
+            shown: shown.map(Stamp::unpack),
         };
         Some((generation, record))
     }
@@ -348,11 +366,6 @@ impl<const LEN: usize> Writer<LEN> {
     fn sum(&mut self) -> &mut Self {
         let sum = checksum(&self.bytes[..self.at.min(LEN)]);
         self.put(&sum.to_le_bytes())
-    }
-
-    fn summed(mut self) -> [u8; LEN] {
-        self.sum();
-        self.bytes
     }
 }
 

@@ -22,6 +22,7 @@ use sys::proc::{self, Facts};
 use sys::process::Process;
 use sys::spawn::Identity;
 use sys::{fifo, place};
+use tai::Stamp;
 
 use crate::engine::{Engine, Token, now};
 use crate::ledger::{Ledger, Left};
@@ -243,8 +244,8 @@ fn instant(time: Duration) -> Option<Monotonic> {
     (!time.is_zero()).then_some(Monotonic(time))
 }
 
-/// What is to be remembered of a service.
-pub(crate) fn record(task: &Task, memory: &Memory) -> Record {
+/// What is to be remembered of a service, and the stamp of its status, where that says it all.
+pub(crate) fn record(task: &Task, memory: &Memory, shown: Option<Stamp>) -> Record {
     let (phase, paced) = match memory.phase {
         memory::Phase::Down { not_before } => (Phase::Down, not_before),
         memory::Phase::Starting => (Phase::Starting, Monotonic::default()),
@@ -277,6 +278,7 @@ pub(crate) fn record(task: &Task, memory: &Memory) -> Record {
             Some(End::Exited(code)) => LastEnd::Exited(code),
             Some(End::Signalled(number)) => LastEnd::Signalled(number),
         },
+        shown: shown.filter(|_| task.service.view().want == want),
     }
 }
 
@@ -356,7 +358,8 @@ impl Engine {
         if !self.stopping {
             task.wish = (memory.want, memory.leaving);
         }
-        if let Err(error) = self.ledger.note(&record(task, &memory)) {
+        let shown = task.shown(now());
+        if let Err(error) = self.ledger.note(&record(task, &memory, shown)) {
             let reason = cli::reason(&error);
             self.voice.warn(format_args!(
                 "unable to write down what runs: {reason}: killed now, the next {} would start it \

@@ -63,6 +63,7 @@ impl Engine {
         // Before the remark that it was killed for that.
         task.limit_remarks.insert(0, remark);
         self.warn_of(id, sentence);
+        self.remember(id);
         self.publish(id);
     }
 }

@@ -210,7 +210,7 @@ impl Engine {
             defaults: Rc::new(Settings::built_in(Machine::look(open_files.soft))),
             orphans: Orphans::default(),
             lingering: Vec::new(),
-            shortage: Shortage::new(now().monotonic),
+            shortage: Shortage::watch(now().monotonic),
             own: Own::look(),
             unpublished: Vec::new(),
             more_to_reap: false,
@@ -440,6 +440,7 @@ impl Engine {
                 if let Some(task) = self.tasks.get_mut(&id) {
                     task.forget_written();
                 }
+                self.remember(id);
                 self.publish(id);
             }
         }
@@ -447,6 +448,10 @@ impl Engine {
 
     fn tick(&mut self) {
         let due = now().monotonic;
+        if self.deadlines.iter().nth(1).is_some_and(|(at, _)| *at <= due) {
+            // Who has to be counted again has ended before.
+            self.orphans.begin_batch();
+        }
         for _ in 0..TICKS_PER_TURN {
             match self.deadlines.first() {
                 Some((at, id)) if *at <= due => {
@@ -457,6 +462,7 @@ impl Engine {
                 Some(_) | None => break,
             }
         }
+        self.orphans.end_batch();
         self.tick_adopted(due);
         self.tick_check(due);
         self.tick_scanner(due);

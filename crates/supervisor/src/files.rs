@@ -12,8 +12,8 @@ use std::path::Path;
 
 use cli::{Unable, UnableExt as _};
 use contract::{Status, layout, remarks};
-use sys::held::Held;
-use sys::{fifo, lock};
+use sys::held::{self, Held};
+use sys::{fifo, lock, place};
 
 use crate::look::Names;
 use crate::supervise_dir::SuperviseDir;
@@ -88,10 +88,10 @@ impl Locked {
 /// # Errors
 /// A full disk, a directory that is gone, a file system that has become read-only.
 pub(crate) fn write_status(dir: &Path, status: &Status) -> io::Result<()> {
-    let held = SuperviseDir::of(dir)?;
-    let new = held.path(layout::STATUS_NEW);
+    let supervise = SuperviseDir::of(dir)?;
+    let new = supervise.path(layout::STATUS_NEW);
     io::Write::write_all(&mut create_new(&new)?, &status.encode())?;
-    fs::rename(&new, held.path(layout::STATUS))
+    held::replace(&new, &supervise.path(layout::STATUS))
 }
 
 /// The same in a directory held open. The first one, in a `supervise/` that was just made, is there
@@ -99,7 +99,12 @@ pub(crate) fn write_status(dir: &Path, status: &Status) -> io::Result<()> {
 ///
 /// # Errors
 /// As above.
-pub(crate) fn write_status_in(held: &Held, status: &Status, first: bool) -> io::Result<()> {
+pub(crate) fn write_status_in(
+    held: &Held,
+    dev: u64,
+    status: &Status,
+    first: bool,
+) -> io::Result<()> {
     let bytes = status.encode();
     if first && let Ok(mut file) = held.create_new(layout::STATUS, 0o644) {
         let written = io::Write::write_all(&mut file, &bytes);
@@ -108,6 +113,9 @@ pub(crate) fn write_status_in(held: &Held, status: &Status, first: bool) -> io::
     let create = || held.create_new(layout::STATUS_NEW, 0o644);
     let new = create().or_else(|_| held.remove(layout::STATUS_NEW).and_then(|()| create()));
     io::Write::write_all(&mut new?, &bytes)?;
+    if place::is_disk(dev) {
+        return held.replace(layout::STATUS_NEW, layout::STATUS);
+    }
     held.rename(layout::STATUS_NEW, layout::STATUS)
 }
 
@@ -124,11 +132,11 @@ pub(crate) fn read_remarks(dir: &Path) -> Option<String> {
 /// # Errors
 /// As those of [`write_status`].
 pub(crate) fn write_remarks(dir: &Path, remark: Option<&str>) -> io::Result<()> {
-    let held = SuperviseDir::of(dir)?;
-    let Some(remark) = remark else { return fs::remove_file(held.path(layout::REMARKS)) };
-    let new = held.path(layout::REMARKS_NEW);
+    let supervise = SuperviseDir::of(dir)?;
+    let Some(remark) = remark else { return fs::remove_file(supervise.path(layout::REMARKS)) };
+    let new = supervise.path(layout::REMARKS_NEW);
     io::Write::write_all(&mut create_new(&new)?, format!("{remark}\n").as_bytes())?;
-    fs::rename(&new, held.path(layout::REMARKS))
+    held::replace(&new, &supervise.path(layout::REMARKS))
 }
 
 /// A file that was not there: what an earlier life left under that name goes, and a link that

@@ -129,6 +129,13 @@ impl Engine {
         event
     }
 
+    /// Whether a service may have a `./finish`.
+    pub(crate) fn may_finish(&mut self, id: TaskId) -> bool {
+        let Some(task) = self.tasks.get_mut(&id) else { return false };
+        task.look_around();
+        task.names.may_have(layout::FINISH)
+    }
+
     /// Starts `./finish`, where there is one, with s6's arguments: exit code (256 after a signal),
     /// signal, name, and process group of the process that has ended.
     ///
@@ -140,10 +147,12 @@ impl Engine {
         Pid(ended): Pid,
         how: End,
     ) -> Result<Option<Pid>, Fault> {
-        let Some(task) = self.tasks.get(&id) else { return Ok(None) };
-        if std::fs::symlink_metadata(task.dir.join(layout::FINISH)).is_err() {
+        let may_finish = self.may_finish(id);
+        let Some(task) = self.tasks.get_mut(&id) else { return Ok(None) };
+        if !may_finish || std::fs::symlink_metadata(task.dir.join(layout::FINISH)).is_err() {
             return Ok(None);
         }
+        task.look_for_start();
         let (code, signal) = match how {
             End::Exited(code) => (u32::from(code), 0),
             End::Signalled(number) => (KILLED, number),

@@ -25,6 +25,8 @@ const FILE_MAX: u64 = ((RECORDS_MAX + 1) * LEN) as u64;
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     file: Option<Mapped>,
+    /// Which supervisor we are, as the header of the file says; 0 where it is not to be trusted.
+    number: u64,
     /// The records there is room for.
     room: usize,
     /// The records that were ever used.
@@ -78,7 +80,9 @@ impl Ledger {
         }
         let room = ledger.room.max(FIRST);
         file.reserve((room + 1) * LEN)?;
-        file.write(&world.encode(), 0)?;
+        // There is one keeper at a time, so none has had the instant of another.
+        ledger.number = u64::try_from(sys::clock::boottime().as_nanos()).unwrap_or(0);
+        file.write(&world.encode(ledger.number), 0)?;
         ledger.room = room;
         ledger.file = Some(file);
         Ok(ledger)
@@ -155,10 +159,13 @@ impl Ledger {
     fn write(&mut self, directory: Identity, old: Place, record: Option<Record>) -> io::Result<()> {
         let Some(file) = &self.file else { return Ok(()) };
         let (side, generation) = (1 - old.side, old.generation.wrapping_add(1));
-        let written = file.write(
-            &Side { generation, record, child: 0 }.encode(),
-            (offset(old.index) + side * SIDE_LEN) as u64,
-        );
+        let bytes = Side { generation, record, supervisor: self.number, child: 0 }.encode();
+        let written = file.write(&bytes, (offset(old.index) + side * SIDE_LEN) as u64);
+        if written.is_err() && self.number != 0 {
+            // Nobody is to show what was so before.
+            self.number = 0;
+            let _ = file.write(&world().encode(0), 0);
+        }
         // A side that may be torn is written again, not the one in force.
         let place = match written {
             Ok(()) => Place { side, generation, record, ..old },

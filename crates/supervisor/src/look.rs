@@ -5,6 +5,7 @@
 //! most of what a start would cost. So the names are read once, and again when the directory says
 //! that names have come or gone.
 
+use std::cell::OnceCell;
 use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -17,7 +18,7 @@ use sys::place;
 use sys::spawn::{Identity, Way};
 
 /// The names that make a difference to a start.
-const KNOWN: [&str; 12] = [
+const KNOWN: [&str; 13] = [
     layout::DOWN,
     layout::LIMITS,
     layout::LOG,
@@ -30,18 +31,24 @@ const KNOWN: [&str; 12] = [
     layout::STABLE_AFTER,
     layout::NOTIFICATION_FD,
     layout::NO_SETSID,
+    layout::FINISH,
 ];
 
-/// A directory changed as short as this ago may change again with the same time on it: file systems
-/// count in ticks, FAT in two seconds.
+/// A directory changed as short as this ago may change again with the same time on it: some file
+/// systems count in seconds, FAT in two of them,
 const SETTLED: Duration = Duration::from_secs(3);
+/// those of Linux in ticks, of which the longest is 10 ms: no more than this is needed where a time
+/// on the directory is no multiple of 10 ms, which is then the tick of nobody who counts in more.
+const SETTLED_FINE: Duration = Duration::from_millis(100);
+const TICK_MAX: i64 = 10_000_000;
 
 /// Which of the known names a directory has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Names {
     /// A bit for each of [`KNOWN`].
     there: u16,
-    /// What the directory said of its last change when it was read, where that is to be trusted.
+    /// What the directory said of its last change when it was read, where that is to be trusted:
+    /// not on a file system that somebody else serves.
     as_of: Option<Facts>,
 }
 
@@ -55,14 +62,17 @@ impl Names {
         bit.is_none_or(|bit| self.there & 1 << bit != 0)
     }
 
-    fn read(held: &Held, facts: Facts) -> Self {
+    fn read(held: &Held, facts: Facts, is_remote: bool) -> Self {
         let mut there = 0;
         let all = held.names(|name| {
             let bit = KNOWN.iter().position(|known| known.as_bytes() == name);
             there |= bit.map_or(0, |bit| 1 << bit);
         });
         match all {
-            Ok(true) => Self { there, as_of: Some(facts).filter(is_settled) },
+            Ok(true) => {
+                let is_kept = |facts: &Facts| !is_remote && is_settled(facts);
+                Self { there, as_of: Some(facts).filter(is_kept) }
+            }
             Ok(false) | Err(_) => Self::UNKNOWN,
         }
     }
@@ -71,9 +81,11 @@ impl Names {
 /// Whether the last change is so long ago that the next will have another time on it.
 fn is_settled(facts: &Facts) -> bool {
     let now = sys::clock::realtime();
-    facts.changed.iter().all(|(secs, _)| {
-        let changed = Duration::from_secs(u64::try_from(*secs).unwrap_or(u64::MAX));
-        now.checked_sub(changed).is_some_and(|age| age >= SETTLED)
+    facts.changed.iter().all(|(secs, nanos)| {
+        let secs = Duration::from_secs(u64::try_from(*secs).unwrap_or(u64::MAX));
+        let changed = secs.saturating_add(Duration::from_nanos((*nanos).try_into().unwrap_or(0)));
+        let settled = if nanos % TICK_MAX == 0 { SETTLED } else { SETTLED_FINE };
+        now.checked_sub(changed).is_some_and(|age| age >= settled)
     })
 }
 
@@ -82,10 +94,12 @@ fn is_settled(facts: &Facts) -> bool {
 pub(crate) struct Look {
     pub(crate) held: Held,
     pub(crate) identity: Identity,
-    pub(crate) way: Way,
     pub(crate) names: Names,
     /// Whether somebody else could exchange what is in it.
     pub(crate) exposed: bool,
+    owner: u32,
+    is_remote: bool,
+    way: OnceCell<Way>,
 }
 
 impl Look {
@@ -96,29 +110,33 @@ impl Look {
     pub(crate) fn at(dir: &Path, before: Names) -> io::Result<Self> {
         let held = Held::open(dir)?;
         let facts = held.facts()?;
-        let way = way(facts.uid, || held.owner_of(layout::RUN), || held.is_remote());
-        let same = before.as_of == Some(facts) && way == Way::Borrowed;
-        let names = if same { before } else { Names::read(&held, facts) };
-        Ok(Self { held, identity: facts.identity, way, names, exposed: facts.exposed })
+        let (owner, identity, exposed) = (facts.uid, facts.identity, facts.exposed);
+        let same = before.as_of == Some(facts) && place::is_trusted_owner(owner);
+        // What lay on this machine lies there still.
+        let is_remote = !same && held.is_remote().unwrap_or(true);
+        let names = if same { before } else { Names::read(&held, facts, is_remote) };
+        Ok(Self { held, identity, names, exposed, owner, is_remote, way: OnceCell::new() })
+    }
+
+    /// Whether somebody else could keep us waiting in it.
+    pub(crate) fn way(&self) -> Way {
+        let run = || self.held.owner_of(layout::RUN);
+        *self.way.get_or_init(|| way(self.owner, run, self.is_remote))
     }
 }
 
 /// The way of a directory that cannot be held open.
 pub(crate) fn way_of(dir: &Path, meta: &Metadata) -> Way {
     let run = || std::fs::metadata(dir.join(layout::RUN)).map(|run| run.uid());
-    way(meta.uid(), run, || place::is_remote(dir))
+    way(meta.uid(), run, place::is_remote(dir).unwrap_or(true))
 }
 
 /// Whether somebody else could keep us waiting: whoever owns the directory, or ./run (by a lease),
 /// or serves the file system.
-fn way(
-    owner: u32,
-    owner_of_run: impl Fn() -> io::Result<u32>,
-    is_remote: impl Fn() -> io::Result<bool>,
-) -> Way {
+fn way(owner: u32, owner_of_run: impl Fn() -> io::Result<u32>, is_remote: bool) -> Way {
     let foreign = !place::is_trusted_owner(owner)
         || owner_of_run().is_ok_and(|owner| !place::is_trusted_owner(owner));
-    if foreign || is_remote().unwrap_or(true) { Way::Apart } else { Way::Borrowed }
+    if foreign || is_remote { Way::Apart } else { Way::Borrowed }
 }
 
 #[cfg(test)]
@@ -169,8 +187,8 @@ mod tests {
     fn a_change_that_is_old_is_settled_and_one_to_come_is_not() {
         let secs = |time: Duration| i64::try_from(time.as_secs()).unwrap();
         let now = secs(sys::clock::realtime());
-        let at = |secs| {
-            let changed = [(secs, 0), (now - 100, 0)];
+        let at = |secs, nanos| {
+            let changed = [(secs, nanos), (now - 100, 0)];
             is_settled(&Facts {
                 identity: Identity { dev: 1, ino: 1 },
                 uid: 0,
@@ -178,6 +196,7 @@ mod tests {
                 changed,
             })
         };
-        assert!(at(now - 10) && !at(now - 1) && !at(now + 100) && !at(-1));
+        assert!(at(now - 10, 0) && !at(now - 1, 0) && !at(now + 100, 0) && !at(-1, 0));
+        assert!(at(now - 1, 1) && !at(now - 1, TICK_MAX) && !at(now, 999_999_999));
     }
 }

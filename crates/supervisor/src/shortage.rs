@@ -7,10 +7,13 @@ use service::Monotonic;
 use service::budget::Budget;
 use service::guard::{self, Amount, LOOK_AGAIN, Readings, Scarcity};
 use service::words::Cause;
-use sys::scarcity;
+use sys::scarcity::Gauges;
 
 /// A look is as good as new for so long: a thousand starts at boot need a few, not a thousand.
 const LOOK_LASTS: Duration = Duration::from_millis(50);
+
+/// Limits of the whole machine are set by people, who wait a moment for what they have set.
+const LIMITS_LAST: Duration = Duration::from_secs(10);
 
 /// What stands between a service and its start.
 #[derive(Debug)]
@@ -18,11 +21,26 @@ pub(crate) struct Shortage {
     restarts: Budget,
     looked: Option<Monotonic>,
     found: Option<Scarcity>,
+    gauges: Gauges,
+    looked_at_limits: Option<Monotonic>,
 }
 
 impl Shortage {
     pub(crate) fn new(now: Monotonic) -> Self {
-        Self { restarts: Budget::new(now), looked: None, found: None }
+        Self {
+            restarts: Budget::new(now),
+            looked: None,
+            found: None,
+            gauges: Gauges::default(),
+            looked_at_limits: None,
+        }
+    }
+
+    /// With the files open from now on: descriptors may be what there is none of later.
+    pub(crate) fn watch(now: Monotonic) -> Self {
+        let mut shortage = Self::new(now);
+        shortage.look(now);
+        shortage
     }
 
     /// What a start at `now` has to wait for, and until when; what an operator asks for is tried
@@ -41,20 +59,27 @@ impl Shortage {
     }
 
     fn look(&mut self, now: Monotonic) -> Option<Scarcity> {
-        if self.looked.is_none_or(|looked| now.since(looked) >= LOOK_LASTS) {
+        let is_old = |looked: Option<Monotonic>, lasts| {
+            looked.is_none_or(|looked| now.since(looked) >= lasts)
+        };
+        if is_old(self.looked, LOOK_LASTS) {
+            if is_old(self.looked_at_limits, LIMITS_LAST) {
+                self.looked_at_limits = Some(now);
+                self.gauges.look_at_limits();
+            }
             self.looked = Some(now);
-            self.found = guard::scarce(&readings());
+            self.found = guard::scarce(&readings(&mut self.gauges));
         }
         self.found
     }
 }
 
-fn readings() -> Readings {
+fn readings(gauges: &mut Gauges) -> Readings {
     let amount = |(free, total)| Amount { free, total };
     Readings {
-        pids: scarcity::pids().map(amount),
-        files: scarcity::files().map(amount),
-        memory: scarcity::memory().map(amount),
+        pids: gauges.pids().map(amount),
+        files: gauges.files().map(amount),
+        memory: gauges.memory().map(amount),
     }
 }
 

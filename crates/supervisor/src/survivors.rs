@@ -168,8 +168,11 @@ fn owner_of(pid: u32) -> Option<Owner> {
     {
         return Some(Owner::Marked(marker));
     }
-    let session = proc::facts(pid)?.session;
+    let facts = proc::facts(pid)?;
+    let session = facts.session;
     Some(match variable {
+        // Who has ended has no environment any more, nor children.
+        Variable::NotYet if facts.has_ended() => Owner::Nothing,
         Variable::NotYet => Owner::Unseen { session: Some(session) },
         Variable::Set(_) | Variable::Unset => Owner::InSession(session),
     })

@@ -145,7 +145,7 @@ impl Task {
         let Wanted { entry, part, name, dir } = wanted;
         let look = Look::at(&dir, Names::UNKNOWN).ok().map(Box::new);
         let (identity, way, names) = if let Some(look) = &look {
-            (look.identity, look.way, look.names)
+            (look.identity, look.way(), look.names)
         } else {
             let meta = std::fs::metadata(&dir).unable(format_args!("stat {name}"))?;
             (identity(&meta), look::way_of(&dir, &meta), Names::UNKNOWN)
@@ -251,11 +251,7 @@ impl Task {
         if self.written == Some(view) && self.rewrite_at.is_none() {
             return Ok(());
         }
-        let stamp = match self.stamp {
-            Some((since, stamp)) if since == view.since => stamp,
-            Some(_) | None => stamp(now, view.since),
-        };
-        self.stamp = Some((view.since, stamp));
+        let stamp = self.stamp_of(now, view);
         match self.write_status(&status(stamp, view)) {
             Ok(()) => {
                 (self.written, self.rewrite_at) = (Some(view), None);
@@ -269,6 +265,24 @@ impl Task {
         }
     }
 
+    /// The stamp of its status, if that is all there is to say of it while it runs.
+    pub(crate) fn shown(&mut self, now: Now) -> Option<Stamp> {
+        let view = self.service.view();
+        let is_all = self.service.remark() == words::Remark::None
+            && self.service.ready().is_none()
+            && self.limit_remarks.is_empty();
+        (is_all && view.pid.is_some()).then(|| self.stamp_of(now, view))
+    }
+
+    fn stamp_of(&mut self, now: Now, view: View) -> Stamp {
+        let stamp = match self.stamp {
+            Some((since, stamp)) if since == view.since => stamp,
+            Some(_) | None => stamp(now, view.since),
+        };
+        self.stamp = Some((view.since, stamp));
+        stamp
+    }
+
     /// When there is something to do for it, if nothing happens.
     pub(crate) fn deadline(&self) -> Option<Monotonic> {
         let count_at = self.census.map(|census| census.at());
@@ -280,7 +294,7 @@ impl Task {
         let look = self.look.as_ref().filter(|look| look.identity == self.identity);
         if let Some(look) = look.filter(|look| !look.exposed) {
             let first = self.fresh && self.written.is_none();
-            return files::write_status_in(&look.held, status, first);
+            return files::write_status_in(&look.held, look.identity.dev, status, first);
         }
         if identity(&std::fs::metadata(&self.dir)?) == self.identity {
             files::write_status(&self.dir, status)
@@ -332,7 +346,7 @@ impl Task {
     /// file that cannot be understood, and could be, or said something else, the last time.
     pub(crate) fn refresh(&mut self, defaults: &Rc<Settings>) -> Vec<String> {
         let mut complaints = Vec::new();
-        self.look_around();
+        self.look_for_start();
         let settings = Settings::read(&self.dir, self.names, defaults, |complaint| {
             complaints.push(format!("{}/{complaint}", self.name));
         });
@@ -346,16 +360,19 @@ impl Task {
     }
 
     /// Looks at its directory, unless that is held already.
-    fn look_around(&mut self) {
+    pub(crate) fn look_around(&mut self) {
         if self.look.is_none() {
             self.look = Look::at(&self.dir, self.names).ok().map(Box::new);
         }
+        self.names = self.look.as_ref().map_or(Names::UNKNOWN, |look| look.names);
+    }
+
+    /// The same, and whether it could keep us waiting.
+    pub(crate) fn look_for_start(&mut self) {
+        self.look_around();
         if let Some(look) = &self.look {
-            (self.way, self.names) = (look.way, look.names);
-            return;
-        }
-        self.names = Names::UNKNOWN;
-        if let Ok(meta) = std::fs::metadata(&self.dir) {
+            self.way = look.way();
+        } else if let Ok(meta) = std::fs::metadata(&self.dir) {
             self.way = look::way_of(&self.dir, &meta);
         }
     }

@@ -6,6 +6,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
 
+use nix::NixPath as _;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, open, openat, renameat};
 use nix::sys::stat::{FileStat, Mode, fstat, fstatat};
@@ -148,6 +149,17 @@ impl Held {
         Ok(renameat(&self.0, from, &self.0, to)?)
     }
 
+    /// As [`replace`], within it.
+    ///
+    /// # Errors
+    /// rename(2).
+    pub fn replace(&self, from: &str, to: &str) -> io::Result<()> {
+        if exchange(self.0.as_raw_fd(), Path::new(from), Path::new(to)).is_ok() {
+            return self.remove(from);
+        }
+        self.rename(from, to)
+    }
+
     /// Removes a name; one that is not there is as good.
     ///
     /// # Errors
@@ -164,6 +176,31 @@ impl AsFd for Held {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
+}
+
+/// Gives the file `from` the name `to`, in one moment; what had it is gone. ext4 writes a file out
+/// to the disk before it takes the name of another, and keeps the caller waiting for that, a
+/// millisecond and more, but not when the two change places.
+///
+/// # Errors
+/// rename(2).
+pub fn replace(from: &Path, to: &Path) -> io::Result<()> {
+    if exchange(libc::AT_FDCWD, from, to).is_ok() {
+        return std::fs::remove_file(from);
+    }
+    std::fs::rename(from, to)
+}
+
+/// Not every file system can do it, and not where `to` is not there.
+fn exchange(dir: i32, from: &Path, to: &Path) -> io::Result<()> {
+    let swapped = from.with_nix_path(|from| {
+        to.with_nix_path(|to| {
+            let (from, to, flags) = (from.as_ptr(), to.as_ptr(), libc::RENAME_EXCHANGE);
+            // SAFETY: both names end with a zero and live as long as the call.
+            unsafe { libc::syscall(libc::SYS_renameat2, dir, from, dir, to, flags) }
+        })
+    });
+    Ok(Errno::result(swapped??).map(drop)?)
 }
 
 fn identity(stat: &FileStat) -> Identity {
@@ -198,6 +235,24 @@ mod tests {
         let (found, all) = names(dir.path());
         assert!(all && found.len() == some.len() + 2);
         assert!(some.iter().all(|name| found.contains(name)));
+    }
+
+    #[test]
+    fn what_is_replaced_is_gone_and_what_was_not_there_is_not_missed() {
+        let dir = tempfile::tempdir().unwrap();
+        let held = Held::open(dir.path()).unwrap();
+        let path = |name| dir.path().join(name);
+        for text in ["1", "2", "3"] {
+            fs::write(path("new"), text).unwrap();
+            held.replace("new", "status").unwrap();
+            assert_eq!(fs::read_to_string(path("status")).unwrap(), text);
+            assert!(!path("new").exists());
+            fs::write(path("new"), text).unwrap();
+            replace(&path("new"), &path("remarks")).unwrap();
+            assert_eq!(fs::read_to_string(path("remarks")).unwrap(), text);
+            assert!(!path("new").exists());
+        }
+        assert!(held.replace("new", "status").is_err() && path("status").exists());
     }
 
     #[test]

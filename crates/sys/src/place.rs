@@ -46,6 +46,12 @@ pub(crate) fn is_served(found: &Statfs) -> bool {
     REMOTE.contains(&found.filesystem_type())
 }
 
+/// Whether a device is a disk; a file system in memory has none, nor has one over others.
+#[must_use]
+pub fn is_disk(dev: u64) -> bool {
+    major(dev) != 0
+}
+
 /// Whether files of this owner are as good as ours: our own, or root's.
 #[must_use]
 pub fn is_trusted_owner(uid: u32) -> bool {

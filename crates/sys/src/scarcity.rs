@@ -3,28 +3,70 @@
 use std::io;
 use std::path::Path;
 
-use crate::small_file;
+use crate::small_file::{self, Standing};
 
 /// Longer than any of these files has to be read.
 const TEXT_MAX: usize = 4096;
 
-/// Processes and threads that can still be made, and how many there can be.
-#[must_use]
-pub fn pids() -> Option<(u64, u64)> {
-    let used = entities(&read("/proc/loadavg")?)?;
-    let limits = ["/proc/sys/kernel/pid_max", "/proc/sys/kernel/threads-max"];
-    let total = limits.iter().filter_map(|path| number(&read(path)?)).min()?;
-    Some((total.saturating_sub(used), total))
+/// What is asked before each start, with the files held open.
+#[derive(Debug, Default)]
+pub struct Gauges {
+    load: Standing,
+    files: Standing,
+    memory: Standing,
+    most_pids: Option<u64>,
 }
 
-/// Files that can still be opened, and how many can be.
+impl Gauges {
+    /// Looks at what people set and nothing uses up: how many pids there can be.
+    pub fn look_at_limits(&mut self) {
+        let limits = ["/proc/sys/kernel/pid_max", "/proc/sys/kernel/threads-max"];
+        self.most_pids = limits.iter().filter_map(|path| number(&read(path)?)).min();
+    }
+
+    /// Processes and threads that can still be made, and how many there can be.
+    pub fn pids(&mut self) -> Option<(u64, u64)> {
+        let total = self.most_pids?;
+        let used = text(&mut self.load, "/proc/loadavg", entities)?;
+        Some((total.saturating_sub(used), total))
+    }
+
+    /// Files that can still be opened, and how many can be.
+    pub fn files(&mut self) -> Option<(u64, u64)> {
+        text(&mut self.files, "/proc/sys/fs/file-nr", |text| {
+            let mut fields = text.split_ascii_whitespace();
+            let (used, _, total) = (fields.next()?, fields.next()?, fields.next()?);
+            let (used, total): (u64, u64) = (used.parse().ok()?, total.parse().ok()?);
+            Some((total.saturating_sub(used), total))
+        })
+    }
+
+    /// Bytes of memory that can still be had without swapping, and how many there are.
+    pub fn memory(&mut self) -> Option<(u64, u64)> {
+        text(&mut self.memory, "/proc/meminfo", |text| {
+            Some((kilobytes(text, "MemAvailable:")?, kilobytes(text, "MemTotal:")?))
+        })
+    }
+}
+
+/// As [`Gauges::pids`], for whoever looks once.
+#[must_use]
+pub fn pids() -> Option<(u64, u64)> {
+    let mut gauges = Gauges::default();
+    gauges.look_at_limits();
+    gauges.pids()
+}
+
+/// As [`Gauges::files`], for whoever looks once.
 #[must_use]
 pub fn files() -> Option<(u64, u64)> {
-    let text = read("/proc/sys/fs/file-nr")?;
-    let mut fields = text.split_ascii_whitespace();
-    let (used, _, total) = (fields.next()?, fields.next()?, fields.next()?);
-    let (used, total): (u64, u64) = (used.parse().ok()?, total.parse().ok()?);
-    Some((total.saturating_sub(used), total))
+    Gauges::default().files()
+}
+
+fn text<T>(file: &mut Standing, path: &str, of: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+    let mut bytes = [0; TEXT_MAX];
+    let len = file.read_at(|| path.to_owned(), &mut bytes, 0).ok()?;
+    of(str::from_utf8(bytes.get(..len)?).ok()?)
 }
 
 /// Whether something failed for want of descriptors or memory, which may be had again later.
@@ -32,13 +74,6 @@ pub fn files() -> Option<(u64, u64)> {
 pub fn is_cause_of(error: &io::Error) -> bool {
     let causes = [libc::EMFILE, libc::ENFILE, libc::ENOMEM];
     error.raw_os_error().is_some_and(|errno| causes.contains(&errno))
-}
-
-/// Bytes of memory that can still be had without swapping, and how many there are.
-#[must_use]
-pub fn memory() -> Option<(u64, u64)> {
-    let text = read("/proc/meminfo")?;
-    Some((kilobytes(&text, "MemAvailable:")?, kilobytes(&text, "MemTotal:")?))
 }
 
 /// `0.00 0.01 0.05 1/123 4567`: the entities that are there.
@@ -73,7 +108,7 @@ mod tests {
 
     #[test]
     fn this_machine_has_something_of_everything() {
-        for amount in [pids(), files(), memory()] {
+        for amount in [pids(), files(), Gauges::default().memory()] {
             assert!(amount.is_some_and(|(free, total)| free > 0 && free < total), "{amount:?}");
         }
     }

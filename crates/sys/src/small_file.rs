@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 /// Reads at most `max` bytes of a file; whether there were more is not told.
@@ -40,4 +40,28 @@ pub(crate) fn write(path: &Path, value: &str) -> io::Result<()> {
         return Ok(());
     }
     Err(io::ErrorKind::WriteZero.into())
+}
+
+/// A file of /proc that is asked again and again: opened at the first time, and read from its
+/// beginning each time.
+#[derive(Debug, Default)]
+pub(crate) struct Standing(Option<File>);
+
+impl Standing {
+    /// Reads as much as fits into `bytes` from `at` on, 0 at first; 0 bytes are the end.
+    pub(crate) fn read_at(
+        &mut self,
+        path: impl FnOnce() -> String,
+        bytes: &mut [u8],
+        at: u64,
+    ) -> io::Result<usize> {
+        let file = match self.0.take() {
+            Some(file) => file,
+            None => File::open(path())?,
+        };
+        // Where reading fails it is opened again the next time.
+        let len = file.read_at(bytes, at)?;
+        self.0 = Some(file);
+        Ok(len)
+    }
 }

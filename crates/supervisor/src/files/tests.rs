@@ -203,17 +203,17 @@ fn a_status_in_a_held_directory_is_whole_and_goes_through_no_link() {
     let held = Held::open(&dir).unwrap();
     let says = |pid| assert_eq!(fs::read(dir.join(layout::STATUS)).unwrap(), status(pid).encode());
     assert!(made);
-    write_status_in(&held, &status(7), true).unwrap();
+    write_status_in(&held, 0, &status(7), true).unwrap();
     says(7);
     assert!(!dir.join(layout::STATUS_NEW).exists());
     let (elsewhere, new) = (dir.join("elsewhere"), dir.join(layout::STATUS_NEW));
     fs::write(&elsewhere, "mine").unwrap();
     for first in [false, true] {
         symlink(&elsewhere, &new).unwrap();
-        write_status_in(&held, &status(8), first).unwrap();
+        write_status_in(&held, 0, &status(8), first).unwrap();
         says(8);
         fs::write(&new, "half of").unwrap();
-        write_status_in(&held, &status(9), first).unwrap();
+        write_status_in(&held, 0x801, &status(9), first).unwrap();
         says(9);
     }
     assert_eq!(fs::read(&elsewhere).unwrap(), b"mine");

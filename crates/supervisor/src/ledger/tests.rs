@@ -39,6 +39,7 @@ fn record(ino: u64, pid: u32) -> Record {
         left_behind: false,
         given_up: false,
         end: LastEnd::None,
+        shown: None,
     }
 }
 
@@ -131,7 +132,7 @@ fn another_world_has_left_nothing_and_what_cannot_be_read_is_said() {
     ];
     for other in others {
         let mut bytes = bytes.clone();
-        bytes[..LEN].copy_from_slice(&other.encode());
+        bytes[..LEN].copy_from_slice(&other.encode(0));
         fs::write(&path, &bytes).unwrap();
         let ledger = Ledger::open(&path).unwrap();
         assert_eq!((left(&ledger, 1), ledger.damaged), (None, false), "{other:?}");
