@@ -398,6 +398,9 @@ impl Engine {
 
     /// One sentence for all that was taken over since the last.
     pub(crate) fn tell_taken_over(&mut self) {
+        if self.taken_over > 0 && self.tasks.values().any(|task| task.has_strange_kin) {
+            self.meet_everybody();
+        }
         match std::mem::take(&mut self.taken_over) {
             0 => {}
             1 => drop(self.voice.tell("took over a service that was running")),

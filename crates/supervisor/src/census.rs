@@ -76,7 +76,7 @@ impl Engine {
 
     /// Its main process and all that is known to be of it, and lives.
     fn everybody_of(&mut self, id: TaskId, main: u32) -> Vec<Facts> {
-        let (mut pids, _) = self.orphans_of(id);
+        let (mut pids, _) = self.orphans_of(id, Monotonic::default());
         pids.push(main);
         pids.extend(proc::descendants(main, COUNTED_MAX));
         if let Some(it) = self.tasks.get(&id).and_then(|task| task.membership.as_ref()) {
@@ -94,6 +94,7 @@ impl Engine {
     fn kill_all_of(&mut self, id: TaskId, main: u32) {
         let mut stopped = HashSet::new();
         for _ in 0..ROUNDS_MAX {
+            self.orphans.list_anew();
             let fresh: Vec<Facts> = self.everybody_of(id, main);
             let fresh: Vec<&Facts> = fresh.iter().filter(|it| stopped.insert(it.pid)).collect();
             if fresh.is_empty() {

@@ -35,12 +35,13 @@ use crate::home::Home;
 use crate::launch;
 use crate::ledger::Ledger;
 use crate::limits::Machine;
+use crate::orphans::Orphans;
 use crate::pair::Pair;
 use crate::scanner::Scanner;
 use crate::settings::Settings;
 use crate::shortage::Shortage;
 use crate::succession::Check;
-use crate::survivors::{Orphans, Own};
+use crate::survivors::Own;
 use crate::task::{Part, Task, TaskId, Wanted};
 use crate::voice::Voice;
 

@@ -15,6 +15,7 @@ use sys::spawn::{Failed, Identity, PipeEnd, Place, Plan, Spawner, Started, Step,
 
 use crate::engine::{Engine, now};
 use crate::pair::LogPipe;
+use crate::survivors::Question;
 use crate::task::{Part, TaskId};
 
 /// What is executed, and its only argument (daemontools, `supervise.c`).
@@ -116,7 +117,7 @@ impl Engine {
         let notification = self.listen_for_readiness(id);
         let started = self.launch(id, &[RUN], notification);
         let Some(task) = self.tasks.get_mut(&id) else { return Event::Tick };
-        task.has_strange_kin = false;
+        (task.has_strange_kin, task.question) = (false, Question::default());
         let (pid, event) = match started {
             Ok((pid, None)) => (pid, Event::Started(Ok(Pid(pid)))),
             Ok((pid, verdict)) => {

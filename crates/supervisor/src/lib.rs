@@ -27,6 +27,7 @@ mod limits;
 mod look;
 mod marker;
 mod obey;
+mod orphans;
 mod pair;
 mod process_one;
 mod readiness;

@@ -6,40 +6,20 @@
 //! both is nobody's, and is left alone.
 
 use std::collections::{HashMap, HashSet};
-use std::io;
-use std::time::Duration;
 
 use service::words::{Event, Survivors};
 use service::{Monotonic, Pid, Signal};
-use sys::child;
-use sys::proc::{self, Facts, Variable};
+use sys::proc::{self, Facts};
 use sys::process::Process;
 use sys::scarcity;
 
 use crate::engine::{Engine, now};
-use crate::marker::Marker;
+use crate::orphans::{Owner, UNSEEN_MAX};
 use crate::task::{self, TaskId};
 
 /// So many processes of a service are looked at: as many as it has, unless it is a fork bomb, and
 /// then the others follow.
 const SURVIVORS_MAX: usize = 4096;
-
-/// Whose the orphans are that have come to us.
-#[derive(Debug, Default)]
-pub(crate) struct Orphans {
-    /// Until they are reaped; a pid is nobody else's so long.
-    owners: HashMap<u32, Owner>,
-    /// Since when those are here that have not been seen yet.
-    unseen: HashMap<u32, Monotonic>,
-    /// Whether any has ended since that was last asked.
-    ended: bool,
-    /// Whether ends are taken that were all reaped before the first of them.
-    in_batch: bool,
-    /// Our children that are not processes of ours, as listed in this batch.
-    listed: Option<Vec<u32>>,
-    /// Everybody on the machine, and whose he is, as listed in this batch.
-    everybody: Option<Vec<(u32, Owner)>>,
-}
 
 /// What is our own of what tells people from services.
 #[derive(Debug)]
@@ -63,131 +43,12 @@ impl Own {
     }
 }
 
-/// What ties a process to a service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Owner {
-    /// It carries this marker.
-    Marked(Marker),
-    /// It carries none, and is in this session.
-    InSession(u32),
-    /// What it carries cannot be seen, as while it executes a program.
-    Unseen { session: Option<u32> },
-    /// Nothing.
-    Nothing,
-}
-
-impl Orphans {
-    /// A child was reaped: its number may be another's from now on. It may have been an orphan also
-    /// where it was the main process of a service.
-    pub(crate) fn forget(&mut self, pid: u32) {
-        self.owners.remove(&pid);
-        self.unseen.remove(&pid);
-    }
-
-    /// One has ended that was nobody's main process.
-    pub(crate) fn note_end(&mut self) {
-        self.ended = true;
-    }
-
-    /// Ends follow that were all reaped: whoever they have left is a child of ours already, so that
-    /// one list will do for all.
-    pub(crate) fn begin_batch(&mut self) {
-        self.list_anew();
-        self.in_batch = true;
-    }
-
-    pub(crate) fn end_batch(&mut self) {
-        self.list_anew();
-        self.in_batch = false;
-    }
-
-    /// What was listed is old.
-    fn list_anew(&mut self) {
-        (self.listed, self.everybody) = (None, None);
-    }
-
-    /// Those on the machine, but for those that `is_own`, who belong to whom `is_his` says.
-    fn of_everybody(
-        &mut self,
-        is_own: impl Fn(&u32) -> bool,
-        mut is_his: impl FnMut(Owner) -> bool,
-    ) -> Vec<u32> {
-        let all = self.everybody.take().unwrap_or_else(|| {
-            let pids = proc::everybody().into_iter().filter(|pid| !is_own(pid));
-            pids.filter_map(|pid| Some((pid, owner_of(pid)?))).collect()
-        });
-        let his = all.iter().filter(|(_, owner)| is_his(*owner));
-        let his = his.map(|(pid, _)| *pid).collect();
-        self.everybody = self.in_batch.then_some(all);
-        his
-    }
-
-    /// Our children but those that `is_own`: orphans that came to us.
-    fn list(&mut self, is_own: impl Fn(&u32) -> bool) -> io::Result<Vec<u32>> {
-        if let Some(listed) = &self.listed {
-            return Ok(listed.clone());
-        }
-        let mut pids = child::list()?;
-        pids.retain(|pid| !is_own(pid));
-        self.listed = self.in_batch.then(|| pids.clone());
-        Ok(pids)
-    }
-
-    /// Whether any has ended since this was last asked.
-    pub(crate) fn take_ended(&mut self) -> bool {
-        std::mem::take(&mut self.ended)
-    }
-
-    /// Whose a child of ours is.
-    fn owner(&mut self, now: Monotonic, pid: u32) -> Owner {
-        if let Some(owner) = self.owners.get(&pid) {
-            return *owner;
-        }
-        // It was not reaped, so it is somebody.
-        let owner = match owner_of(pid).unwrap_or(Owner::Unseen { session: None }) {
-            unseen @ Owner::Unseen { .. } if !self.is_overdue(now, pid) => return unseen,
-            Owner::Unseen { session } => session.map_or(Owner::Nothing, Owner::InSession),
-            seen @ (Owner::Marked(_) | Owner::InSession(_) | Owner::Nothing) => seen,
-        };
-        self.unseen.remove(&pid);
-        self.owners.insert(pid, owner);
-        owner
-    }
-
-    /// Whether it could have been seen by now.
-    fn is_overdue(&mut self, now: Monotonic, pid: u32) -> bool {
-        now.since(*self.unseen.entry(pid).or_insert(now)) >= UNSEEN_MAX
-    }
-}
-
-/// Whose a process is, if there is one.
-fn owner_of(pid: u32) -> Option<Owner> {
-    let variable = proc::environment_value(pid, sys::spawn::MARKER.as_bytes());
-    if let Variable::Set(value) = &variable
-        && let Some(marker) = Marker::parse(value)
-    {
-        return Some(Owner::Marked(marker));
-    }
-    let facts = proc::facts(pid)?;
-    let session = facts.session;
-    Some(match variable {
-        // Who has ended has no environment any more, nor children.
-        Variable::NotYet if facts.has_ended() => Owner::Nothing,
-        Variable::NotYet => Owner::Unseen { session: Some(session) },
-        Variable::Set(_) | Variable::Unset => Owner::InSession(session),
-    })
-}
-
-/// In the middle of `execve` a process has no environment to be seen. That is over in a moment,
-/// where the machine is overloaded or the program comes from a slow disk a bit later; after this
-/// everybody is judged by what can be seen.
-const UNSEEN_MAX: Duration = Duration::from_secs(5);
-
 impl Engine {
     /// Counts who is left of a service, if everybody can be told apart.
     pub(crate) fn count_survivors(&mut self, id: TaskId) -> Event {
         self.tell_of_limits(id);
-        let left = self.survivors(id);
+        let asked = self.asked(id);
+        let left = self.survivors(id, asked);
         if self.has_to_wait(id, left.doubt) {
             return Event::Uncounted;
         }
@@ -208,20 +69,26 @@ impl Engine {
         let now = now().monotonic;
         let waits = match doubt {
             Doubt::None => false,
-            Doubt::Unseen => now.since(*task.uncounted.get_or_insert(now)) < UNSEEN_MAX,
-            Doubt::Blind => true,
+            Doubt::Unseen => now.since(*task.question.unseen.get_or_insert(now)) < UNSEEN_MAX,
+            Doubt::Later | Doubt::Blind => true,
         };
         if !waits {
-            task.uncounted = None;
+            task.question = Question::default();
         }
         waits
+    }
+
+    /// When it was first asked who is left of a service.
+    fn asked(&mut self, id: TaskId) -> Monotonic {
+        let asked = self.orphans.asked();
+        self.tasks.get_mut(&id).map_or(asked, |task| *task.question.asked.get_or_insert(asked))
     }
 
     /// Signals who is left of a service.
     pub(crate) fn sweep(&mut self, id: TaskId, signal: Signal) {
         // Who was forked since the count is meant as well.
         self.orphans.list_anew();
-        let left = self.survivors(id);
+        let left = self.survivors(id, now().monotonic);
         let membership = self.tasks.get_mut(&id).and_then(|task| task.membership.as_mut());
         if let (Signal::Kill, 0, Some(it)) = (signal, left.spared, membership) {
             // Who is not in it is signalled below.
@@ -243,7 +110,7 @@ impl Engine {
         );
     }
 
-    fn survivors(&mut self, id: TaskId) -> Left {
+    fn survivors(&mut self, id: TaskId, asked: Monotonic) -> Left {
         let group = self.tasks.get(&id).and_then(|task| task.membership.as_ref());
         let is_empty = group.is_some_and(|it| it.group.is_populated().is_ok_and(|some| !some));
         if !is_empty {
@@ -251,7 +118,7 @@ impl Engine {
             self.confine(id);
         }
         // Who has left the group may still come to us as an orphan.
-        let (mut pids, doubt) = self.orphans_of(id);
+        let (mut pids, doubt) = self.orphans_of(id, asked);
         let Some(task) = self.tasks.get(&id) else { return Left::default() };
         let mut populated = false;
         if let Some(it) = task.membership.as_ref().filter(|_| !is_empty) {
@@ -268,8 +135,14 @@ impl Engine {
         Left { processes, spared: spared.len(), populated, doubt }
     }
 
-    /// The orphans of a service, and all that they have forked; whether there may be more.
-    pub(crate) fn orphans_of(&mut self, id: TaskId) -> (Vec<u32>, Doubt) {
+    /// Looks at everybody on the machine, for a life that began under another supervisor.
+    pub(crate) fn meet_everybody(&mut self) {
+        self.orphans.meet_everybody(own(&self.pids));
+    }
+
+    /// The orphans of a service at `asked` or later, and all that they have forked; whether there
+    /// may be more.
+    pub(crate) fn orphans_of(&mut self, id: TaskId, asked: Monotonic) -> (Vec<u32>, Doubt) {
         let Some(task) = self.tasks.get(&id) else { return (Vec::new(), Doubt::None) };
         let list = self.orphans.list(|pid| self.pids.contains_key(pid));
         let mut doubt = match &list {
@@ -293,9 +166,10 @@ impl Engine {
         let now = now().monotonic;
         pids.retain(|pid| is_its(self.orphans.owner(now, *pid)));
         if task.has_strange_kin {
-            let us = std::process::id();
-            let is_own = |pid: &u32| *pid == us || self.pids.contains_key(pid);
-            pids.extend(self.orphans.of_everybody(is_own, is_its));
+            match self.orphans.of_everybody(asked, own(&self.pids), is_its) {
+                Some(strangers) => pids.extend(strangers),
+                None => doubt = doubt.max(Doubt::Later),
+            }
         }
         let roots = pids.clone();
         for root in roots {
@@ -304,6 +178,21 @@ impl Engine {
         }
         (pids, doubt)
     }
+}
+
+/// Who is us, or a process of ours.
+fn own(pids: &HashMap<u32, TaskId>) -> impl Fn(&u32) -> bool {
+    let us = std::process::id();
+    move |pid| *pid == us || pids.contains_key(pid)
+}
+
+/// The question who is left of a service.
+#[derive(Debug, Default)]
+pub(crate) struct Question {
+    /// When it was first asked.
+    asked: Option<Monotonic>,
+    /// Since when somebody may be of it or not, who cannot be seen.
+    unseen: Option<Monotonic>,
 }
 
 /// Who is left of a service.
@@ -327,6 +216,8 @@ pub(crate) enum Doubt {
     None,
     /// Somebody may or may not be one of them; that will be seen, or else be never.
     Unseen,
+    /// Not all have been looked at, for that was done a moment ago.
+    Later,
     /// Nobody can be looked at for want of descriptors or memory, as long as that lasts.
     Blind,
 }

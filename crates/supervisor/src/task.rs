@@ -28,6 +28,7 @@ use crate::look::{self, Look, Names};
 use crate::marker::Marker;
 use crate::repeats::Repeats;
 use crate::settings::Settings;
+use crate::survivors::Question;
 
 /// So many letters are taken from a control FIFO in a turn: as many as svc ever writes at once. The
 /// others wait for the next, so that a flood for one service keeps no other waiting for long.
@@ -108,8 +109,8 @@ pub(crate) struct Task {
     pub(crate) session: Option<u32>,
     /// Whether its life began under another supervisor, whose orphans do not come to us.
     pub(crate) has_strange_kin: bool,
-    /// Since when somebody may be of it or not, who cannot be seen.
-    pub(crate) uncounted: Option<Monotonic>,
+    /// Who is left of it, as long as that has no answer.
+    pub(crate) question: Question,
     /// What `supervise/remarks` says.
     remarked: Option<String>,
     /// What the machine says of its life, and that in words. Kept as long as no start was tried:
@@ -187,7 +188,7 @@ impl Task {
             limit_remarks: Vec::new(),
             session: None,
             has_strange_kin: false,
-            uncounted: None,
+            question: Question::default(),
             remarked,
             explained: None,
             complaints: Vec::new(),

@@ -79,7 +79,8 @@ pub fn environment_value(pid: u32, name: &[u8]) -> Variable {
 fn value_of_nothing(pid: u32) -> Variable {
     let Some(line) = read(pid, "stat", STAT_MAX) else { return Variable::Unset };
     let has_ended = Facts::parse(&line).is_none_or(|it| it.has_ended());
-    if has_ended || stat::has_empty_environment(&line) != Some(false) {
+    let has_none = stat::is_kernels(&line) || stat::has_empty_environment(&line) != Some(false);
+    if has_ended || has_none {
         return Variable::Unset;
     }
     Variable::NotYet

@@ -62,6 +62,12 @@ pub(super) fn has_empty_environment(line: &[u8]) -> Option<bool> {
     Some(code != 0 && start != 0 && start == end)
 }
 
+/// Whether it is a thread of the kernel: those have no program, and never an environment.
+pub(super) fn is_kernels(line: &[u8]) -> bool {
+    let flags = after_name(line).and_then(|mut fields| number(fields.nth(FLAGS - STATE)?));
+    flags.is_some_and(|flags: u64| flags & PF_KTHREAD != 0)
+}
+
 /// The fields from the third on.
 fn after_name(line: &[u8]) -> Option<impl Iterator<Item = &[u8]>> {
     let close = line.iter().rposition(|byte| *byte == b')')?;
@@ -79,10 +85,14 @@ pub(super) fn users(status: &[u8]) -> Option<[u32; 3]> {
 /// The numbers of some fields.
 const STATE: usize = 3;
 const TTY: usize = 7;
+const FLAGS: usize = 9;
 const THREADS: usize = 20;
 const STARTED: usize = 22;
 const CODE_START: usize = 26;
 const ENVIRONMENT_START: usize = 50;
+
+/// As in the kernel's include/linux/sched.h since 2.6.21.
+const PF_KTHREAD: u64 = 0x0020_0000;
 
 fn number<T: std::str::FromStr>(field: &[u8]) -> Option<T> {
     std::str::from_utf8(field).ok()?.parse().ok()
@@ -133,6 +143,14 @@ mod tests {
         assert_eq!(has_empty_environment(&line("4096", "140736 140737")), Some(false));
         assert_eq!(has_empty_environment(&line("1", "0 0")), Some(false), "not ours to see");
         assert_eq!(has_empty_environment(&named(b"old kernel")), None);
+    }
+
+    #[test]
+    fn a_thread_of_the_kernel_is_known_by_its_flags() {
+        assert!(is_kernels(b"2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 3 0 0 20 0 1 0 25"));
+        assert!(is_kernels(b"9 (a) I) I 2 0 0 0 -1 2097152 0"));
+        assert!(!is_kernels(&named(b"sleep")));
+        assert!(!is_kernels(b"9 (a) S 2 0 0 0 -1"));
     }
 
     #[test]
