@@ -258,9 +258,10 @@ const LOG: &[Row] = &[
         |a| log(a, "#!/bin/sh\nexec multilog t %fulll=drop ./main %age=1h\n"),
         1,
         &[
-            "a/log/run: line 2: multilog does not begin: no such setting: %fulll=drop",
-            "a/log/run: line 2: %age=1h does nothing: it holds for the log directories after it, \
-             and there is none",
+            "a/log/run: line 2: multilog does not begin: %fulll=drop is no setting; there are \
+             %full, %age, %total, %sync, %rate and %visible, and %stamp as the first word",
+            "a/log/run: line 2: multilog does not begin: %age=1h must stand before the log \
+             directory that it is for",
         ],
     ),
     row(

@@ -32,9 +32,9 @@ fn doubt(
         b't' | b'-' | b'+' | b'e' | b'=' | b'.' | b'/' => None,
         b's' | b'n' | b'!' | b'%' => {
             let directory = after.iter().any(|word| word.is_none_or(is_directory));
-            let futile = !directory && !word.starts_with("%stamp=");
-            let wrong = refused(word, before.is_empty(), time).or_else(|| digits(word));
-            wrong.or_else(|| futile.then(|| too_late(word)))
+            let wrong = refused(word, before.is_empty(), directory, time);
+            let wrong = wrong.or_else(|| digits(word));
+            wrong.or_else(|| (!directory && !word.starts_with('%')).then(|| too_late(word)))
         }
         _ => Some(format!("multilog knows no {word}, and leaves it out")),
     }
@@ -57,9 +57,11 @@ fn too_late(word: &str) -> String {
 }
 
 /// What multilog will say, and then end.
-fn refused(word: &str, first: bool, time: ReadTime) -> Option<String> {
+fn refused(word: &str, first: bool, directory: bool, time: ReadTime) -> Option<String> {
     let before = (!first).then_some(&b""[..]);
-    let why = Script::parse(before.into_iter().chain([word.as_bytes()]), time).err()?;
+    let after = directory.then_some(&b"."[..]);
+    let words = before.into_iter().chain([word.as_bytes()]).chain(after);
+    let why = Script::parse(words, time).err()?;
     Some(format!("multilog does not begin: {why}"))
 }
 
@@ -109,15 +111,27 @@ mod tests {
         for (line, doubt) in [
             ("./main t", "multilog leaves t out: t counts as its first word only"),
             ("T ./main", "multilog knows no T, and leaves it out"),
-            ("t ./a %full=drop", &*format!("%full=drop {late}")),
+            (
+                "t ./a %full=drop",
+                "multilog does not begin: %full=drop must stand before the log directory that it \
+                 is for",
+            ),
             ("t ./a s5000 +x", &*format!("s5000 {late}")),
             ("t $DIR n5", &*format!("n5 {late}")),
             ("t ./a !gzip", &*format!("!gzip {late}")),
-            ("t %fulll=drop ./a", "multilog does not begin: no such setting: %fulll=drop"),
-            ("%age=soon ./a", "multilog does not begin: not a value of this setting: %age=soon"),
+            (
+                "t %fulll=drop ./a",
+                "multilog does not begin: %fulll=drop is no setting; there are %full, %age, \
+                 %total, %sync, %rate and %visible, and %stamp as the first word",
+            ),
+            (
+                "%age=soon ./a",
+                "multilog does not begin: %age=soon is not understood: %age= takes a time of 10ms \
+                 or more, such as 12h, or off",
+            ),
             (
                 "./a %stamp=utc ./b",
-                "multilog does not begin: %stamp= is only known as the first word",
+                "multilog does not begin: %stamp= must be the first word of the script",
             ),
             ("s10m ./a", "s10m means 10: it is a plain number"),
             ("n ./a", "n has no number"),
