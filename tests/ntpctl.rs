@@ -315,13 +315,13 @@ fn root_makes_no_socket_where_others_may_write() {
 #[test]
 fn root_makes_no_socket_where_others_may_change_what_leads_there() {
     let dir = dir();
-    let (open, link) = (dir.path().join("open"), dir.path().join("link"));
+    let open = dir.path().join("open");
     fs::create_dir_all(open.join("closed")).unwrap();
     fs::create_dir(dir.path().join("safe")).unwrap();
     for (path, mode) in [(&open, 0o777), (&open.join("closed"), 0o755)] {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     }
-    symlink(open.join("closed"), &link).unwrap();
+    symlink(open.join("closed"), dir.path().join("link")).unwrap();
     symlink("safe", dir.path().join("known")).unwrap();
     let is_root = fs::metadata(dir.path()).unwrap().uid() == 0;
     for at in ["open/closed", "link", "known"] {
