@@ -28,7 +28,8 @@ pub fn acquire_now(path: &Path) -> io::Result<File> {
 
 /// As [`acquire_now`], but the lock is this process's alone (fcntl(2), `F_SETLK`): a child that it
 /// has forked and that has not executed yet does not keep it when this process is killed, but for
-/// the moment in which it shares the whole table of descriptors. It outlasts an exec in place, and ends where this process closes any descriptor of the file.
+/// the moment in which it shares the whole table of descriptors. It outlasts an exec in place, and
+/// ends where this process closes any descriptor of the file.
 ///
 /// # Errors
 /// As [`acquire_now`].
