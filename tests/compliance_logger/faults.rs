@@ -30,6 +30,10 @@ fn no_failing_system_call_loses_doubles_or_tears_a_line() {
     for fault in [
         "write:error=ENOSPC:when=3+17",
         "write:error=EIO:when=2",
+        // A file system that becomes read-only, and is written again.
+        "write:error=EROFS:when=3..4",
+        "pwrite64:error=EROFS:when=2+3",
+        "openat:error=EROFS:when=40..41",
         "write:error=EINTR:when=1+2",
         "pwrite64:error=ENOSPC:when=1+2",
         "tee:error=ENOSYS",
