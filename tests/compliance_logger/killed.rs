@@ -174,7 +174,7 @@ fn kills_within_lines_that_are_cut_lose_nothing() {
 #[test]
 fn kills_within_a_character_lose_and_escape_nothing() {
     let dir = scratch();
-    let script = ["s4096", "n100000", "%visible=on", "./seen", "%visible=off", "./raw"];
+    let script = ["s16000000", "n100000", "%visible=on", "./seen", "%visible=off", "./raw"];
     let lines = lines_of("\u{2192}\u{e9}\u{1f980}", Seed(8), (3000, 20_000));
     let text = kill_many(dir.path(), &script, lines, 60, Seed(7));
     let log = |name: &str| {

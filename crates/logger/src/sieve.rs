@@ -239,7 +239,7 @@ impl Sieve {
     fn has_room_for(&self, len: usize) -> bool {
         let start = match self.place {
             Place::Start => self.stamps.len(),
-            Place::Tail => self.begun.len(),
+            Place::Tail => 0,
             Place::Head => self.head.len(),
         };
         let len = len.saturating_add(start);

@@ -428,6 +428,11 @@ fn a_character_that_is_not_whole_is_held_for_all_logs_as_the_start_of_a_line_is(
         assert_eq!(sieve.feed(b"\x92", || stamp(1)), 1);
         assert_eq!(sieve.held(), b"");
         sieve.feed(b"\xf0\xf0", || stamp(1));
+        // The first of them begins nothing: it is written, and nobody holds it in secret.
+        assert_eq!(sieve.held(), b"\xf0");
+        for log in &sieve.outputs().logs {
+            assert_eq!(log.escape_ascii().to_string(), r"\xe2\x86\x92\xf0");
+        }
         sieve.finish();
         for log in &sieve.outputs().logs {
             assert_eq!(log.escape_ascii().to_string(), r"\xe2\x86\x92\xf0\xf0\n");
