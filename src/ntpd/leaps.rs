@@ -163,7 +163,11 @@ impl Leaps {
                 if left < Span::ZERO {
                     Some(format!("{place} has expired, the servers are asked instead: {expires}"))
                 } else if left < EXPIRES_SOON {
-                    Some(format!("{place} expires in {} days: {expires}", left.nanos() / DAY))
+                    let days = match left.nanos() / DAY {
+                        1 => "1 day".to_owned(),
+                        days => format!("{days} days"),
+                    };
+                    Some(format!("{place} expires in {days}: {expires}"))
                 } else {
                     None
                 }

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::thread::{JoinHandle, sleep, spawn};
 use std::time::Duration;
 
-use crate::suite::{Suite, counted, names, read, scratch, text, until, whole_log};
+use crate::suite::{Suite, counted, names, old_files, read, scratch, text, until, whole_log};
 
 /// A generator of numbers (Knuth's), so that a failure can be had again.
 struct Seed(u64);
@@ -33,14 +33,23 @@ const CHUNK_LEN: usize = 1 << 16;
 const PIECE_LEN: usize = 4096;
 
 /// Lines that count, of lengths between `lens`, as many as are wanted.
-fn lines(mut seed: Seed, lens: (u64, u64)) -> impl FnMut() -> String + Send + 'static {
+fn lines(seed: Seed, lens: (u64, u64)) -> impl FnMut() -> String + Send + 'static {
+    lines_of("abcdefghi", seed, lens)
+}
+
+/// As [`lines`], of these nine bytes over and over.
+fn lines_of(
+    nine: &'static str,
+    mut seed: Seed,
+    lens: (u64, u64),
+) -> impl FnMut() -> String + Send + 'static {
     let mut number = 0;
     move || {
         let mut text = String::new();
         while text.len() < CHUNK_LEN {
             let fill = usize::try_from(lens.0 + seed.below(lens.1 - lens.0)).unwrap();
             let tenth = if number % 10 == 0 { "tenth" } else { "other" };
-            writeln!(text, "{number} {tenth} {}", "abcdefghi".repeat(fill / 9)).unwrap();
+            writeln!(text, "{number} {tenth} {}", nine.repeat(fill / 9)).unwrap();
             number += 1;
         }
         text
@@ -160,6 +169,21 @@ fn kills_within_lines_that_are_cut_lose_nothing() {
     let text = kill_many(dir.path(), &["s4096", "n100000", "./m"], lines, 60, Seed(7));
     // Lines that are cut across files are whole again when the files are put together.
     assert_same(&whole_log(&dir.path().join("m")), &text);
+}
+
+#[test]
+fn kills_within_a_character_lose_and_escape_nothing() {
+    let dir = scratch();
+    let script = ["s16000000", "n100000", "%visible=on", "./seen", "%visible=off", "./raw"];
+    let lines = lines_of("\u{2192}\u{e9}\u{1f980}", Seed(8), (3000, 20_000));
+    let text = kill_many(dir.path(), &script, lines, 60, Seed(7));
+    let log = |name: &str| {
+        let dir = dir.path().join(name);
+        let files = old_files(&dir).into_iter().chain([dir.join("current")]);
+        String::from_utf8(files.flat_map(|file| fs::read(file).unwrap()).collect()).unwrap()
+    };
+    assert_same(&log("raw"), &text);
+    assert_same(&log("seen"), &text);
 }
 
 #[test]

@@ -25,6 +25,7 @@ macro_rules! on_both {
 }
 
 mod actions;
+mod disks;
 mod faults;
 mod filters;
 mod killed;

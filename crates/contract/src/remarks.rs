@@ -143,6 +143,7 @@ impl Remark {
                 format!(", ready {} seconds", now.saturating_sub(*since).as_secs())
             }
             Self::Background => ", in the background".into(),
+            Self::Clearing(1) => ", ending 1 process it left".into(),
             Self::Clearing(count) => format!(", ending {count} processes it left"),
             Self::Finishing => ", finishing".into(),
             Self::GivenUp => ", given up".into(),
@@ -209,6 +210,7 @@ mod tests {
         assert_eq!(words(Remark::Background), ", in the background");
         assert_eq!(words(Remark::Ready(secs(9_993))), ", ready 7 seconds");
         assert_eq!(words(Remark::Clearing(3)), ", ending 3 processes it left");
+        assert_eq!(words(Remark::Clearing(1)), ", ending 1 process it left");
         assert_eq!(words(Remark::Finishing), ", finishing");
         let limit = |times| Remark::Limit { what: "processes".into(), limit: 512, times };
         assert_eq!(words(limit(1)), ", hit its limit of 512 processes 1 time");

@@ -11,8 +11,9 @@
 //! Killed before 4, the lines are in the pipe: what stands in `current` from the intent's offset
 //! on is cut off, and they are written again. Killed after 4, they are whole in `current`. The byte
 //! tells which. The start of a line whose end has not come is taken as well, for nobody is woken
-//! where a pipe that is not empty grows; it stands in the keeper's intent. Several directories of
-//! one script have a number in common; one of them, the keeper, has the byte.
+//! where a pipe that is not empty grows; it stands in the keeper's intent. So does the start of a
+//! character, where some log shows characters. Several directories of one script have a number in
+//! common; one of them, the keeper, has the byte.
 //!
 //! An intent is stale where `current` is another file by now, or the pipe another pipe (a
 //! daemontools multilog wrote meanwhile, the machine was booted): then nothing is cut off.
@@ -82,7 +83,8 @@ pub struct Intent {
     pub last: u8,
     /// The first of them.
     pub head: Vec<u8>,
-    /// The start of a line that was taken before them, and the one that is once they are taken.
+    /// The start of a line, or of a character within one, that was taken before them, and the one
+    /// that is once they are taken.
     pub held: (Vec<u8>, Vec<u8>),
 }
 
@@ -244,8 +246,14 @@ pub fn repair(intent: &Intent, scene: &Scene<'_>) -> Repair {
         }
         Some(_) | None => {
             let torn = ours.is_some_and(|(_, len)| len > intent.offset && len < full);
-            let held = if scene.taken == Some(true) { &intent.held.1 } else { &intent.held.0 };
-            Repair { end_line: torn, held: held.clone(), held_ends: true, ..Repair::default() }
+            let (line, held) = match scene.taken {
+                Some(true) => (intent.lines.1, &intent.held.1),
+                Some(false) | None => (intent.lines.0, &intent.held.0),
+            };
+            // Of a line that stands in a file already, what is held is the start of a character,
+            // and worth nothing without its rest.
+            let held = if line == Line::None { held.clone() } else { Vec::new() };
+            Repair { end_line: torn, held, held_ends: true, ..Repair::default() }
         }
     }
 }

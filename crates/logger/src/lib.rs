@@ -29,7 +29,7 @@ pub use doubts::doubts;
 pub use fill::{Fill, Piece, Room};
 pub use intent::{INTENT, INTENT_MAX, Intent, Line, MARK_AT, Repair, Scene, repair, was_taken};
 pub use iso::{KeptZone, Stamping};
-pub use limit::Rate;
+pub use limit::{Rate, lines_are};
 pub use local::{Civil, LocalClock, Localizer, Zone, push_nanos};
 pub use prefix::Prefixer;
 pub use script::{Action, LogSpec, Script};

@@ -43,7 +43,8 @@ impl Limit {
         let Rate { lines, time } = self.rate;
         let count = std::mem::take(&mut self.left_out);
         (count > 0).then(|| {
-            format!("multilog: warning: {count} lines are left out: more than {lines} in {time:?}")
+            let are = lines_are(count);
+            format!("multilog: warning: {are} left out: more than {lines} in {time:?}")
         })
     }
 
@@ -63,6 +64,12 @@ impl Limit {
     pub(crate) fn deadline(&self) -> Option<Duration> {
         self.until.filter(|_| self.left_out > 0)
     }
+}
+
+/// `1 line is`, `2 lines are`: what comes next has happened to them.
+#[must_use]
+pub fn lines_are(count: u64) -> String {
+    if count == 1 { "1 line is".into() } else { format!("{count} lines are") }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use memchr::{memchr, memrchr};
 use tai::Stamp;
 
 use crate::limit::Limit;
-use crate::visible::Visible;
+use crate::visible::{self, Visible};
 use crate::{Action, KeptZone, Line, MATCHED_MAX, Room, Script, Settings, Stamping, Stamps};
 
 /// Length of the content of a status file: what is matched of a line, and at least one line end.
@@ -30,6 +30,9 @@ pub struct Sieve {
     place: Place,
     /// The start of the line, while the rest that is to be matched has not come.
     head: Vec<u8>,
+    /// The start of a character that no log has yet, because the rest of it has not come and some
+    /// log looks at characters.
+    begun: Vec<u8>,
     /// For each log, whether the current line goes there.
     selected: Vec<bool>,
     /// For each log, what its file has room for.
@@ -88,6 +91,7 @@ impl Sieve {
             ways,
             place: Place::Start,
             head: Vec::with_capacity(MATCHED_MAX),
+            begun: Vec::new(),
             selected: vec![true; logs],
             rooms: vec![NO_END; logs],
             outputs: Outputs {
@@ -175,6 +179,7 @@ impl Sieve {
                 self.whole_line(rest.get(..=piece.len()).unwrap_or(rest), &mut now);
             } else if end.is_some() && self.can_match_at_once(piece.len()) {
                 self.decide(piece);
+                self.pass(piece);
                 self.end_line();
             } else {
                 self.piece(piece, &mut now);
@@ -184,17 +189,7 @@ impl Sieve {
             }
             rest = after.get(1..).unwrap_or_default();
         }
-        self.hold_nothing();
         block.len() - rest.len()
-    }
-
-    /// What is taken of a line is written, to the last byte: who is killed must have nothing.
-    fn hold_nothing(&mut self) {
-        for (log, way) in self.outputs.logs.iter_mut().zip(&mut self.ways) {
-            if let Some(visible) = &mut way.visible {
-                visible.write_begun(log);
-            }
-        }
     }
 
     /// The input has ended, or no more of it is wanted: a line that has begun is ended.
@@ -210,12 +205,14 @@ impl Sieve {
         self.place != Place::Start
     }
 
-    /// The start of the line that has begun, where nothing was passed on of it yet.
+    /// What was taken of the line that has begun and not passed on: its start, or that of a
+    /// character. To be known by who goes on where this sieve is killed.
     #[must_use]
     pub fn held(&self) -> &[u8] {
         match self.place {
             Place::Head => self.head.get(self.stamps.len()..).unwrap_or_default(),
-            Place::Start | Place::Tail => &[],
+            Place::Start => &[],
+            Place::Tail => &self.begun,
         }
     }
 
@@ -246,12 +243,15 @@ impl Sieve {
             Place::Head => self.head.len(),
         };
         let len = len.saturating_add(start);
-        let longest =
-            if self.ways.iter().any(|way| way.visible.is_some()) { VISIBLE_LEN } else { 1 };
+        let longest = if self.shows_characters() { VISIBLE_LEN } else { 1 };
         let len = len.saturating_mul(longest);
         let logs = self.outputs.logs.iter().zip(&self.rooms);
         logs.clone().all(|(log, room)| log.len().saturating_add(len) <= room.len)
             || logs.clone().all(|(log, _)| log.is_empty())
+    }
+
+    fn shows_characters(&self) -> bool {
+        self.ways.iter().any(|way| way.visible.is_some())
     }
 
     /// The shortest way, of lines that nothing is added to: passes on as many of them as fit into
@@ -311,13 +311,15 @@ impl Sieve {
                 self.decide_held();
             }
         }
-        self.pass(rest);
+        self.pass_whole(rest);
     }
 
     fn end_line(&mut self) {
         if self.place == Place::Head {
             self.decide_held();
         }
+        let begun = std::mem::take(&mut self.begun);
+        self.pass(&begun);
         let logs = self.outputs.logs.iter_mut().zip(&self.selected).zip(&mut self.ways);
         logs.filter(|((_, selected), _)| **selected).for_each(|((log, _), way)| way.end_line(log));
         self.place = Place::Start;
@@ -350,14 +352,31 @@ impl Sieve {
                 }
             }
         }
-        self.pass(head);
     }
 
-    /// As [`Self::decide`], of the head that is held.
+    /// As [`Self::decide`], of the head that is held, which is passed on.
     fn decide_held(&mut self) {
         let head = std::mem::take(&mut self.head);
         self.decide(&head);
+        self.pass_whole(&head);
         self.head = head;
+    }
+
+    /// Passes on what is there, but for a character at its end that is not whole: it is held, as
+    /// the start of a line is. Nothing is held by the ways of the logs: who is killed must not have
+    /// anything that nobody knows of.
+    fn pass_whole(&mut self, bytes: &[u8]) {
+        if self.place != Place::Tail || !self.shows_characters() {
+            return self.pass(bytes);
+        }
+        let mut all = std::mem::take(&mut self.begun);
+        all.extend_from_slice(bytes);
+        let (whole, begun) = all.split_at(all.len() - visible::begun(&all));
+        self.pass(whole);
+        for (log, way) in self.outputs.logs.iter_mut().zip(&mut self.ways) {
+            way.let_go(log);
+        }
+        self.begun = begun.to_vec();
     }
 
     fn pass(&mut self, bytes: &[u8]) {
@@ -392,10 +411,14 @@ impl Way {
         }
     }
 
-    fn end_line(&mut self, log: &mut Vec<u8>) {
+    fn let_go(&mut self, log: &mut Vec<u8>) {
         if let Some(visible) = &mut self.visible {
             visible.let_go(log);
         }
+    }
+
+    fn end_line(&mut self, log: &mut Vec<u8>) {
+        self.let_go(log);
         log.push(b'\n');
     }
 }

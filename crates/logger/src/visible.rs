@@ -38,8 +38,8 @@ impl Visible {
         self.held.iter().take(len).for_each(|byte| loose(*byte, out));
     }
 
-    /// The rest of the character that has begun may come much later: its bytes are written as such.
-    pub(crate) fn write_begun(&mut self, out: &mut Vec<u8>) {
+    /// The character that has begun and is whole is written as its bytes.
+    fn write_bytes(&mut self, out: &mut Vec<u8>) {
         let len = std::mem::take(&mut self.len);
         self.held.iter().take(len).for_each(|byte| escape(*byte, out));
     }
@@ -48,7 +48,7 @@ impl Visible {
     fn byte(&mut self, byte: u8, out: &mut Vec<u8>) {
         self.hold(byte);
         match std::str::from_utf8(self.begun()) {
-            Ok(text) if text.chars().any(char::is_control) => self.write_begun(out),
+            Ok(text) if text.chars().any(char::is_control) => self.write_bytes(out),
             Ok(_) => {
                 out.extend_from_slice(self.begun());
                 self.len = 0;
@@ -76,6 +76,17 @@ impl Visible {
     fn begun(&self) -> &[u8] {
         self.held.get(..self.len).unwrap_or_default()
     }
+}
+
+/// How many bytes at the end of `bytes` begin a character that is not whole: as many as
+/// [`Visible::append`] holds of them.
+pub(crate) fn begun(bytes: &[u8]) -> usize {
+    let is_begun = |len: &usize| {
+        let end = bytes.len().checked_sub(*len).and_then(|at| bytes.get(at..));
+        let read = end.map(std::str::from_utf8);
+        read.is_some_and(|read| read.is_err_and(|error| error.error_len().is_none()))
+    };
+    (1..CHAR_MAX).find(is_begun).unwrap_or(0)
 }
 
 /// A byte that belongs to no character.
@@ -151,13 +162,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_before_a_character_is_whole_is_written_as_numbers() {
-        let (mut visible, mut out) = (Visible::default(), Vec::new());
-        visible.append("a\u{2192}".as_bytes().split_last().unwrap().1, &mut out);
-        assert_eq!(out, b"a");
-        visible.write_begun(&mut out);
-        visible.append(b"\x92b", &mut out);
-        assert_eq!(out, br"a\xe2\x86\x92b");
+    fn the_start_of_a_character_at_the_end_is_known() {
+        for (bytes, len) in [
+            (&b""[..], 0),
+            (b"a", 0),
+            (b"a\xe2", 1),
+            (b"a\xe2\x86", 2),
+            (b"a\xe2\x86\x92", 0),
+            (b"\xf0\x9f\xa6", 3),
+            (b"\xf0\x9f\xa6\x80", 0),
+            (b"\xf0\xf0", 1),
+            (b"\xe0\x82", 0),
+            (b"\x86", 0),
+        ] {
+            assert_eq!(begun(bytes), len, "{}", bytes.escape_ascii());
+        }
     }
 
     fn odd_byte() -> impl Strategy<Value = u8> {
@@ -165,6 +184,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_is_held_has_begun(line in proptest::collection::vec(odd_byte(), 0..50)) {
+            let mut visible = Visible::default();
+            visible.append(&line, &mut Vec::new());
+            prop_assert_eq!(visible.len, begun(&line));
+        }
+
         #[test]
         fn it_does_not_matter_where_a_line_is_cut(
             line in proptest::collection::vec(odd_byte(), 0..50),

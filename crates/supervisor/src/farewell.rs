@@ -162,7 +162,11 @@ impl Engine {
         if left.is_empty() {
             self.farewell = Farewell::Over;
         } else if now >= sweep.kill_at + SWEEP_GIVE_UP {
-            self.voice.warn(format_args!("unable to end {} processes; leaving them", left.len()));
+            let left = match left.len() {
+                1 => "1 process; leaving it".to_owned(),
+                left => format!("{left} processes; leaving them"),
+            };
+            self.voice.warn(format_args!("unable to end {left}"));
             self.farewell = Farewell::Over;
         } else {
             sweep.round(now, &left);

@@ -47,7 +47,10 @@ impl Voice {
 
     fn say(&mut self, line: &str) {
         if self.unsaid > 0 {
-            let unsaid = format!("{} messages are missing here: nobody read them", self.unsaid);
+            let unsaid = match self.unsaid {
+                1 => "1 message is missing here: nobody read it".to_owned(),
+                unsaid => format!("{unsaid} messages are missing here: nobody read them"),
+            };
             if self.write(&self::line(self.program, "warning", unsaid)) {
                 self.unsaid = 0;
             }

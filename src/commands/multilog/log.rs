@@ -174,6 +174,7 @@ impl<'a> Log<'a> {
         Some(match self.lost {
             _ if self.stays => format!("{trouble}; its lines stay in the pipe"),
             0 => trouble.to_string(),
+            1 => format!("{trouble}; 1 byte for it is lost"),
             lost => format!("{trouble}; {lost} bytes for it are lost"),
         })
     }

@@ -89,7 +89,8 @@ pub(super) fn insist<T>(
             Ok(value) => {
                 if said.is_some() {
                     let waited = sys::clock::monotonic().saturating_sub(began).as_secs();
-                    warn(format_args!("going on with {whose} after {waited} seconds"));
+                    let seconds = if waited == 1 { "second" } else { "seconds" };
+                    warn(format_args!("going on with {whose} after {waited} {seconds}"));
                 }
                 return Ok(value);
             }

@@ -65,7 +65,7 @@ cat /tmp/small/logs/@* /tmp/small/logs/current | awk '
 lines=$?
 check "no line is lost, doubled or out of order: $(head -c 200 /run/wrong)" [ $lines = 0 ]
 
-# The service's file system becomes read-only, as it does when a disk fails.
+# The file system of a service and of a log becomes read-only, as it does when a disk fails.
 insmod /modules/loop.ko
 dd if=/dev/zero of=/tmp/disk bs=1k count=2048 2>/dev/null
 losetup /dev/loop0 /tmp/disk
@@ -79,9 +79,24 @@ END
 mv /tmp/fails /tmp/disk.mounted/fails
 ln -s /tmp/disk.mounted/fails /service/fails
 soon "a service on a real disk is up" state fails ": up (pid"
+mkfifo /tmp/noted
+multilog n100 s4096 /tmp/disk.mounted/logs </tmp/noted 2>/run/noted.said &
+noted=$!
+exec 7>/tmp/noted
+note() {
+	while [ $noted_last -lt "$1" ]; do
+		noted_last=$((noted_last + 1))
+		echo "note $noted_last" >&7
+	done
+}
+noted_last=0
+note 300
+soon "a log on a real disk is written" says /tmp/disk.mounted/logs/current "note 300"
 echo u >/proc/sysrq-trigger
 read_only() { grep -q '^/dev/loop0 .* ro[, ]' /proc/mounts; }
 soon "the disk is read-only" read_only
+note 1300
+soon "the logger says that it waits" says /run/noted.said ", pausing: read-only file system"
 check "its service is up" state fails ": up (pid"
 svc -d /service/fails
 soon "its service can be stopped" not sleepers 100003
@@ -92,3 +107,15 @@ soon "and stopped again" not sleepers 100003
 check "svscan says why svstat is not right" says /run/svscan.said "read-only file system"
 mount -o remount,rw /tmp/disk.mounted
 soon "svstat is right when it can be written" state fails ": down "
+
+soon "the log goes on when it can be written" says /tmp/disk.mounted/logs/current "note 1300"
+note 1400
+exec 7>&-
+wait $noted
+check "the logger ends well" [ $? = 0 ]
+check "it has said so once" [ "$(grep -c pausing /run/noted.said)" = 1 ]
+cat /tmp/disk.mounted/logs/@* /tmp/disk.mounted/logs/current | awk '
+	$2 != NR { wrong = 1; print "at line " NR ": " $0; exit }
+	END { exit wrong || NR != 1400 }' >/run/wrong
+lines=$?
+check "no note is lost, doubled or out of order: $(head -c 200 /run/wrong)" [ $lines = 0 ]

@@ -119,6 +119,23 @@ fn the_start_of_a_line_goes_on_or_is_ended() {
 }
 
 #[test]
+fn the_start_of_a_character_goes_on_or_is_forgotten() {
+    let mut intent = intent();
+    intent.lines = (Line::Selected, Line::Selected);
+    intent.held = (b"\xe2".to_vec(), b"\xc2".to_vec());
+    for (taken, held) in [(Some(false), b"\xe2"), (Some(true), b"\xc2")] {
+        let here = repair(&intent, &scene(taken, 100));
+        assert_eq!((here.held.as_slice(), here.line), (&held[..], Line::Selected));
+        let elsewhere = Scene { pipe: Some((9, 9)), ..scene(taken, 100) };
+        assert_eq!(repair(&intent, &elsewhere).held, b"");
+    }
+    // Before the block a line stood in the intent, after it a character.
+    intent.lines.0 = Line::None;
+    let elsewhere = Scene { pipe: Some((9, 9)), ..scene(Some(false), 100) };
+    assert_eq!(repair(&intent, &elsewhere).held, b"\xe2");
+}
+
+#[test]
 fn the_longest_intent_is_less_than_a_page() {
     let mut intent = intent();
     intent.note(&[b'x'; 5000]);

@@ -4,7 +4,7 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
-use logger::{Full, Oldest};
+use logger::{Full, Oldest, lines_are};
 
 use super::super::now;
 use super::super::trouble::{Trouble, insist, warn};
@@ -177,13 +177,13 @@ impl Log<'_> {
 
     /// Logs how many lines were dropped, where it works again.
     fn tell_dropped(&mut self) {
-        let dropped = self.care.dropped;
+        let dropped = lines_are(self.care.dropped);
         let reason = self.care.reason.clone().unwrap_or_default();
-        let line = format!("multilog: warning: {dropped} lines are lost: {reason}\n");
+        let line = format!("multilog: warning: {dropped} lost: {reason}\n");
         let line = [self.stamps.at(now), line.as_bytes()].concat();
         if self.write_at_once(&line).is_ok() {
             self.care.dropped = 0;
-            warn(format_args!("going on with {}: {dropped} lines are lost", self.name));
+            warn(format_args!("going on with {}: {dropped} lost", self.name));
             self.settle();
         }
     }
@@ -194,7 +194,10 @@ impl Log<'_> {
             self.tell_dropped();
         }
         let reason = self.care.reason.as_ref().filter(|_| self.care.dropped > 0)?;
-        Some(format!("{reason}; {} lines for {} are lost", self.care.dropped, self.name))
+        Some(match self.care.dropped {
+            1 => format!("{reason}; 1 line for {} is lost", self.name),
+            dropped => format!("{reason}; {dropped} lines for {} are lost", self.name),
+        })
     }
 }
 

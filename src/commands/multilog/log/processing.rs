@@ -152,7 +152,8 @@ impl Log<'_> {
         let stop = |log: &Self| all_done(log) || log.processing.running.is_none();
         if !self.await_processor(until, stop) || !all_done(self) {
             let (count, name) = (self.processing.waiting.len(), &self.name);
-            warn(format_args!("{count} files in {name} are not processed"));
+            let (files, are) = if count == 1 { ("file", "is") } else { ("files", "are") };
+            warn(format_args!("{count} {files} in {name} {are} not processed"));
         }
     }
 
