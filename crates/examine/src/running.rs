@@ -89,8 +89,8 @@ impl Examiner {
         let pid = status.pid;
         let finding = if is_in(pid, part.dir) {
             Finding::wrong(format!(
-                "process {pid} still runs, though its supervise does not: the next one may start a \
-                 second; kill {pid}"
+                "process {pid} still runs, and nobody supervises it; start svscan, which goes on \
+                 with what runs"
             ))
         } else {
             Finding::note(format!("its supervise ended and left process {pid}, which is gone"))
