@@ -44,9 +44,9 @@ Each letter is sent once, in the order first given: svc -du is a restart. A dire
 be reached is a warning; the others are served, and the exit code is 0 nevertheless.
 
 With -w it is not: then each service has to come to the state in time, and one that has just been
-linked has to be supervised first. up: it runs; ready: it has
-said so (notification-fd); down: it does not run, and is not wanted up; finished: down, and nothing
-of it is left. s6's letters u, U, d and D stand for the same. TIME is milliseconds, or has a unit.
+linked has to be supervised first. up: it runs; ready: it has said so (notification-fd); down: it
+does not run, and is not wanted up; finished: down, and nothing of it is left. s6's letters u, U, d
+and D stand for the same. TIME is milliseconds, or has a unit.
 
 Exit codes: 0 each directory was tried, or with -w each is in its state; 100 wrong usage; 111 with
 -w one is not.",
