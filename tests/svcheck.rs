@@ -492,6 +492,10 @@ fn a_service_that_keeps_ending_is_seen(sandbox: &Sandbox) {
     let (code, said) = of_a(sandbox);
     assert_eq!((code, said.len()), (1, 1), "{said:?}");
     assert!(said[0].starts_with("a: it is wanted up, and has been down for 36"), "{said:?}");
+    mode(&fake, "run", 0o644);
+    let cannot = "a/run: it is not executable; chmod +x a/run";
+    assert_eq!(of_a(sandbox), (1, vec![cannot.to_owned()]));
+    mode(&fake, "run", 0o755);
     fake.write("supervise/remarks", "given-up\nbackground\u{1b} x\n");
     let given_up = "a: it ended too often, or asked for it, and is not started again; svc -u a \
                     starts it";
@@ -633,7 +637,7 @@ fn a_setting_that_is_refused_at_the_start_is_told_so(sandbox: &Sandbox) {
     let said = [
         "a/limits/nosuch: not one of processes, memory, cpu, open-files, core, data, stack, \
          file-size, locked-memory, cpu-time, user-processes: ignored",
-        "a/limits/open-files: neither a number nor unlimited: ignored",
+        "a/limits/open-files: neither a number, such as 64M, nor unlimited: ignored",
         "a/survivors: not one of adopt, end, leave: ignored",
         "a/max-deaths: not a number and a time (5 in 1m): ignored",
         "a/notification-fd: not a number from 3 to 255: ignored",
