@@ -81,13 +81,12 @@ fn pattern(word: &str, before: &[Option<&str>]) -> Option<String> {
     let is_labelled = before.first().is_some_and(|word| word.is_some_and(|it| it.starts_with('t')));
     match pattern.as_bytes() {
         _ if !is_labelled => None,
-        [] | [b'@', ..] | [b'*'] => None,
-        [b'*', b'0'..=b'9' | b'a'..=b'f' | b'@', ..] => Some(format!(
+        [b'*', b'0'..=b'9' | b'a'..=b'f', ..] => Some(format!(
             "{word} misses lines: its star ends at the first {}, and the label may have one; put a \
              space behind the star, which matches the label, and go on from there",
             first_letter(pattern.trim_start_matches('*'))
         )),
-        [b'*', ..] => None,
+        [] | [b'*' | b'@', ..] => None,
         [_, ..] => Some(format!(
             "{word} matches no line: with t each begins with a label; write '{}* {pattern}'",
             first_letter(word)

@@ -203,7 +203,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join(layout::TIMEOUT_KILL);
         fs::write(&file, "5s").unwrap();
-        fs::set_permissions(&file, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).unwrap();
         if fs::read(&file).is_err() {
             assert_eq!(read(&dir).1, ["timeout-kill: access denied: ignored"]);
         }

@@ -136,7 +136,9 @@ fn find(services: &[OsString], scan: Option<&Path>) -> Result<(Vec<Log>, bool), 
     if logs.is_empty() {
         missing.drain(..).next().map_or(Ok(()), Err)?;
     }
-    missing.iter().for_each(|unable| warn(&unable.to_string()));
+    for unable in &missing {
+        warn(&unable.to_string());
+    }
     Ok((logs, missing.is_empty()))
 }
 

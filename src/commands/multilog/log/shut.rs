@@ -43,13 +43,11 @@ fn why_not_made(path: &Path, made: io::Result<()>) -> Option<String> {
 }
 
 fn why_not_locked(path: &Path, error: &io::Error) -> Option<String> {
-    match error.kind() {
-        ErrorKind::WouldBlock => Some("another multilog writes there".into()),
-        ErrorKind::PermissionDenied => {
-            Some(format!("{} must own {} and all that is in it", who(), whole(path)))
-        }
-        _ => None,
+    if error.kind() == ErrorKind::WouldBlock {
+        return Some("another multilog writes there".into());
     }
+    let is_refused = error.kind() == ErrorKind::PermissionDenied;
+    is_refused.then(|| format!("{} must own {} and all that is in it", who(), whole(path)))
 }
 
 fn who() -> String {
