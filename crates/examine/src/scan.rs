@@ -88,8 +88,8 @@ impl Examiner {
     }
 }
 
-/// Whether `dir` holds services and is none itself: svscan has run there, or a name in it leads to a
-/// directory with a `run`.
+/// Whether `dir` holds services and is none itself: svscan has run there, or a name in it leads to
+/// a directory with a `run`.
 #[must_use]
 pub fn is_scan_directory(dir: &Path) -> bool {
     let has_run = |dir: &Path| fs::symlink_metadata(dir.join(layout::RUN)).is_ok();
