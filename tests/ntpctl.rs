@@ -8,7 +8,7 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::UdpSocket;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -298,7 +298,6 @@ fn a_socket_is_its_own_and_goes_with_it() {
 
 #[test]
 fn root_makes_no_socket_where_others_may_write() {
-    use std::os::unix::fs::MetadataExt as _;
     let dir = dir();
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o1777)).unwrap();
     let is_root = fs::metadata(dir.path()).unwrap().uid() == 0;
@@ -308,6 +307,36 @@ fn root_makes_no_socket_where_others_may_write() {
     if is_root {
         let line = observer.says("unable to listen at s: ");
         assert!(line.contains(": others than root may write its directory;"), "{line}");
+    }
+}
+
+/// It is not enough that the socket's own directory is closed: who may rename what is above it puts
+/// another in its place.
+#[test]
+fn root_makes_no_socket_where_others_may_change_what_leads_there() {
+    let dir = dir();
+    let open = dir.path().join("open");
+    fs::create_dir_all(open.join("closed")).unwrap();
+    fs::create_dir(dir.path().join("safe")).unwrap();
+    for (path, mode) in [(&open, 0o777), (&open.join("closed"), 0o755)] {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+    symlink(open.join("closed"), dir.path().join("link")).unwrap();
+    symlink("safe", dir.path().join("known")).unwrap();
+    let is_root = fs::metadata(dir.path()).unwrap().uid() == 0;
+    for at in ["open/closed", "link", "known"] {
+        let socket = format!("{at}/s");
+        let begin = ["--observe", "--socket", &socket];
+        let observer = Ntpd::begin(&dir, &begin, &["-p", &nobody()]);
+        let there = || dir.path().join(&socket).exists();
+        if is_root && at != "known" {
+            let line = observer.says(&format!("unable to listen at {socket}: "));
+            let why = format!(": others than root may write {};", open.display());
+            assert!(line.contains(&why) && !there(), "{line}");
+        } else {
+            wait_for(&socket, there);
+        }
+        observer.leave();
     }
 }
 

@@ -5,8 +5,6 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::mpsc;
-use std::thread;
 use std::time::Duration;
 
 use cli::{Args, Command, Flag, UnableExt as _, Usage};
@@ -100,19 +98,12 @@ fn lock(file: File, patience: Patience) -> io::Result<File> {
     match patience {
         Patience::None => sys::lock::try_lock(&file).map(|()| file),
         Patience::Endless => file.lock().map(|()| file),
-        Patience::Some(wait) if sys::lock::try_lock(&file).is_err() => lock_within(file, wait),
+        // Our end, or that of us which execve(2) brings, is that of the thread which waits as well.
+        Patience::Some(wait) if sys::lock::try_lock(&file).is_err() => {
+            sys::lock::within(file, wait, File::lock)
+        }
         Patience::Some(_) => Ok(file),
     }
-}
-
-/// A thread waits for the lock, and we for the thread: neither an alarm nor a signal of ours, nor
-/// one that is meant for the program, comes into play. Our end, or that of us which execve(2)
-/// brings, is the thread's as well.
-fn lock_within(file: File, wait: Duration) -> io::Result<File> {
-    let (tell, hear) = mpsc::sync_channel(1);
-    thread::Builder::new().spawn(move || tell.send(file.lock().map(|()| file)))?;
-    let late = io::Error::from_raw_os_error(sys::ETIMEDOUT);
-    hear.recv_timeout(wait).unwrap_or(Err(late))
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::parts::Parts;
 
 /// How long a machine may take by the host's clock. It needs 5 to 15 seconds of a processor, which
 /// it may have to share with many.
-const LIMIT: Duration = Duration::from_mins(5);
+const LIMIT: Duration = Duration::from_mins(10);
 
 /// Memory of a machine in MiB: kernel and image leave two thirds of it.
 const MEMORY: u32 = 256;

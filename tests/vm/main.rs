@@ -232,6 +232,11 @@ fn ntpd_without_g_names_the_cure_for_a_clock_that_is_decades_ahead() {
 }
 
 #[test]
+fn ntpd_brings_back_a_clock_that_somebody_else_sets_and_an_observer_calls_it_wrong() {
+    Story::of("ntpd_moved").tell();
+}
+
+#[test]
 fn ntpd_and_the_kernel_make_a_leap_second() {
     Story::of("leap").tell();
 }

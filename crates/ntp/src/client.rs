@@ -129,6 +129,8 @@ pub struct Client {
     preparation: Preparation,
     condition: Condition,
     voice: Budget,
+    /// For the clock being moved by others: what follows from it must not use up the words for it.
+    alarm: Budget,
     said: Option<(Kind, Raw)>,
     /// How setting the time once has ended, if it has.
     outcome: Option<Outcome>,
@@ -160,6 +162,7 @@ impl Client {
             preparation: Preparation::Idle,
             condition: Condition::Starting,
             voice: lines(),
+            alarm: lines(),
             said: None,
             outcome: None,
             setup,
@@ -285,7 +288,7 @@ impl Client {
         self.patience = now + PATIENCE;
         self.condition = Condition::Starting;
         self.said = None;
-        if self.voice.spend(now) {
+        if self.alarm.spend(now) {
             let text = format!(
                 "the clock was moved by {:+.6} s by somebody else, or this machine has slept; \
                  asking the servers again",

@@ -355,6 +355,30 @@ mod tests {
         assert!((theta(&filter, 1600.0) - 100.0).abs() < 2e-5, "{}", theta(&filter, 1600.0));
     }
 
+    /// After 100 samples whose errors are `share` of their queues, the half width of one more.
+    fn width_after(share: f64) -> (f64, f64) {
+        let mut filter = Filter::new(PRIOR);
+        for index in 0..100_u32 {
+            let queue = 1e-3 * f64::from(index * 7 % 10) / 5.0;
+            let at = 16.0 * f64::from(index);
+            filter.take(&sample(at, 100.0 + share * queue / 2.0, 0.001 + queue));
+        }
+        let noise = filter.noise(&sample(1600.0, 100.0, 0.003));
+        (noise.half_width, filter.slope.believed())
+    }
+
+    #[test]
+    fn where_queues_are_on_one_way_errors_lie_half_as_wide_whichever_way_it_is() {
+        let (equal, none) = width_after(0.0);
+        assert!(none.abs() < 1e-9 && equal > 0.9e-3, "{equal} {none}");
+        for share in [-1.0, 1.0] {
+            let (narrow, slope) = width_after(share);
+            assert!(slope * share > 0.7, "{slope}");
+            let left = narrow / equal;
+            assert!((left - (1.0 - slope.abs() / 2.0)).abs() < 0.01, "{left} {slope}");
+        }
+    }
+
     #[test]
     fn a_single_impossible_sample_is_set_aside() {
         let mut filter = fed(20);

@@ -105,6 +105,26 @@ fn also_when_that_happens_twice_soon_after_the_start() {
 }
 
 #[test]
+fn each_time_it_is_moved_that_is_said_and_none_is_taken_for_drift() {
+    let mut world = plain(2, 0.01, setup(1, "iburst"));
+    world.run(20_000.0);
+    let moves = [100.0, -100.0, 5e4, -0.7, 3600.0, -3600.0, 1e6, -86_400.0];
+    for (index, moved) in moves.into_iter().enumerate() {
+        world.strike(Blow::Move(moved));
+        world.run(200.0);
+        assert!(world.error().abs() < 0.01, "moved by {moved}\n{}", world.log());
+        assert!(world.rate().abs() < 1e-6, "moved by {moved}: {}", world.rate());
+        assert_eq!(world.lines("was moved by"), index + 1, "{}", world.log());
+    }
+    // Who does so all the time fills no disk.
+    for second in 0..1000 {
+        world.strike(Blow::Move(if second % 2 == 0 { 5.0 } else { -5.0 }));
+        world.run(1.0);
+    }
+    assert!(world.lines("was moved by") < moves.len() + 12, "{}", world.log());
+}
+
+#[test]
 fn after_a_foreign_step_nothing_is_said_that_was_true_before() {
     let mut world = plain(1, 7200.0, setup(1, "iburst"));
     world.run(30.0);

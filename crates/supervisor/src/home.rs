@@ -6,6 +6,7 @@ use std::io::{self, Read as _};
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::time::Duration;
 
 use cli::{Unable, UnableExt as _};
 use contract::layout;
@@ -121,7 +122,23 @@ fn lock_home() -> io::Result<File> {
     if !place::is_trusted_owner(meta.uid()) || meta.mode() & 0o022 != 0 {
         return Err(io::Error::from_raw_os_error(sys::EPERM));
     }
-    lock::acquire_for_process(Path::new(layout::SVSCAN_LOCK))
+    let path = Path::new(layout::SVSCAN_LOCK);
+    match lock::acquire_for_process(path) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock && is_left(path) => {
+            lock::acquire_for_process_within(path, LEFT_MAX).map_err(|_| error)
+        }
+        other => other,
+    }
+}
+
+/// A child that was just made shares its parent's descriptors, and so the lock, until it has run a
+/// little. That takes longer only where the machine is overloaded; an svscan that gives up then is
+/// started again by whoever has started it.
+const LEFT_MAX: Duration = Duration::from_secs(5);
+
+/// Whether whoever has taken the lock has ended.
+fn is_left(lock: &Path) -> bool {
+    lock::holder(lock).is_some_and(|pid| sys::proc::facts(pid).is_none_or(|it| it.has_ended()))
 }
 
 /// What was handed over is locked already, but not by every svscan in the same way.

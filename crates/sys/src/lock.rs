@@ -7,6 +7,9 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
@@ -24,8 +27,9 @@ pub fn acquire_now(path: &Path) -> io::Result<File> {
 }
 
 /// As [`acquire_now`], but the lock is this process's alone (fcntl(2), `F_SETLK`): a child that it
-/// has forked and that has not executed yet does not keep it when this process is killed. It
-/// outlasts an exec in place, and ends where this process closes any descriptor of the file.
+/// has forked and that has not executed yet does not keep it when this process is killed, but for
+/// the moment in which it shares the whole table of descriptors. It outlasts an exec in place, and
+/// ends where this process closes any descriptor of the file.
 ///
 /// # Errors
 /// As [`acquire_now`].
@@ -41,11 +45,45 @@ pub fn acquire_for_process(path: &Path) -> io::Result<File> {
 /// # Errors
 /// `EAGAIN` where another process holds it, and all of fcntl(2).
 pub fn lock_for_process(file: &File) -> io::Result<()> {
+    set_for_process(file, Waits::Not)
+}
+
+/// As [`acquire_for_process`], but waits a while for whoever holds it.
+///
+/// # Errors
+/// As [`acquire_now`]; `ETIMEDOUT` where it was held all the time.
+pub fn acquire_for_process_within(path: &Path, wait: Duration) -> io::Result<File> {
+    within(open(path)?, wait, |file| set_for_process(file, Waits::Ever))
+}
+
+/// Has `lock` lock the file, which may take it until `wait` is over, and gives the file back. It
+/// does so in a thread: neither an alarm nor a signal of ours comes into play.
+///
+/// # Errors
+/// Those of `lock`, `ETIMEDOUT`, and where no thread can be made.
+pub fn within(file: File, wait: Duration, lock: fn(&File) -> io::Result<()>) -> io::Result<File> {
+    let (tell, hear) = mpsc::sync_channel(1);
+    thread::Builder::new().spawn(move || tell.send(lock(&file).map(|()| file)))?;
+    let late = io::Error::from_raw_os_error(libc::ETIMEDOUT);
+    hear.recv_timeout(wait).unwrap_or(Err(late))
+}
+
+#[derive(Clone, Copy)]
+enum Waits {
+    Not,
+    Ever,
+}
+
+fn set_for_process(file: &File, waits: Waits) -> io::Result<()> {
     // SAFETY: plain numbers, for which zero is a value.
     let mut whole: libc::flock = unsafe { std::mem::zeroed() };
     whole.l_type = WHOLE_FILE.0;
     whole.l_whence = WHOLE_FILE.1;
-    match fcntl(file, FcntlArg::F_SETLK(&whole)) {
+    let set = match waits {
+        Waits::Not => FcntlArg::F_SETLK(&whole),
+        Waits::Ever => FcntlArg::F_SETLKW(&whole),
+    };
+    match fcntl(file, set) {
         // POSIX lets a kernel say either.
         Err(Errno::EACCES) => Err(io::Error::from_raw_os_error(libc::EAGAIN)),
         other => other.map(drop).map_err(io::Error::from),

@@ -3,8 +3,9 @@
 
 use std::fs::File;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
-use sys::lock::{acquire_for_process, acquire_now};
+use sys::lock::{acquire_for_process, acquire_for_process_within, acquire_now};
 
 /// A child that has `file` as its standard input, until it is ended.
 fn holder(file: &File) -> Child {
@@ -29,4 +30,47 @@ fn a_child_that_has_the_descriptor_has_not_the_lock() {
     end(other);
     own.unwrap();
     assert!(shared.is_err(), "of flock(2)'s locks the child has a share");
+}
+
+/// A process that has locked the file and ended, and a child that still shares its descriptors, as
+/// one does that svscan has made a moment ago. The child ends soon.
+fn left_behind(file: &File) {
+    static SOON: libc::timespec = libc::timespec { tv_sec: 0, tv_nsec: 300_000_000 };
+    let lock = || sys::lock::lock_for_process(file).is_ok();
+    // SAFETY: no more than fork(2); whoever is made calls the kernel alone, and ends.
+    let parent = unsafe { libc::fork() };
+    if parent == 0 {
+        let flags = libc::CLONE_FILES | libc::SIGCHLD;
+        // SAFETY: as above; without a stack of its own it goes on in a copy of ours.
+        let child = lock() && unsafe { libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) } == 0;
+        if child {
+            // SAFETY: the time lives as long as we.
+            unsafe { libc::nanosleep(&raw const SOON, std::ptr::null_mut()) };
+        }
+        // SAFETY: it ends us.
+        unsafe { libc::_exit(0) };
+    }
+    // SAFETY: our own child.
+    assert_eq!(unsafe { libc::waitpid(parent, std::ptr::null_mut(), 0) }, parent);
+}
+
+#[test]
+fn who_shares_all_descriptors_of_one_that_has_ended_is_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("lock");
+    let file = File::options().append(true).create(true).open(&path).unwrap();
+    left_behind(&file);
+    assert_eq!(acquire_for_process(&path).unwrap_err().raw_os_error(), Some(libc::EAGAIN));
+    acquire_for_process_within(&path, Duration::from_secs(30)).unwrap();
+}
+
+#[test]
+fn nobody_waits_longer_than_he_wants_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("lock");
+    let held = acquire_now(&path).unwrap();
+    let again = File::options().append(true).open(&path).unwrap();
+    let late = sys::lock::within(again, Duration::from_millis(10), File::lock).unwrap_err();
+    assert_eq!(late.raw_os_error(), Some(libc::ETIMEDOUT));
+    drop(held);
 }

@@ -46,12 +46,13 @@ mkfifo /run/never
 exec 19<>/run/never
 pause() { read -r -t 1 nothing <&19; }
 
-# soon SENTENCE COMMAND...: the command must be true within a minute. Nothing is waited for as long
-# when something has failed already: it may well have been the cause.
+# soon SENTENCE COMMAND...: the command must be true within two and a half minutes: on a busy host
+# ntpd's first answers may be lost, and it asks again after 64 s. Nothing is waited for as long when
+# something has failed already: it may well have been the cause.
 soon() {
 	sentence=$1
 	shift
-	soon_left=60
+	soon_left=150
 	[ -z "$failed" ] || soon_left=15
 	until "$@"; do
 		soon_left=$((soon_left - 1))
