@@ -24,7 +24,16 @@ const CASES: [(&str, &[&[&str]]); 22] = [
     ("keepup", &[&[], &["--list-all"], &["-l"], &["nobody"], &["svok"], &["svok", "dir"]]),
     ("svscan", &[&["missing"], &["file"], &["dir", "dir"], &["--grace"], &["--grace", "soon"]]),
     ("supervise", &[&[], &["missing"], &["file"], &["dir", "dir"], &[""]]),
-    ("svc", &[&[], &["-z"], &["-u", "missing", "dir", "file", ""], &["--nap", "dir"]]),
+    (
+        "svc",
+        &[
+            &[],
+            &["-z"],
+            &["-u", "missing", "dir", "file", ""],
+            &["--nap", "dir"],
+            &["restart", "dir"],
+        ],
+    ),
     ("svstat", &[&[], &["missing", "dir", "file", ""]]),
     ("svcheck", &[&["missing"], &["-s"], &["-s", "missing"], &["-z", "dir"]]),
     (

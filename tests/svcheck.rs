@@ -421,6 +421,22 @@ scan/two: it is the same directory as scan/one: it is supervised once
     assert!(verbose.contains("scan/one: note: it has no directory log: "), "{verbose}");
 }
 
+fn a_scan_directory_stands_for_its_services(sandbox: &Sandbox) {
+    let a = sandbox.service("a");
+    run(&a, GOOD);
+    sandbox.link(&a, "a");
+    svcheck(sandbox, &["scan"]).is(0, "scan/a: nothing is wrong\n", "");
+    fs::remove_file(sandbox.path("scan/a")).unwrap();
+    let said = svcheck(sandbox, &["scan"]).text();
+    assert!(said.starts_with("scan/run: there is none"), "{said}");
+    fs::create_dir(sandbox.path("scan/.svscan")).unwrap();
+    svcheck(sandbox, &["scan"]).is(0, "", "");
+    fs::remove_file(a.path("run")).unwrap();
+    log(&a, "#!/bin/sh\nexec multilog t ./main\n");
+    let said = svcheck(sandbox, &["a", "-v"]).text();
+    assert!(said.starts_with("a/run: there is none"), "{said}");
+}
+
 fn what_cannot_be_looked_at_is_a_failure_of_another_kind(sandbox: &Sandbox) {
     let warning = "svcheck: warning: unable to open nowhere: file does not exist\n";
     fs::create_dir(sandbox.path("scan")).unwrap();
@@ -476,6 +492,10 @@ fn a_service_that_keeps_ending_is_seen(sandbox: &Sandbox) {
     let (code, said) = of_a(sandbox);
     assert_eq!((code, said.len()), (1, 1), "{said:?}");
     assert!(said[0].starts_with("a: it is wanted up, and has been down for 36"), "{said:?}");
+    mode(&fake, "run", 0o644);
+    let cannot = "a/run: it is not executable; chmod +x a/run";
+    assert_eq!(of_a(sandbox), (1, vec![cannot.to_owned()]));
+    mode(&fake, "run", 0o755);
     fake.write("supervise/remarks", "given-up\nbackground\u{1b} x\n");
     let given_up = "a: it ended too often, or asked for it, and is not started again; svc -u a \
                     starts it";
@@ -507,8 +527,8 @@ fn what_a_supervise_that_is_gone_has_left_is_seen(sandbox: &Sandbox) {
     sandbox.wait_until("it is there", || fs::read_link(&cwd).is_ok_and(|cwd| cwd == here));
     status(&service, daemon.pid, b'u');
     let said = format!(
-        "a: process {0} still runs, though its supervise does not: the next one may start a \
-         second; kill {0}",
+        "a: process {} still runs, and nobody supervises it; start svscan, which goes on with what \
+         runs",
         daemon.pid
     );
     assert_eq!(of_a(sandbox), (1, vec![said]));
@@ -617,7 +637,7 @@ fn a_setting_that_is_refused_at_the_start_is_told_so(sandbox: &Sandbox) {
     let said = [
         "a/limits/nosuch: not one of processes, memory, cpu, open-files, core, data, stack, \
          file-size, locked-memory, cpu-time, user-processes: ignored",
-        "a/limits/open-files: neither a number nor unlimited: ignored",
+        "a/limits/open-files: neither a number, such as 64M, nor unlimited: ignored",
         "a/survivors: not one of adopt, end, leave: ignored",
         "a/max-deaths: not a number and a time (5 in 1m): ignored",
         "a/notification-fd: not a number from 3 to 255: ignored",
@@ -670,6 +690,7 @@ only_ours! {
     a_service_that_nobody_has_linked_is_noted,
     a_service_that_svscan_has_not_seen_yet_is_no_fault,
     every_name_of_a_scan_directory_is_looked_at,
+    a_scan_directory_stands_for_its_services,
     what_cannot_be_looked_at_is_a_failure_of_another_kind,
     a_shell_above_its_program_is_seen_while_it_runs,
     a_service_that_keeps_ending_is_seen,

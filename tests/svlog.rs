@@ -380,10 +380,52 @@ fn services_are_found_by_name_and_shown_as_one() {
                     1970-01-01_00:00:02.50000 db: two\n\
                     1970-01-01 00:00:03.000000000 web: three\n";
     assert_eq!(svlog(dir.path(), &["-s", "scan", "web", "db"]), expected);
+    let flags_behind = svlog(dir.path(), &["web", "db", "-s", "scan"]);
+    assert_eq!(flags_behind, expected);
     let alone = svlog(dir.path(), &["-s", "scan", "-n", "1", "scan/web/log"]);
     assert_eq!(alone, "1970-01-01 00:00:03.000000000 three\n");
     let last = svlog(dir.path(), &["-s", "scan", "-n", "2", "web", "db"]);
     assert_eq!(last.lines().collect::<Vec<_>>(), expected.lines().skip(2).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_service_without_a_log_is_said_and_the_others_are_shown() {
+    let dir = scratch();
+    let logs = dir.path().join("scan/web/log/main");
+    fs::create_dir_all(&logs).unwrap();
+    fs::write(logs.join("current"), line(1, "one")).unwrap();
+    for (name, run) in [("db", "db/run"), ("mail", "mail/log/run")] {
+        let run = dir.path().join("scan").join(run);
+        fs::create_dir_all(run.parent().unwrap()).unwrap();
+        fs::write(run, "#!/bin/sh\nexec cat\n").unwrap();
+        assert!(dir.path().join("scan").join(name).is_dir());
+    }
+    let run = |args: &[&str]| ours("svlog", dir.path()).args(args).output().unwrap();
+    let db = "unable to find the log of db: it has no logger, and writes to where svscan's \
+              messages go\n";
+    let mail = "unable to find the log of mail: no log directory is there; svcheck mail may say \
+                why\n";
+    let several = run(&["-s", "scan", "db", "web", "mail"]);
+    assert_eq!(text(&several.stdout), "1970-01-01 00:00:01.000000000 one\n");
+    assert_eq!(several.status.code(), Some(111));
+    let said = format!("svlog: warning: {db}svlog: warning: {mail}");
+    assert_eq!(text(&several.stderr), said);
+    let alone = run(&["-s", "scan", "db"]);
+    assert_eq!(text(&alone.stderr), format!("svlog: fatal: {db}"));
+    assert_eq!((alone.status.code(), alone.stdout.len()), (Some(111), 0));
+}
+
+#[test]
+fn the_file_current_stands_for_its_directory() {
+    let dir = scratch();
+    let logs = dir.path().join(LOGS);
+    fs::create_dir_all(&logs).unwrap();
+    fs::write(logs.join("current"), line(2, "two")).unwrap();
+    old(&logs, 1, line(1, "one"));
+    let both = svlog(dir.path(), &[LOGS]);
+    assert_eq!(both.lines().count(), 2);
+    assert_eq!(svlog(dir.path(), &[&format!("{LOGS}/current")]), both);
+    assert_eq!(svlog(&logs, &["current"]), both);
 }
 
 #[test]

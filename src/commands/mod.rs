@@ -39,6 +39,9 @@ pub struct Entry {
 /// Whose originals take no options and whose ours do.
 const WITHOUT_OPTIONS_OF_OLD: [&str; 3] = ["envdir", "setuidgid", "svstat"];
 
+/// Which daemontools does not have: their flags may stand behind their operands too.
+const OF_OUR_OWN: [&str; 4] = ["ntpctl", "svcheck", "svlog", "svscanctl"];
+
 impl Entry {
     /// Reads the words after its name.
     ///
@@ -47,6 +50,9 @@ impl Entry {
     pub fn parse(&self, words: Vec<OsString>) -> Result<Args, Stop> {
         if WITHOUT_OPTIONS_OF_OLD.contains(&self.command.name) {
             return cli::parse_leading(self.command, words);
+        }
+        if OF_OUR_OWN.contains(&self.command.name) {
+            return cli::parse_anywhere(self.command, words);
         }
         cli::parse(self.command, words)
     }

@@ -1,6 +1,6 @@
 //! ntpctl: ask the ntpd of this machine how it stands, or allow what it refuses.
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -83,9 +83,25 @@ fn find(path: Option<&Path>) -> anyhow::Result<(&Path, UnixStream)> {
     {
         return Ok((Path::new(OF_SERVICE), stream));
     }
+    let connected = match path {
+        Some(path) => connect(path),
+        None => connect(usual).map_err(nowhere),
+    };
     let path = path.unwrap_or(usual);
-    let connected = connect(path);
     Ok((path, connected.unable(format_args!("ask ntpd at {}", path.display()))?))
+}
+
+/// No ntpd is where one usually is.
+fn nowhere(error: io::Error) -> io::Error {
+    if error.kind() != ErrorKind::NotFound {
+        return error;
+    }
+    let reason = cli::reason(&error);
+    let why = format!(
+        "{reason}, and none answers at {OF_SERVICE}; start ntpd with --socket PATH and ask by \
+         ntpctl -s PATH"
+    );
+    io::Error::new(error.kind(), why)
 }
 
 /// By the private door, if that is for us: at the other one there may be a crowd.
@@ -131,6 +147,16 @@ fn width() -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_finds_no_ntpd_is_told_how_it_is_found() {
+        let said = nowhere(ErrorKind::NotFound.into()).to_string();
+        let rest = ", and none answers at /service/ntp/socket; start ntpd with --socket PATH and \
+                    ask by ntpctl -s PATH";
+        assert!(said.ends_with(rest), "{said}");
+        let refused = nowhere(io::Error::from(ErrorKind::ConnectionRefused)).to_string();
+        assert!(!refused.contains("/service"), "{refused}");
+    }
 
     #[test]
     fn who_says_a_little_now_and_then_is_not_heard_for_ever() {

@@ -17,7 +17,7 @@ use crate::service_dir::ServiceDir;
 pub(crate) static COMMAND: Command = Command {
     name: "svc",
     summary: "control services",
-    usage: "[-udopchaitkx] dirs...\n\
+    usage: "[-udopchaitkx] [-w state [-T time]] dirs...\n\
         svc options: u up, d down, o once, x exit, p pause, c continue, h hup, a alarm, \
         i interrupt, t term, k kill",
     flags: &[
@@ -44,9 +44,9 @@ Each letter is sent once, in the order first given: svc -du is a restart. A dire
 be reached is a warning; the others are served, and the exit code is 0 nevertheless.
 
 With -w it is not: then each service has to come to the state in time, and one that has just been
-linked has to be supervised first. up: it runs; ready: it has
-said so (notification-fd); down: it does not run, and is not wanted up; finished: down, and nothing
-of it is left. s6's letters u, U, d and D stand for the same. TIME is milliseconds, or has a unit.
+linked has to be supervised first. up: it runs; ready: it has said so (notification-fd); down: it
+does not run, and is not wanted up; finished: down, and nothing of it is left. s6's letters u, U, d
+and D stand for the same. TIME is milliseconds, or has a unit.
 
 Exit codes: 0 each directory was tried, or with -w each is in its state; 100 wrong usage; 111 with
 -w one is not.",
@@ -134,8 +134,27 @@ fn warn(name: &OsStr, refused: &Refused) {
     let reason = error.map_or("supervise not running".into(), cli::reason);
     let mut line = format!("svc: warning: {failed}").into_bytes();
     line.extend_from_slice(ServiceDir::new(name).name());
-    line.extend_from_slice(format!(": {reason}\n").as_bytes());
+    let hint = meant(name, refused).map(|letter| format!("; that is svc -{letter}"));
+    line.extend_from_slice(format!(": {reason}{}\n", hint.unwrap_or_default()).as_bytes());
     let _ = io::stderr().write_all(&line);
+}
+
+/// The letter for a word that other supervisors' tools have in its place, runit's `sv` above all.
+fn meant(name: &OsStr, refused: &Refused) -> Option<char> {
+    let no_directory =
+        matches!(refused, Refused::Dir(error) if error.kind() == io::ErrorKind::NotFound);
+    let letter = match name.to_str().filter(|_| no_directory)? {
+        "up" | "start" => 'u',
+        "down" | "stop" => 'd',
+        "once" => 'o',
+        "restart" | "term" => 't',
+        "reload" | "hup" => 'h',
+        "kill" => 'k',
+        "pause" => 'p',
+        "cont" | "continue" => 'c',
+        _ => return None,
+    };
+    Some(letter)
 }
 
 #[cfg(test)]

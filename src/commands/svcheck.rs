@@ -26,11 +26,12 @@ pub(crate) static COMMAND: Command = Command {
 Reads the service directories dirs, or all those of the scan directory, starts
 nothing of them and changes nothing, and prints a sentence for each thing it
 finds: the file, the line, what is wrong, what to write instead. A directory of
-which nothing is to be said gets a line as well. What it looks at: run, whether
-it can be executed, whether its shell can read it, and what its script does; the
-logger in log, what it is told, and its log directory; its settings and limits;
-users, directories and programs that they name; who may change them; and of a
-service that is supervised, its state and its process.
+which nothing is to be said gets a line as well. One of dirs that is a scan
+directory itself stands for its services. What it looks at: run, whether it can
+be executed, whether its shell can read it, and what its script does; the logger
+in log, what it is told, and its log directory; its settings and limits; users,
+directories and programs that they name; who may change them; and of a service
+that is supervised, its state and its process.
 
 A note is about what may be meant so. It does not change the exit code.
 
@@ -51,20 +52,29 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if args.operands.is_empty() {
         let why = format!("there is no {SERVICE}; name a service directory, or -s scandir");
         let scan = scan.ok_or_else(|| Usage::because(why))?;
-        for (name, mut report) in examiner.scan(scan)? {
-            let served = Path::new(&name).file_name().is_some_and(|name| !is_hidden(name));
-            if served {
-                check_settings(Path::new(&name), &mut report);
-            }
-            check_multilogs(&mut report);
-            outcome.take(&name, &report);
-        }
+        examine_all(&examiner, scan, &mut outcome)?;
     }
     for dir in &args.operands {
-        outcome.take(&dir.display().to_string(), &examine(&examiner, dir, scan));
+        if examine::is_scan_directory(Path::new(dir)) {
+            examine_all(&examiner, Path::new(dir), &mut outcome)?;
+        } else {
+            outcome.take(&dir.display().to_string(), &examine(&examiner, dir, scan));
+        }
     }
     write(&outcome.lines)?;
     Ok(ExitCode::from(outcome.code))
+}
+
+fn examine_all(examiner: &Examiner, scan: &Path, outcome: &mut Outcome) -> anyhow::Result<()> {
+    for (name, mut report) in examiner.scan(scan)? {
+        let served = Path::new(&name).file_name().is_some_and(|name| !is_hidden(name));
+        if served {
+            check_settings(Path::new(&name), &mut report);
+        }
+        check_multilogs(&mut report);
+        outcome.take(&name, &report);
+    }
+    Ok(())
 }
 
 /// The first mistake of an ntp.conf.

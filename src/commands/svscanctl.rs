@@ -1,6 +1,6 @@
 //! svscanctl: write letters into the control FIFO of svscan.
 
-use std::io::{self, Write as _};
+use std::io::{self, ErrorKind, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -46,6 +46,10 @@ fn tell(dir: &Path, letters: &[u8]) -> io::Result<()> {
         Ok(mut control) => control.write_all(letters),
         Err(error) if sys::fifo::has_no_reader(&error) => {
             Err(io::Error::other("svscan not running"))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound && dir.is_dir() => {
+            let why = "no svscan has run there; name its scan directory";
+            Err(io::Error::other(format!("{}: {why}", cli::reason(&error))))
         }
         Err(error) => Err(error),
     }

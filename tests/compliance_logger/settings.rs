@@ -298,7 +298,8 @@ fn a_directory_of_another_multilog_is_never_written_without() {
     wait_for_size(&dir.path().join("m/current"), 4);
     let refused = Suite::ours().multilog(dir.path(), &["%full=drop", "./m"], "lost\n");
     assert_eq!(refused.status.code(), Some(111));
-    let fatal = "multilog: fatal: unable to lock directory ./m: temporary failure\n";
+    let fatal = "multilog: fatal: unable to lock directory ./m: temporary failure: another \
+                 multilog writes there\n";
     assert_eq!(text(&refused.stderr), fatal);
     assert!(first.finish().0.success());
     assert_eq!(read(dir.path().join("m/current")), "one\n");

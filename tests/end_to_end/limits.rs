@@ -128,6 +128,7 @@ fn a_limit_that_cannot_hold_is_told_of() {
     let sandbox = sandbox();
     let service = sandbox.running("a", "exec sleep 1000000");
     limit(&service, "memory", "64M");
+    limit(&service, "processes", "100");
     fs::create_dir(sandbox.path("scan")).unwrap();
     sandbox.link(&service, "a");
     let svscan = sandbox.daemon("svscan", &["--no-cgroups", "scan"]);
@@ -159,7 +160,8 @@ fn a_limit_that_is_none_is_told_and_ignored() {
     let service = sandbox.running("a", "exec sleep 1000000");
     limit(&service, "open-files", "many");
     let supervise = sandbox.supervise_up(&service);
-    let told = "supervise: warning: a/limits/open-files: neither a number nor unlimited: ignored\n";
+    let told = "supervise: warning: a/limits/open-files: neither a number, such as 64M, nor \
+                unlimited: ignored\n";
     assert_eq!(sandbox.said(supervise), told);
 }
 

@@ -25,7 +25,7 @@ fn a_service_is_ready_when_it_says_so() {
     sandbox.supervise_up(&service);
     let (code, why) = svc(&sandbox, &["-w", "ready", "-T", "50"], &service);
     assert_eq!(code, 111);
-    assert!(why.contains("a/ is not ready but up (pid ") && why.ends_with("after 50ms\n"), "{why}");
+    assert!(why.contains("a/ is not ready after 50ms but up (pid "), "{why}");
     assert!(!svstat(&sandbox, &service).contains("ready"));
     service.write("go", "");
     assert_eq!(svc(&sandbox, &["-w", "ready"], &service), (0, String::new()));
@@ -81,7 +81,7 @@ fn what_did_not_happen_is_told_and_the_exit_code_says_so() {
     sandbox.supervise(&crashing);
     let (code, why) = svc(&sandbox, &["-wd", "-T300ms"], &crashing);
     assert_eq!(code, 111, "{why}");
-    assert!(why.contains("a/ is not down but ") && why.ends_with(" after 300ms\n"), "{why}");
+    assert!(why.contains("a/ is not down after 300ms but "), "{why}");
 
     let alone = sandbox.running("b", REST);
     let (code, why) = svc(&sandbox, &["-wd", "-T300ms"], &alone);

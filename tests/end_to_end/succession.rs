@@ -196,5 +196,8 @@ fn svscanctl_tells_svscan_to_look_to_stop_and_to_quit() {
     let nowhere = sandbox.tool("svscanctl", &["-h", "nowhere"]);
     let failed = "svscanctl: fatal: unable to control nowhere: file does not exist\n";
     nowhere.is(111, "", failed);
+    let failed = "svscanctl: fatal: unable to control a: file does not exist: no svscan has run \
+                  there; name its scan directory\n";
+    sandbox.tool("svscanctl", &["a", "-h"]).is(111, "", failed);
     assert_eq!(sandbox.tool("svscanctl", &["a", "b"]).code, 100);
 }

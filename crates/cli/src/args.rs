@@ -6,7 +6,7 @@
 //!
 //! A command without flags reads none, as of old: all its words are operands
 //! (`multilog '-*' ./log`). [`parse_leading`] is for a command that had none of old and has some
-//! now.
+//! now, [`parse_anywhere`] for one that nobody had of old.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
@@ -63,6 +63,25 @@ where
     if command.flags.is_empty() {
         return operands(command, words.into_iter().collect());
     }
+    read(command, words, false)
+}
+
+/// Reads `words` for a command without an original, whose flags may stand behind its operands as
+/// well (`svlog web -f`): nobody can rely on their being operands there.
+///
+/// # Errors
+/// As those of [`parse`].
+pub fn parse_anywhere<I>(command: &'static Command, words: I) -> Result<Args, Stop>
+where
+    I: IntoIterator<Item = OsString>,
+{
+    read(command, words, true)
+}
+
+fn read<I>(command: &'static Command, words: I, anywhere: bool) -> Result<Args, Stop>
+where
+    I: IntoIterator<Item = OsString>,
+{
     let mut words = words.into_iter();
     let mut args = Args::default();
     while let Some(word) = words.next() {
@@ -74,7 +93,9 @@ where
             }
             _ => {
                 args.operands.push(word);
-                break;
+                if !anywhere {
+                    break;
+                }
             }
         }
     }

@@ -10,7 +10,7 @@ mod error;
 mod help;
 mod reason;
 
-pub use args::{Args, Given, parse, parse_leading};
+pub use args::{Args, Given, parse, parse_anywhere, parse_leading};
 pub use error::{Stop, Unable, UnableExt, Usage};
 pub use reason::reason;
 

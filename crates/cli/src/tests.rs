@@ -72,6 +72,17 @@ fn a_command_without_options_of_old_reads_leading_words_that_are_exactly_its_fla
     assert_eq!(read(&["--help", "x"]).unwrap().operands, ["--help", "x"]);
 }
 
+#[test]
+fn a_command_that_nobody_had_of_old_reads_its_flags_behind_operands_too() {
+    let read = |words: &[&str]| parse_anywhere(&SAMPLE, words.iter().map(OsString::from));
+    let args = read(&["dir", "-ab", "-", "-f", "x", "--file=y", "--", "-a"]).unwrap();
+    assert_eq!(keys(&args), ["a", "b", "f", "f"]);
+    assert_eq!(args.operands, ["dir", "-", "-a"]);
+    assert_eq!(read(&["dir", "-z"]), Err(Stop::wrong("illegal option -- z".into())));
+    let of_old = parse(&SAMPLE, ["dir", "-a"].map(OsString::from)).unwrap();
+    assert_eq!((of_old.flags.len(), of_old.operands.len()), (0, 2));
+}
+
 static FLAGLESS: Command = Command { flags: &[], ..SAMPLE };
 
 #[test]

@@ -22,6 +22,8 @@ use std::path::Path;
 use cli::Unable;
 use doctor::{Finding, people};
 
+pub use scan::is_scan_directory;
+
 /// So much of `/etc/passwd` and of `/proc/locks` is read: a hundred thousand lines.
 const TABLE_MAX: u64 = 8 << 20;
 

@@ -9,11 +9,11 @@ use cli::Unable;
 use contract::remarks::{self, Remark};
 use contract::{Status, Wish, layout, status};
 use doctor::script::{self, Reading};
-use doctor::{Finding, locks};
+use doctor::{Finding, Weight, locks};
 use tai::Stamp;
 
 use crate::run::Part;
-use crate::{Examiner, Report, file, joined};
+use crate::{Examiner, Found, Report, file, joined};
 
 /// So much of `/proc/PID/cmdline` is read: the names of the interpreter and of its script.
 const CMDLINE_MAX: u64 = 4096;
@@ -63,7 +63,12 @@ impl Examiner {
         let now = Stamp::from_unix(sys::clock::realtime());
         let seconds = now.secs().saturating_sub(status.since.secs());
         if status.pid == 0 && status.want == Wish::Up && remarks.is_empty() {
-            report.say(part.name, not_up(part, seconds));
+            // What is wrong with its run keeps it from starting, which is no ending.
+            let run = joined(part.name, layout::RUN);
+            let is_why = |it: &Found| it.place == run && it.finding.weight == Weight::Wrong;
+            if !report.found.iter().any(is_why) {
+                report.say(part.name, not_up(part, seconds));
+            }
         }
         if status.paused {
             let text = format!("it is paused; svc -c {}", part.name);
@@ -89,8 +94,8 @@ impl Examiner {
         let pid = status.pid;
         let finding = if is_in(pid, part.dir) {
             Finding::wrong(format!(
-                "process {pid} still runs, though its supervise does not: the next one may start a \
-                 second; kill {pid}"
+                "process {pid} still runs, and nobody supervises it; start svscan, which goes on \
+                 with what runs"
             ))
         } else {
             Finding::note(format!("its supervise ended and left process {pid}, which is gone"))

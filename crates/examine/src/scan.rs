@@ -88,6 +88,18 @@ impl Examiner {
     }
 }
 
+/// Whether `dir` holds services and is none itself: svscan has run there, or a name in it leads to
+/// a directory with a `run`.
+#[must_use]
+pub fn is_scan_directory(dir: &Path) -> bool {
+    let has_run = |dir: &Path| fs::symlink_metadata(dir.join(layout::RUN)).is_ok();
+    if has_run(dir) {
+        return false;
+    }
+    let is_service = |name: &OsString| name != layout::LOG && has_run(&dir.join(name));
+    dir.join(layout::SVSCAN).is_dir() || names(dir).is_ok_and(|names| names.iter().any(is_service))
+}
+
 /// Whether a svscan runs there, and would take letters from us.
 fn is_served(scan: &Path) -> bool {
     sys::fifo::open_writer(&scan.join(layout::SVSCAN_CONTROL)).is_ok()

@@ -3,11 +3,11 @@
 use crate::{Pattern, ReadTime, Settings, Stamping};
 
 /// The least and the most a log file may hold, in bytes: what daemontools' files are clamped to.
-const SIZE_RANGE: std::ops::RangeInclusive<u64> = 4096..=16_777_215;
+pub(crate) const SIZE_RANGE: std::ops::RangeInclusive<u64> = 4096..=16_777_215;
 /// The size of a log file where the script says nothing.
 const SIZE_DEFAULT: u64 = 99_999;
 /// The least number of log files: `current` and one old one.
-const KEEP_MIN: u64 = 2;
+pub(crate) const KEEP_MIN: u64 = 2;
 /// The number of log files where the script says nothing.
 const KEEP_DEFAULT: u64 = 10;
 

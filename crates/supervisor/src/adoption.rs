@@ -311,7 +311,7 @@ impl Engine {
         if task.service.ready().is_none() {
             self.listen_for_readiness(id);
         }
-        self.begin_census(id);
+        self.resume_census(id);
     }
 
     /// What was written down of a service, be it by a supervise that ran alone.

@@ -21,15 +21,19 @@ const COUNTED_MAX: usize = 4096;
 const ROUNDS_MAX: usize = 16;
 
 impl Engine {
+    /// As [`Engine::begin_census`], of a life that may have begun under another supervisor, with a
+    /// controller.
+    pub(crate) fn resume_census(&mut self, id: TaskId) {
+        let task = self.tasks.get(&id).filter(|task| asks(&task.settings.limits));
+        if task.is_some_and(|task| task.membership.is_none()) {
+            self.confine(id);
+        }
+        self.begin_census(id);
+    }
+
     /// Counts the processes of a service from now on, where a file asks for a limit and nothing
     /// else keeps it.
     pub(crate) fn begin_census(&mut self, id: TaskId) {
-        let asks = |limits: &Limits| limits.asks_for_processes && limits.processes != UNLIMITED;
-        let task = self.tasks.get(&id).filter(|task| asks(&task.settings.limits));
-        if task.is_some_and(|task| task.membership.is_none()) {
-            // Its life may have begun under another supervisor, with a controller.
-            self.confine(id);
-        }
         let Some(task) = self.tasks.get_mut(&id) else { return };
         let limits = &task.settings.limits;
         let is_kept = task.membership.as_ref().is_some_and(|it| it.limits_processes());
@@ -108,6 +112,10 @@ impl Engine {
             send(&it, signals::KILL);
         }
     }
+}
+
+fn asks(limits: &Limits) -> bool {
+    limits.asks_for_processes && limits.processes != UNLIMITED
 }
 
 /// The main process is none of them: it is the service.

@@ -18,7 +18,7 @@ use std::path::Path;
 use contract::layout;
 use sys::limits::Limit;
 
-use crate::settings::read_small;
+use crate::settings::{read_small, refused};
 
 /// Without a file a service may have this part of all processes, and each of them this part of all
 /// open files, in percent (systemd's `DefaultTasksMax`).
@@ -117,10 +117,12 @@ impl Limits {
         strangers(&dir, complain);
         let mut take = |file: &str, parse: fn(&str) -> Option<u64>| {
             let text = read_small(&dir.join(file))?;
+            let why = text.as_ref().err().and_then(refused);
             let limit = text.ok().and_then(|text| limit(text.trim(), parse));
             if limit.is_none() {
                 let dir = layout::LIMITS;
-                complain(format!("{dir}/{file}: neither a number nor unlimited: ignored"));
+                let why = why.unwrap_or_else(|| NO_LIMIT.into());
+                complain(format!("{dir}/{file}: {why}"));
             }
             limit
         };
@@ -163,6 +165,9 @@ fn strangers(limits: &Path, complain: &mut dyn FnMut(String)) {
         complain(format!("{dir}/{name}: not one of {all}, {each}: ignored"));
     }
 }
+
+/// What is said of a file that is none.
+const NO_LIMIT: &str = "neither a number, such as 64M, nor unlimited: ignored";
 
 /// A value of `pids.max`, `memory.max`, or the first of `cpu.max`.
 pub(crate) fn group_word(limit: u64) -> String {

@@ -58,12 +58,12 @@ impl Settings {
         let mut take = |file: &str, apply: &mut dyn FnMut(&str) -> Option<()>| {
             let there = names.may_have(file).then(|| read_small(&dir.join(file)));
             let Some(text) = there.flatten() else { return };
-            let understood = match &text {
-                Ok(text) => apply(text.trim()).is_some(),
-                Err(_) => false,
+            let wrong = match &text {
+                Ok(text) => apply(text.trim()).is_none().then(|| wanted(file).into()),
+                Err(error) => Some(refused(error).unwrap_or_else(|| wanted(file).into())),
             };
-            if !understood {
-                complain(format!("{file}: {}", wanted(file)));
+            if let Some(wrong) = wrong {
+                complain(format!("{file}: {wrong}"));
             }
         };
         take(layout::TIMEOUT_KILL, &mut |text| set_timeout(text, &mut life.timeout_kill));
@@ -93,6 +93,12 @@ pub(crate) fn check(dir: &Path) -> Vec<String> {
         Settings::read(dir, Names::UNKNOWN, &defaults, |complaint| complaints.push(complaint));
     }
     complaints
+}
+
+/// What is said of a file that we may not read, instead of what it should say.
+pub(crate) fn refused(error: &io::Error) -> Option<String> {
+    let is_refused = error.kind() == io::ErrorKind::PermissionDenied;
+    is_refused.then(|| format!("{}: ignored", cli::reason(error)))
 }
 
 /// What a file is to say.
@@ -164,6 +170,7 @@ pub(crate) fn read_small(path: &Path) -> Option<io::Result<String>> {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
 
     use tempfile::TempDir;
 
@@ -186,6 +193,20 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join(file), text).unwrap();
         read(&dir)
+    }
+
+    #[test]
+    fn a_file_that_we_may_not_read_is_not_called_wrong() {
+        let told = refused(&io::ErrorKind::PermissionDenied.into());
+        assert!(told.is_some_and(|told| told.ends_with(": ignored")));
+        assert_eq!(refused(&io::ErrorKind::InvalidData.into()), None);
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join(layout::TIMEOUT_KILL);
+        fs::write(&file, "5s").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).unwrap();
+        if fs::read(&file).is_err() {
+            assert_eq!(read(&dir).1, ["timeout-kill: access denied: ignored"]);
+        }
     }
 
     #[test]
@@ -249,7 +270,7 @@ mod tests {
         fs::create_dir(dir.path().join(layout::LIMITS)).unwrap();
         fs::write(dir.path().join(layout::LIMITS).join("core"), "abc").unwrap();
         let told = [
-            "limits/core: neither a number nor unlimited: ignored",
+            "limits/core: neither a number, such as 64M, nor unlimited: ignored",
             "survivors: not one of adopt, end, leave: ignored",
         ];
         assert_eq!(check(dir.path()), told);

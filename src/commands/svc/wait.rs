@@ -105,7 +105,8 @@ impl Wait {
                 // `supervise` is made while we wait.
                 let _ = watcher.as_ref().map(|watcher| watcher.scan(&dir.file(place)));
             }
-            self.rest(watcher.as_ref(), &format!("{}: supervise not running", name.display()))?;
+            let what = format!("{}: supervise not running", name.display());
+            self.rest(watcher.as_ref(), &Missing { what, instead: String::new() })?;
         }
         Ok(())
     }
@@ -131,17 +132,18 @@ impl Wait {
     ///
     /// # Errors
     /// The time is over; `why` it was needed.
-    fn rest(&self, watcher: Option<&Watcher>, why: &str) -> anyhow::Result<()> {
+    fn rest(&self, watcher: Option<&Watcher>, why: &Missing) -> anyhow::Result<()> {
         let left = self.deadline.saturating_sub(sys::clock::monotonic());
         if left.is_zero() {
-            anyhow::bail!("{why} after {}", humantime::format_duration(self.timeout));
+            let waited = humantime::format_duration(self.timeout);
+            anyhow::bail!("{} after {waited}{}", why.what, why.instead);
         }
         rest(watcher, left.min(LOOK_AGAIN));
         Ok(())
     }
 
     /// How the first that is not in the state is instead.
-    fn missing(&self, names: &[OsString]) -> anyhow::Result<Option<String>> {
+    fn missing(&self, names: &[OsString]) -> anyhow::Result<Option<Missing>> {
         for name in names {
             let dir = ServiceDir::new(name);
             let shown = name.display();
@@ -149,14 +151,19 @@ impl Wait {
             let remarks = dir.remarks();
             if !self.state.is_so(&status, &remarks) {
                 let state = self.state.word();
-                return Ok(Some(format!(
-                    "{shown} is not {state} but {}",
-                    words(&status, &remarks)
-                )));
+                let instead = format!(" but {}", words(&status, &remarks));
+                return Ok(Some(Missing { what: format!("{shown} is not {state}"), instead }));
             }
         }
         Ok(None)
     }
+}
+
+/// What is waited for.
+struct Missing {
+    what: String,
+    /// How it is instead.
+    instead: String,
 }
 
 /// As svstat says it.

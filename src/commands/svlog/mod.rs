@@ -1,13 +1,13 @@
 //! svlog: a service's log, read back across all its files, and followed.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use cli::{Args, Command, Flag, Usage};
+use cli::{Args, Command, Flag, Unable, Usage};
 use logbook::{Form, Looks, Search, Show};
 use tai::Stamp;
 
@@ -19,6 +19,7 @@ mod source;
 mod unpack;
 
 use merge::Merge;
+use place::Log;
 use source::Source;
 
 pub(crate) static COMMAND: Command = Command {
@@ -110,16 +111,35 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         (false, false) => Form::Local,
     };
     let scan = args.value("s").map(Path::new);
-    let mut logs = Vec::new();
-    for service in &args.operands {
-        logs.extend(place::find(service, scan)?);
-    }
+    let (logs, all_were_found) = find(&args.operands, scan)?;
     let is_one = logs.len() == 1;
     let sources = logs.into_iter().map(|log| Source::new(log, follow));
     let show = Show::new(form, looks());
     let merge = Merge::new(sources.collect(), show, !is_one);
     let all_was_read = merge.run(&wanted, last, follow)?;
-    Ok(if all_was_read { ExitCode::SUCCESS } else { ExitCode::from(cli::EXIT_TEMPORARY) })
+    Ok(if all_was_read && all_were_found {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(cli::EXIT_TEMPORARY)
+    })
+}
+
+/// The logs of `services`, and whether each has one. What can be shown of several is shown.
+fn find(services: &[OsString], scan: Option<&Path>) -> Result<(Vec<Log>, bool), Unable> {
+    let (mut logs, mut missing) = (Vec::new(), Vec::new());
+    for service in services {
+        match place::find(service, scan) {
+            Ok(found) => logs.extend(found),
+            Err(unable) => missing.push(unable),
+        }
+    }
+    if logs.is_empty() {
+        missing.drain(..).next().map_or(Ok(()), Err)?;
+    }
+    for unable in &missing {
+        warn(&unable.to_string());
+    }
+    Ok((logs, missing.is_empty()))
 }
 
 fn wanted(args: &Args) -> anyhow::Result<Wanted> {

@@ -47,16 +47,33 @@ pub(super) fn find(word: &OsStr, scan: Option<&Path>) -> Result<Vec<Log>, Unable
         Log { path, name }
     });
     let logs: Vec<Log> = logs.collect();
-    if logs.is_empty() {
-        let error = io::Error::other("no log directory is there");
-        return Err(Unable::new(format_args!("find the log of {}", word.display()), error));
-    }
-    Ok(logs)
+    if logs.is_empty() { Err(no_log(word, &log)) } else { Ok(logs) }
+}
+
+/// `log` is where the logger should be.
+fn no_log(word: &OsStr, log: &Path) -> Unable {
+    let word = word.display();
+    let none = "no log directory is there";
+    let why = if log.ends_with(layout::LOG) {
+        format!("{none}; svcheck {word} may say why")
+    } else if log.join(layout::RUN).exists() {
+        "it has no logger, and writes to where svscan's messages go".into()
+    } else {
+        none.into()
+    };
+    Unable::new(format_args!("find the log of {word}"), io::Error::other(why))
 }
 
 /// A directory here, as svc and svstat have it; else a service of that name.
 fn directory(word: &OsStr, scan: Option<&Path>) -> Result<PathBuf, Unable> {
-    let here = PathBuf::from(word);
+    let mut here = PathBuf::from(word);
+    // The file that people know from `tail -F`.
+    if here.ends_with(logger::CURRENT) && here.is_file() {
+        here = Path::new(".").join(here).parent().map_or(".".into(), Path::to_owned);
+    }
+    if here.is_dir() && here.as_os_str() != word {
+        return Ok(here);
+    }
     if word.is_empty() || word.as_bytes().contains(&b'/') || here.is_dir() {
         let found = here.metadata().and_then(|_| here.read_dir());
         let what = || format!("read {}", word.display());

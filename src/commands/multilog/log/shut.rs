@@ -3,7 +3,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{DirBuilder, File};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
@@ -18,15 +18,45 @@ use super::intents::Intents;
 /// Opens the directory, makes it where it is missing, and locks it.
 pub(super) fn enter(spec: &LogSpec) -> Result<(Dir, File), Trouble> {
     let path = Path::new(OsStr::from_bytes(&spec.dir));
-    let unable = |verb: &str| {
+    let unable = |verb: &str, why: Option<String>, error: io::Error| {
         let what = format!("{verb} directory {}", path.display());
-        move |error| Trouble::unable(&what, error)
+        Trouble::unable(what, because(error, why))
     };
-    // Where this fails, opening it will tell.
-    let _ = DirBuilder::new().mode(0o700).create(path);
-    let dir = Dir::open(path).map_err(unable("open"))?;
-    let lock = sys::lock::acquire_now(&path.join(LOCK)).map_err(unable("lock"))?;
+    let made = DirBuilder::new().mode(0o700).create(path);
+    let dir = Dir::open(path).map_err(|error| unable("open", why_not_made(path, made), error))?;
+    let locked = sys::lock::acquire_now(&path.join(LOCK));
+    let lock = locked.map_err(|error| unable("lock", why_not_locked(path, &error), error))?;
     Ok((dir, lock))
+}
+
+/// The same error, with more words after its own.
+fn because(error: io::Error, why: Option<String>) -> io::Error {
+    let Some(why) = why else { return error };
+    io::Error::new(error.kind(), format!("{}: {why}", cli::reason(&error)))
+}
+
+/// Why there is no directory to be opened: under `setuidgid`, that of the logger is mostly root's.
+fn why_not_made(path: &Path, made: io::Result<()>) -> Option<String> {
+    let is_refused = made.is_err_and(|error| error.kind() == ErrorKind::PermissionDenied);
+    let parent = path.parent().filter(|parent| !path.exists() && *parent != Path::new(""))?;
+    is_refused.then(|| format!("{} may not make it in {}", who(), whole(parent)))
+}
+
+fn why_not_locked(path: &Path, error: &io::Error) -> Option<String> {
+    if error.kind() == ErrorKind::WouldBlock {
+        return Some("another multilog writes there".into());
+    }
+    let is_refused = error.kind() == ErrorKind::PermissionDenied;
+    is_refused.then(|| format!("{} must own {} and all that is in it", who(), whole(path)))
+}
+
+fn who() -> String {
+    format!("uid {}, as which multilog runs,", sys::ids::effective_uid())
+}
+
+/// A logger's own words for its directory are `./main`, which many have.
+fn whole(path: &Path) -> String {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned()).display().to_string()
 }
 
 /// Whether the log begins all the same: not beside another multilog, which is a mistake.
@@ -61,5 +91,43 @@ impl Log<'_> {
         } else if self.care.dropped == 0 {
             warn(format_args!("going on with {}", self.name));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused() -> io::Error {
+        ErrorKind::PermissionDenied.into()
+    }
+
+    #[test]
+    fn who_may_not_make_the_directory_is_told_where() {
+        let here = std::env::current_dir().unwrap_or_default();
+        let said = format!("{} may not make it in {}", who(), here.display());
+        let path = Path::new("./no-such-directory");
+        assert_eq!(why_not_made(path, Err(refused())), Some(said));
+        assert_eq!(why_not_made(path, Err(ErrorKind::NotFound.into())), None);
+        assert_eq!(why_not_made(Path::new("./src"), Err(refused())), None);
+        assert_eq!(why_not_made(path, Ok(())), None);
+    }
+
+    #[test]
+    fn why_a_directory_is_not_locked_follows_the_words_of_daemontools() {
+        let said = |error: io::Error| {
+            let why = why_not_locked(Path::new("/proc"), &error);
+            because(error, why)
+        };
+        let taken = said(ErrorKind::WouldBlock.into());
+        assert!(taken.to_string().ends_with(": another multilog writes there"), "{taken}");
+        assert_eq!(taken.kind(), ErrorKind::WouldBlock);
+        let others = said(refused()).to_string();
+        let why = format!(": {} must own /proc and all that is in it", who());
+        assert!(others.ends_with(&why), "{others}");
+        assert_eq!(
+            said(io::Error::from_raw_os_error(sys::ENOSYS)).raw_os_error(),
+            Some(sys::ENOSYS)
+        );
     }
 }
