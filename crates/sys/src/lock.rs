@@ -7,9 +7,12 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+
+use crate::{clock, poll, proc};
 
 /// Opens `path` for appending, creating it with mode 0600, and locks it; the lock lasts as long
 /// as the file (daemontools, `lock_exnb`). A link is not followed: whoever may write in the
@@ -27,12 +30,45 @@ pub fn acquire_now(path: &Path) -> io::Result<File> {
 /// has forked and that has not executed yet does not keep it when this process is killed. It
 /// outlasts an exec in place, and ends where this process closes any descriptor of the file.
 ///
+/// A child that was only just born may still have its table of descriptors (`CLONE_FILES`), and the
+/// lock with it, when its parent is gone: that is waited for, a moment ([`BORN_MAX`]).
+///
 /// # Errors
 /// As [`acquire_now`].
 pub fn acquire_for_process(path: &Path) -> io::Result<File> {
     let file = open(path)?;
-    lock_for_process(&file)?;
-    Ok(file)
+    let until = clock::monotonic() + BORN_MAX;
+    loop {
+        match lock_for_process(&file) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                if !is_left_by_the_dead(&file)? || clock::monotonic() >= until {
+                    return Err(error);
+                }
+            }
+            done => return done.map(|()| file),
+        }
+        // There is nothing to wait for but the lock itself, and that would be without end.
+        poll::readable::<0>([], Some(BORN_LOOK))?;
+    }
+}
+
+/// So long a child may take to its first system calls, which it makes in its parent's table: on a
+/// machine under load, frozen for a while.
+const BORN_MAX: Duration = Duration::from_secs(10);
+/// How often it is looked whether it has made them.
+const BORN_LOOK: Duration = Duration::from_millis(5);
+
+/// Whether who took the lock has ended, or has meanwhile let it go.
+fn is_left_by_the_dead(file: &File) -> io::Result<bool> {
+    let mut asked = whole_file();
+    fcntl(file, FcntlArg::F_GETLK(&mut asked))?;
+    if asked.l_type == libc::F_UNLCK as libc::c_short {
+        return Ok(true);
+    }
+    // 0 is one who has ended, or who is in another pid namespace: in one of our own the kernel says
+    // no more of either. On a file of another machine it is negative.
+    let Ok(pid) = u32::try_from(asked.l_pid) else { return Ok(false) };
+    Ok(proc::facts(pid).is_none_or(|it| it.has_ended()))
 }
 
 /// Locks an open file as [`acquire_for_process`] does; where this process has it already, that is
@@ -41,15 +77,18 @@ pub fn acquire_for_process(path: &Path) -> io::Result<File> {
 /// # Errors
 /// `EAGAIN` where another process holds it, and all of fcntl(2).
 pub fn lock_for_process(file: &File) -> io::Result<()> {
-    // SAFETY: plain numbers, for which zero is a value.
-    let mut whole: libc::flock = unsafe { std::mem::zeroed() };
-    whole.l_type = WHOLE_FILE.0;
-    whole.l_whence = WHOLE_FILE.1;
-    match fcntl(file, FcntlArg::F_SETLK(&whole)) {
+    match fcntl(file, FcntlArg::F_SETLK(&whole_file())) {
         // POSIX lets a kernel say either.
         Err(Errno::EACCES) => Err(io::Error::from_raw_os_error(libc::EAGAIN)),
         other => other.map(drop).map_err(io::Error::from),
     }
+}
+
+fn whole_file() -> libc::flock {
+    // SAFETY: plain numbers, for which zero is a value.
+    let mut whole: libc::flock = unsafe { std::mem::zeroed() };
+    (whole.l_type, whole.l_whence) = WHOLE_FILE;
+    whole
 }
 
 /// The kind of the lock and where it begins: at the start, without end.
