@@ -62,7 +62,7 @@ const BORN_LOOK: Duration = Duration::from_millis(5);
 fn is_left_by_the_dead(file: &File) -> io::Result<bool> {
     let mut asked = whole_file();
     fcntl(file, FcntlArg::F_GETLK(&mut asked))?;
-    if asked.l_type == libc::F_UNLCK as libc::c_short {
+    if i32::from(asked.l_type) == libc::F_UNLCK {
         return Ok(true);
     }
     // 0 is one who has ended, or who is in another pid namespace: in one of our own the kernel says
