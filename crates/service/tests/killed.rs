@@ -4,6 +4,9 @@
 //! The kernel of these stories has a control group, so it knows who is of the service; the disk has
 //! what the shell of `crates/supervisor` writes down, in its order: the step, the record, then what
 //! the step asks for, one by one. The kernel notes the pid of a new child by itself.
+//!
+//! `KEEPUP_STORIES` says how many long stories are told of each kind of service; each has a number,
+//! and the same number is the same story.
 
 mod killed_world;
 
@@ -164,9 +167,11 @@ fn killed_at_any_step_whatever_its_settings_say() {
 #[test]
 fn killed_again_and_again_in_long_stories() {
     let moves: Vec<Move> = LETTERS.into_iter().chain(FACTS).chain(MORE).collect();
+    let asked = std::env::var("KEEPUP_STORIES").ok();
+    let stories = asked.map_or(SEEDS, |number| number.parse().expect("KEEPUP_STORIES: a number"));
     for (number, kind) in (0..).zip(kinds()) {
-        for seed in 0..SEEDS {
-            tell_at_random(kind, &moves, number * SEEDS + seed);
+        for seed in 0..stories {
+            tell_at_random(kind, &moves, number * stories + seed);
         }
     }
 }

@@ -24,10 +24,11 @@ use sys::spawn::Identity;
 use sys::{fifo, place};
 use tai::Stamp;
 
-use crate::engine::{Engine, Token, now};
+use crate::engine::{Engine, now};
 use crate::ledger::{Ledger, Left};
 use crate::marker::Marker;
 use crate::task::{Task, TaskId};
+use crate::token::Token;
 
 /// How long after it was asked for a process can have been made that only its pid is known of, as
 /// long as it does not sit in the service directory.
@@ -387,7 +388,7 @@ impl Engine {
         else {
             return;
         };
-        let how = process.how_ended().map_or(End::Unknown, crate::engine::end);
+        let how = process.how_ended().map_or(End::Unknown, crate::reaping::end);
         self.feed(id, Event::Ended(Pid(process.pid()), how));
     }
 

@@ -15,9 +15,9 @@ use cli::{Unable, UnableExt as _};
 use contract::Letter;
 use reactor::Reactor;
 use service::scan::EntryId;
-use service::words::{End, Event, Remark};
-use service::{Boottime, Monotonic, Now, Pid};
-use sys::child::{self, Ended};
+use service::words::Event;
+use service::{Boottime, Monotonic, Now};
+use sys::child;
 use sys::clock_steps::ClockSteps;
 use sys::inotify::{Change, Watch, Watcher};
 use sys::limits::{self, OpenFiles};
@@ -32,7 +32,6 @@ use crate::Options;
 use crate::farewell::Farewell;
 use crate::groups::{Groups, Membership};
 use crate::home::Home;
-use crate::launch;
 use crate::ledger::Ledger;
 use crate::limits::Machine;
 use crate::orphans::Orphans;
@@ -43,69 +42,14 @@ use crate::shortage::Shortage;
 use crate::succession::Check;
 use crate::survivors::Own;
 use crate::task::{Part, Task, TaskId, Wanted};
+use crate::token::Token;
 use crate::voice::Voice;
 
-/// So many ended children are reaped in a turn: the others wait for the next.
-const REAPS_PER_TURN: usize = 1024;
 /// So many deadlines are served in a turn.
 const TICKS_PER_TURN: usize = 1024;
 
 /// There is something to do when nothing else has happened.
 const AT_ONCE: Option<Duration> = Some(Duration::ZERO);
-
-/// What the reactor can say is readable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Token {
-    /// A signal.
-    Signals,
-    /// A directory has changed.
-    Watcher,
-    /// The wall clock was set.
-    ClockSteps,
-    /// Letters for svscan itself.
-    Home,
-    /// Letters for this service.
-    Control(TaskId),
-    /// The end of this service, which is no child of ours.
-    Adopted(TaskId),
-    /// This service says that it is ready.
-    Ready(TaskId),
-}
-
-impl reactor::Token for Token {
-    fn number(&self) -> u64 {
-        match *self {
-            Self::Signals => 0,
-            Self::Watcher => 1,
-            Self::ClockSteps => 2,
-            Self::Home => 3,
-            Self::Control(TaskId(id)) => FIRST_OF_TASKS + KINDS_OF_TASKS * u64::from(id),
-            Self::Ready(TaskId(id)) => FIRST_OF_TASKS + KINDS_OF_TASKS * u64::from(id) + 1,
-            Self::Adopted(TaskId(id)) => FIRST_OF_TASKS + KINDS_OF_TASKS * u64::from(id) + 2,
-        }
-    }
-
-    fn from_number(number: u64) -> Option<Self> {
-        match number {
-            0 => Some(Self::Signals),
-            1 => Some(Self::Watcher),
-            2 => Some(Self::ClockSteps),
-            3 => Some(Self::Home),
-            _ => {
-                let number = number.checked_sub(FIRST_OF_TASKS)?;
-                let id = TaskId(u32::try_from(number / KINDS_OF_TASKS).ok()?);
-                match number % KINDS_OF_TASKS {
-                    0 => Some(Self::Control(id)),
-                    1 => Some(Self::Ready(id)),
-                    _ => Some(Self::Adopted(id)),
-                }
-            }
-        }
-    }
-}
-
-const FIRST_OF_TASKS: u64 = 4;
-const KINDS_OF_TASKS: u64 = 3;
 
 /// All that a supervisor knows.
 #[derive(Debug)]
@@ -162,7 +106,7 @@ pub(crate) struct Engine {
     /// Those whose `supervise/status` is to be brought up to what is so.
     pub(crate) unpublished: Vec<TaskId>,
     /// More children may have ended than a turn reaps.
-    more_to_reap: bool,
+    pub(crate) more_to_reap: bool,
     next_task: u32,
 }
 
@@ -335,64 +279,6 @@ impl Engine {
         }
     }
 
-    pub(crate) fn reap(&mut self) {
-        let mut ended = Vec::new();
-        self.more_to_reap = true;
-        for _ in 0..REAPS_PER_TURN {
-            let Ok(Some((pid, how))) = child::reap() else {
-                self.more_to_reap = false;
-                break;
-            };
-            ended.push((self.take_pid(pid), pid, how));
-        }
-        if ended.is_empty() {
-            return;
-        }
-        // All that these have left is ours by now, and is listed once for all of them.
-        self.orphans.begin_batch();
-        for (whose, pid, how) in ended {
-            self.take_end(whose, pid, how);
-        }
-        self.tell_of_orphans();
-        self.orphans.end_batch();
-    }
-
-    /// Whose process it was that was reaped: the number may be another's from now on.
-    fn take_pid(&mut self, pid: u32) -> Option<TaskId> {
-        let whose = self.pids.remove(&pid);
-        self.orphans.forget(pid);
-        if whose.is_none() && self.check.as_ref().is_none_or(|check| check.pid != pid) {
-            self.orphans.note_end();
-        }
-        whose
-    }
-
-    /// Orphans have ended: whoever waits for the last of his counts again.
-    fn tell_of_orphans(&mut self) {
-        if !self.orphans.take_ended() {
-            return;
-        }
-        let clearing = |task: &Task| matches!(task.service.remark(), Remark::Clearing(_));
-        let waiting = self.tasks.iter().filter(|(_, task)| clearing(task)).map(|(id, _)| *id);
-        for id in waiting.collect::<Vec<_>>() {
-            self.feed(id, Event::OrphanEnded);
-        }
-    }
-
-    /// A child was reaped. One that is nobody's is an orphan that came to us.
-    fn take_end(&mut self, whose: Option<TaskId>, pid: u32, how: Ended) {
-        if self.check.as_ref().is_some_and(|check| check.pid == pid) {
-            return self.conclude(how);
-        }
-        let Some(id) = whose else { return };
-        let Some(task) = self.tasks.get_mut(&id) else { return };
-        let how = match task.verdict.take().and_then(spawn::Verdict::read) {
-            Some(failed) => End::NotStarted(launch::fault(failed)),
-            None => end(how),
-        };
-        self.feed(id, Event::Ended(Pid(pid), how));
-    }
-
     fn take_letters(&mut self, id: TaskId) {
         let letters: Vec<Letter> =
             self.tasks.get(&id).map(|task| task.letters()).unwrap_or_default();
@@ -481,14 +367,6 @@ impl Engine {
     }
 }
 
-/// How a process ended, as the machines know it.
-pub(crate) fn end(ended: Ended) -> End {
-    match ended {
-        Ended::Exited(code) => End::Exited(u8::try_from(code & 255).unwrap_or(u8::MAX)),
-        Ended::Signalled(number) => End::Signalled(u8::try_from(number).unwrap_or(u8::MAX)),
-    }
-}
-
 /// A reading of both clocks.
 pub(crate) fn now() -> Now {
     Now { monotonic: Monotonic(clock::monotonic()), boottime: Boottime(clock::boottime()) }
@@ -499,22 +377,4 @@ fn watch_clock(reactor: &Reactor<Token>) -> Option<ClockSteps> {
     let steps = ClockSteps::watch().ok()?;
     reactor.add(&steps, &Token::ClockSteps).ok()?;
     Some(steps)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use reactor::Token as _;
-
-    #[test]
-    fn every_token_is_read_back_from_its_number() {
-        let one = [Token::Signals, Token::Watcher, Token::ClockSteps, Token::Home];
-        let of_tasks = [0, 1, u32::MAX].map(TaskId);
-        let of_tasks = of_tasks
-            .into_iter()
-            .flat_map(|id| [Token::Control(id), Token::Ready(id), Token::Adopted(id)]);
-        for token in one.into_iter().chain(of_tasks) {
-            assert_eq!(Token::from_number(token.number()), Some(token));
-        }
-    }
 }

@@ -13,10 +13,11 @@ use contract::svscan::Letter;
 use sys::machine::End;
 use sys::{fifo, lock, place};
 
-use crate::engine::{Engine, Token};
+use crate::engine::Engine;
 use crate::explain;
 use crate::files;
 use crate::ledger::Ledger;
+use crate::token::Token;
 
 /// So many letters are taken in a turn: as many as there are kinds.
 const LETTERS_PER_TURN: usize = Letter::ALL.len();

@@ -31,6 +31,7 @@ mod orphans;
 mod pair;
 mod process_one;
 mod readiness;
+mod reaping;
 mod repeats;
 mod scanner;
 mod settings;
@@ -39,6 +40,7 @@ mod succession;
 mod supervise_dir;
 mod survivors;
 mod task;
+mod token;
 mod voice;
 
 use std::path::Path;

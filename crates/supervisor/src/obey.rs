@@ -8,11 +8,12 @@ use service::words::{Action, Event, Fault, Report, Step};
 use service::{Monotonic, Pid, Signal};
 use sys::child;
 
-use crate::engine::{Engine, Token, now};
+use crate::engine::{Engine, now};
 use crate::explain;
 use crate::files::{self, Locked};
 use crate::pair::{self, LogPipe};
 use crate::task::{self, Part, Task, TaskId, Wanted};
+use crate::token::Token;
 use crate::voice::Voice;
 
 /// An end leads to a count, the count to `./finish`, that to a start, the start to its answer, and

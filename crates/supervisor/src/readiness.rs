@@ -14,9 +14,10 @@ use service::words::Event;
 use sys::fifo;
 use sys::spawn::Identity;
 
-use crate::engine::{Engine, Token};
+use crate::engine::Engine;
 use crate::supervise_dir::SuperviseDir;
 use crate::task::TaskId;
+use crate::token::Token;
 
 /// So much is read at once of what a service says before its newline.
 const CHUNK: usize = 512;

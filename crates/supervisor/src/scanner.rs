@@ -15,13 +15,14 @@ use service::scan::{Action, EntryId, Event, Identity, Set, Sighting};
 use sys::inotify::{Watch, Watcher};
 use sys::reexec::Inherited;
 
-use crate::engine::{Engine, Token, now};
+use crate::engine::{Engine, now};
 use crate::explain;
 use crate::limits::Machine;
 use crate::look::Names;
 use crate::pair::Pair;
 use crate::settings::Settings;
 use crate::task::{Part, Wanted};
+use crate::token::Token;
 
 /// The scan directory is the working directory.
 const HERE: &str = ".";

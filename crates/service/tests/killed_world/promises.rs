@@ -88,8 +88,9 @@ impl Promises {
                 self.paused = false;
                 self.ends.push(now);
             }
-            // Whoever is stopped would not hear that he is to end.
-            Event::Stop(_) | Event::Drained(_) => self.paused = false,
+            // Whoever is stopped would not hear that he is to end. A logger is to end later.
+            Event::Stop(farewell) => self.paused &= !farewell.linger.is_zero(),
+            Event::Drained(drained) => self.paused &= !drained,
             Event::Started(_)
             | Event::Forked(_)
             | Event::Delayed(..)
