@@ -298,15 +298,13 @@ impl Engine {
             return; // There is nothing that anybody could have left.
         }
         let Some(past) = Past::of(now(), &task.dir, task.identity, left) else { return };
-        match task.resume(now(), past, &self.defaults, seed) {
-            Some(living) => self.take_living(task, id, living),
-            // Who is left of a life that ended while nobody looked is no child of ours either, and
-            // known by everybody's marks where no group tells.
-            None => {
-                let may_be = task.service.memory().left_behind && !task.has_group_of_another();
-                self.expect_strange_kin(task, may_be);
-            }
+        if let Some(living) = task.resume(now(), past, &self.defaults, seed) {
+            return self.take_living(task, id, living);
         }
+        // Who is left of a life that ended while nobody looked is no child of ours either, and is
+        // known by everybody's marks where no group tells.
+        let may_be = task.service.memory().left_behind && !task.has_group_of_another();
+        self.expect_strange_kin(task, may_be);
     }
 
     fn expect_strange_kin(&mut self, task: &mut Task, may_be: bool) {
