@@ -264,7 +264,7 @@ fn a_start_that_was_under_way_is_known_by_the_child_the_kernel_noted() {
     fs::write(service.path("supervise/status"), [0; 18]).unwrap();
     svscan(&sandbox, &[&service]);
     sandbox.wait_until("another runs", || ![0, pid].contains(&service.pid()));
-    end(&sandbox, pid);
+    assert!(!is_alive(pid), "it carries the mark of the service, and is ended before the next");
 }
 
 #[test]
@@ -648,4 +648,25 @@ fn what_a_life_has_forked_is_known_to_the_next_svscan_without_groups_too() {
     assert!(!service.has("double"), "{:?}", service.lines("double"));
     sandbox.svc("-d", &service);
     sandbox.wait_until("nobody is left", || sandbox.shell("pgrep -f '^sleep 1000044$'").code == 1);
+}
+
+#[test]
+fn who_is_left_of_a_life_that_ended_while_no_svscan_ran_is_ended_without_groups_too() {
+    let sandbox = sandbox();
+    let service = single(&sandbox, "k", "sleep 1000046 & exec sleep 1000000");
+    sandbox.link(&service, "k");
+    let start = || sandbox.daemon("svscan", &["--no-cgroups", "scan"]);
+    let first = start();
+    have_begun(&sandbox, &[&service]);
+    let pid = service.pid();
+    let all_run = || fs::read(format!("/proc/{pid}/comm")).is_ok_and(|name| name == b"sleep\n");
+    sandbox.wait_until("it has forked", all_run);
+    kill(&sandbox, first);
+    sandbox.shell(&format!("kill -9 {pid}")).is(0, "", "");
+    sandbox.wait_until("it has ended", || !is_alive(pid));
+    start();
+    sandbox.wait_until("it has begun again", || service.lines("starts").len() == 2);
+    assert!(!service.has("double"), "{:?}", service.lines("double"));
+    sandbox.svc("-d", &service);
+    sandbox.wait_until("nobody is left", || sandbox.shell("pgrep -f '^sleep 1000046$'").code == 1);
 }

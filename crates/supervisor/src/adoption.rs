@@ -297,10 +297,19 @@ impl Engine {
         if task.fresh && left.is_none() {
             return; // There is nothing that anybody could have left.
         }
-        let past = Past::of(now(), &task.dir, task.identity, left);
-        if let Some(living) = past.and_then(|past| task.resume(now(), past, &self.defaults, seed)) {
-            self.take_living(task, id, living);
+        let Some(past) = Past::of(now(), &task.dir, task.identity, left) else { return };
+        if let Some(living) = task.resume(now(), past, &self.defaults, seed) {
+            return self.take_living(task, id, living);
         }
+        // Who is left of a life that ended while nobody looked is no child of ours either, and is
+        // known by everybody's marks where no group tells.
+        let may_be = task.service.memory().left_behind && !task.has_group_of_another();
+        self.expect_strange_kin(task, may_be);
+    }
+
+    fn expect_strange_kin(&mut self, task: &mut Task, may_be: bool) {
+        task.has_strange_kin |= may_be;
+        self.strange_kin |= may_be;
     }
 
     /// What a start would have arranged for a process that has started already.
@@ -341,7 +350,7 @@ impl Engine {
                     self.look_at_adopted = Some(now().monotonic + LOOK);
                 }
                 task.adopted = Some(Adopted { process, told });
-                task.has_strange_kin = true;
+                self.expect_strange_kin(task, true);
             }
         }
         self.taken_over += 1;
@@ -399,7 +408,7 @@ impl Engine {
 
     /// One sentence for all that was taken over since the last.
     pub(crate) fn tell_taken_over(&mut self) {
-        if self.taken_over > 0 && self.tasks.values().any(|task| task.has_strange_kin) {
+        if std::mem::take(&mut self.strange_kin) {
             self.meet_everybody();
         }
         match std::mem::take(&mut self.taken_over) {

@@ -91,6 +91,8 @@ pub(crate) struct Engine {
     pub(crate) look_at_adopted: Option<Monotonic>,
     /// Services taken over that the operator was not told of.
     pub(crate) taken_over: usize,
+    /// Lives were taken up since everybody was last met, whose processes are no children of ours.
+    pub(crate) strange_kin: bool,
     /// Where services have their control groups, if they have any.
     pub(crate) groups: Option<Groups>,
     /// What holds for services without files of their own.
@@ -151,6 +153,7 @@ impl Engine {
             stopping: false,
             look_at_adopted: None,
             taken_over: 0,
+            strange_kin: false,
             groups: if options.cgroups { Groups::find() } else { None },
             defaults: Rc::new(Settings::built_in(Machine::look(open_files.soft))),
             orphans: Orphans::default(),

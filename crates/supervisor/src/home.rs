@@ -124,7 +124,11 @@ fn lock_home() -> io::Result<File> {
     }
     let path = Path::new(layout::SVSCAN_LOCK);
     match lock::acquire_for_process(path) {
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock && is_left(path) => {
+        // Whoever has taken it has ended, or else it is free by now.
+        Err(error)
+            if error.kind() == io::ErrorKind::WouldBlock
+                && lock::is_left(path).unwrap_or(false) =>
+        {
             lock::acquire_for_process_within(path, LEFT_MAX).map_err(|_| error)
         }
         other => other,
@@ -135,11 +139,6 @@ fn lock_home() -> io::Result<File> {
 /// little. That takes longer only where the machine is overloaded; an svscan that gives up then is
 /// started again by whoever has started it.
 const LEFT_MAX: Duration = Duration::from_secs(5);
-
-/// Whether whoever has taken the lock has ended.
-fn is_left(lock: &Path) -> bool {
-    lock::holder(lock).is_some_and(|pid| sys::proc::facts(pid).is_none_or(|it| it.has_ended()))
-}
 
 /// What was handed over is locked already, but not by every svscan in the same way.
 fn lock_again(handed: File) -> io::Result<File> {

@@ -14,6 +14,8 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 
+use crate::proc;
+
 /// Opens `path` for appending, creating it with mode 0600, and locks it; the lock lasts as long
 /// as the file (daemontools, `lock_exnb`). A link is not followed: whoever may write in the
 /// directory would have us make and lock a file somewhere else.
@@ -68,6 +70,19 @@ pub fn within(file: File, wait: Duration, lock: fn(&File) -> io::Result<()>) -> 
     hear.recv_timeout(wait).unwrap_or(Err(late))
 }
 
+/// Whether whoever has locked the file as a process has ended: somebody who shares its descriptors
+/// holds the lock still. Somebody in another pid namespace is taken for one who has.
+///
+/// # Errors
+/// open(2) and fcntl(2).
+pub fn is_left(path: &Path) -> io::Result<bool> {
+    let mut asked = whole_file();
+    fcntl(open(path)?, FcntlArg::F_GETLK(&mut asked))?;
+    // Of a file of another machine it is negative.
+    let Ok(pid) = u32::try_from(asked.l_pid) else { return Ok(false) };
+    Ok(proc::facts(pid).is_none_or(|it| it.has_ended()))
+}
+
 #[derive(Clone, Copy)]
 enum Waits {
     Not,
@@ -75,10 +90,7 @@ enum Waits {
 }
 
 fn set_for_process(file: &File, waits: Waits) -> io::Result<()> {
-    // SAFETY: plain numbers, for which zero is a value.
-    let mut whole: libc::flock = unsafe { std::mem::zeroed() };
-    whole.l_type = WHOLE_FILE.0;
-    whole.l_whence = WHOLE_FILE.1;
+    let whole = whole_file();
     let set = match waits {
         Waits::Not => FcntlArg::F_SETLK(&whole),
         Waits::Ever => FcntlArg::F_SETLKW(&whole),
@@ -88,6 +100,13 @@ fn set_for_process(file: &File, waits: Waits) -> io::Result<()> {
         Err(Errno::EACCES) => Err(io::Error::from_raw_os_error(libc::EAGAIN)),
         other => other.map(drop).map_err(io::Error::from),
     }
+}
+
+fn whole_file() -> libc::flock {
+    // SAFETY: plain numbers, for which zero is a value.
+    let mut whole: libc::flock = unsafe { std::mem::zeroed() };
+    (whole.l_type, whole.l_whence) = WHOLE_FILE;
+    whole
 }
 
 /// The kind of the lock and where it begins: at the start, without end.

@@ -61,6 +61,7 @@ fn who_shares_all_descriptors_of_one_that_has_ended_is_waited_for() {
     let file = File::options().append(true).create(true).open(&path).unwrap();
     left_behind(&file);
     assert_eq!(acquire_for_process(&path).unwrap_err().raw_os_error(), Some(libc::EAGAIN));
+    assert!(sys::lock::is_left(&path).unwrap());
     acquire_for_process_within(&path, Duration::from_secs(30)).unwrap();
 }
 
