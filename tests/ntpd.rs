@@ -331,7 +331,7 @@ fn once_fails_with_the_reason() {
     let nobody = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let (code, log) = run(&["-q", "-p", &nobody]);
     assert_eq!(code, Some(111), "{log}");
-    let line = "ntpd: fatal: unable to set the clock: no server answers: connection refused\n";
+    let line = "ntpd: fatal: unable to tell the time: no server answers: connection refused\n";
     assert!(log.ends_with(line), "{log}");
 }
 

@@ -293,7 +293,8 @@ impl Daemon {
             }
             Outcome::Observed => ExitCode::SUCCESS,
             Outcome::Failed(why) => {
-                self.log.fatal(&format!("unable to set the clock: {why}"));
+                let what = if self.steering.is_some() { "set the clock" } else { "tell the time" };
+                self.log.fatal(&format!("unable to {what}: {why}"));
                 ExitCode::from(EXIT_TEMPORARY)
             }
         }

@@ -385,12 +385,14 @@ impl Service {
         if let State::Finishing { kill, .. } = &mut self.state {
             *kill = earlier(*kill, kill_by);
         }
+        self.ending.kill = earlier(self.ending.kill, kill_by);
         if farewell.linger.is_zero() {
             self.ending.term = Some(now);
+            let own = self.settings.timeout_kill.map(|timeout| now + timeout);
+            self.ending.kill = earlier(self.ending.kill, own);
         } else {
             self.ending.ask = Some(end_by);
         }
-        self.ending.kill = earlier(self.ending.kill, kill_by);
     }
 
     /// A logger that has not drained its pipe gets more time, up to its grace.

@@ -311,6 +311,19 @@ fn a_logger_that_does_not_drain_its_pipe_is_killed_at_the_grace() {
 }
 
 #[test]
+fn at_a_stop_a_service_is_killed_at_its_own_timeout_and_a_logger_is_given_its_time() {
+    let mut life = Life::up();
+    life.0.set_settings(killed_after(ms(70)));
+    assert_eq!(life.at(10, Event::Stop(SERVICE)), [TERM, CONT]);
+    assert_eq!(life.next(80), [KILLED, KILL]);
+
+    let mut life = Life::up();
+    life.0.set_settings(killed_after(ms(70)));
+    assert_eq!(life.at(0, Event::Stop(LOGGER)), []);
+    assert_eq!(life.next(1000), [Action::AskDrained]);
+}
+
+#[test]
 fn a_paused_service_is_stopped_like_another() {
     let mut life = Life::up();
     assert_eq!(life.at(10, letter(b'p')), [Action::Send(RUN, Signal::Stop)]);

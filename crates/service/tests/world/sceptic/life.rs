@@ -148,6 +148,8 @@ impl Ledger {
         (self.leaving, self.farewell) = (true, true);
         if linger == Duration::ZERO {
             self.term_owed = true;
+            let own = self.settings.timeout_kill.map(|after| now + after);
+            self.kill_at = earlier(self.kill_at, own);
         } else {
             self.ask_at = Some(now + linger);
         }
