@@ -286,6 +286,15 @@ fn a_new_limit_forgets_nothing_of_what_it_counts() {
 }
 
 #[test]
+fn nothing_is_given_up_at_the_end_of_everything_whatever_is_said_meanwhile() {
+    let mut life = limited(DeathLimit { deaths: 1, within: ms(1000) });
+    life.at(10, Event::Stop(SERVICE));
+    assert_eq!(life.at(11, letter(b'u')), []);
+    assert_eq!(life.at(12, CRASHED), [Action::Leave]);
+    assert!(!life.0.memory().given_up);
+}
+
+#[test]
 fn no_pause_is_told_of_where_none_comes() {
     let mut life = Life::new(Wish::Up);
     for _ in 0..5 {

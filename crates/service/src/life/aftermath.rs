@@ -334,7 +334,7 @@ impl Service {
 
     /// `./finish` has ended. It is part of the life: what it leaves is ended before the next.
     pub(super) fn finished(&mut self, now: Now, of: Death, how: End, actions: &mut Actions) {
-        if how == End::Exited(FINISHED_FOR_GOOD) && self.want == Wish::Up {
+        if how == End::Exited(FINISHED_FOR_GOOD) && self.may_give_up() {
             self.give_up();
             actions.push(Action::Report(Report::FinishedForGood));
         }
@@ -343,6 +343,12 @@ impl Service {
         }
         self.left_behind = true;
         self.bury(now, of, actions);
+    }
+
+    /// Not of what is down, nor at the end of everything: nothing is started any more, whatever the
+    /// operator says, and the next supervisor begins with what he said before.
+    fn may_give_up(&self) -> bool {
+        self.want == Wish::Up && self.stop_by.is_none()
     }
 
     fn give_up(&mut self) {
@@ -398,7 +404,7 @@ impl Service {
     /// A death that nobody asked for counts towards its limit.
     fn hold_against_it(&mut self, at: Monotonic, asked: bool, actions: &mut Actions) {
         let Some(limit) = self.settings.death_limit else { return };
-        if asked || self.want != Wish::Up {
+        if asked || !self.may_give_up() {
             return self.deaths.recent.clear();
         }
         if self.deaths.is_one_too_many(at, limit) {

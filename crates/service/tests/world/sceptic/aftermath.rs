@@ -216,7 +216,7 @@ impl Ledger {
 
     pub(super) fn finish_ended(&mut self, of: Death, how: End, owed: &mut Owed) {
         self.unclean = true;
-        if how == End::Exited(125) && self.want == Wish::Up {
+        if how == End::Exited(125) && self.want == Wish::Up && !self.farewell {
             self.give_up();
             owed.reports.push(Report::FinishedForGood);
         }
@@ -247,7 +247,7 @@ impl Ledger {
 
     fn hold_against_it(&mut self, at: Monotonic, asked: bool, owed: &mut Owed) {
         let Some(limit) = self.settings.death_limit else { return };
-        if asked || self.want != Wish::Up {
+        if asked || self.want != Wish::Up || self.farewell {
             return self.deaths.clear();
         }
         let most = usize::try_from(limit.deaths.max(1)).expect("a small limit");
