@@ -356,7 +356,7 @@ impl World {
                 self.promises.hear_at_the_end(self.now, event, before);
             } else {
                 self.promises.hear(self.now, event, before);
-                self.promises.agree(self.now, &memory, &self.kind).map_err(Stop::Wrong)?;
+                self.promises.agree(&memory, &self.kind).map_err(Stop::Wrong)?;
             }
             let (want, leaving) = self.stopping.unwrap_or((memory.want, memory.leaving));
             let memory = Memory { want, leaving, ..memory };

@@ -128,9 +128,9 @@ impl Promises {
     }
 
     /// Whether what was written down is what was promised.
-    pub(crate) fn agree(&mut self, now: Duration, memory: &Memory, kind: &Kind) -> Verdict {
+    pub(crate) fn agree(&mut self, memory: &Memory, kind: &Kind) -> Verdict {
         if memory.given_up && !self.given_up {
-            self.gives_up(now, kind.settings.death_limit)?;
+            self.gives_up(kind.settings.death_limit)?;
         }
         let is_up = matches!(memory.phase, Phase::Up { .. });
         let keeps = memory.want == self.want
@@ -149,10 +149,12 @@ impl Promises {
         Ok(())
     }
 
-    fn gives_up(&mut self, now: Duration, limit: Option<DeathLimit>) -> Verdict {
+    fn gives_up(&mut self, limit: Option<DeathLimit>) -> Verdict {
         (self.want, self.given_up) = (Wish::Down, true);
         let Some(limit) = limit else { return Err("given up without a limit".into()) };
-        let within = |at: &&Duration| now.saturating_sub(**at) <= limit.within;
+        // Deaths are counted as they come; that it is given up may come later, after `./finish`.
+        let last = self.ends.last().copied().unwrap_or_default();
+        let within = |at: &&Duration| last.saturating_sub(**at) <= limit.within;
         let ends = self.ends.iter().filter(within).count();
         if ends < usize::try_from(limit.deaths).unwrap_or(usize::MAX) {
             return Err(format!("given up after {ends} deaths"));
