@@ -72,26 +72,10 @@ fn kinds() -> Vec<Kind> {
     ]
 }
 
+/// So many quick deaths that the pauses have grown.
+const DEATHS: &[Move] = [[Move::Ends(1), Move::Wait]; 6].as_flattened();
 /// What has happened before a story.
-const BEFORE: [&[Move]; 3] = [
-    &[],
-    &[Move::Ends(1), Move::Wait, Move::Ends(1), Move::Wait],
-    // The pauses have grown.
-    &[
-        Move::Ends(1),
-        Move::Wait,
-        Move::Ends(1),
-        Move::Wait,
-        Move::Ends(1),
-        Move::Wait,
-        Move::Ends(1),
-        Move::Wait,
-        Move::Ends(1),
-        Move::Wait,
-        Move::Ends(1),
-        Move::Wait,
-    ],
-];
+const BEFORE: [&[Move]; 3] = [&[], DEATHS.split_at(4).0, DEATHS];
 
 /// So many things are done in a turn at most: the kill comes after the first, the second and so on.
 const CUTS: u32 = 8;

@@ -130,13 +130,6 @@ impl Engine {
         event
     }
 
-    /// Whether a service may have a `./finish`.
-    pub(crate) fn may_finish(&mut self, id: TaskId) -> bool {
-        let Some(task) = self.tasks.get_mut(&id) else { return false };
-        task.look_around();
-        task.names.may_have(layout::FINISH)
-    }
-
     /// Starts `./finish`, where there is one, with s6's arguments: exit code (256 after a signal),
     /// signal, name, and process group of the process that has ended.
     ///
@@ -148,8 +141,9 @@ impl Engine {
         Pid(ended): Pid,
         how: End,
     ) -> Result<Option<Pid>, Fault> {
-        let may_finish = self.may_finish(id);
         let Some(task) = self.tasks.get_mut(&id) else { return Ok(None) };
+        task.look_around();
+        let may_finish = task.names.may_have(layout::FINISH);
         if !may_finish || std::fs::symlink_metadata(task.dir.join(layout::FINISH)).is_err() {
             return Ok(None);
         }

@@ -194,3 +194,23 @@ daemon_is_there() {
 	END
 	logger daemon
 }
+
+# A time server in this machine, with a clock of its own: at $reference.
+reference_begins() {
+	reference=127.0.0.1:1123
+	ntpd --observe --serve $reference --serve-offset=0 2>/run/reference.said &
+	soon "the reference is there" says /run/reference.said "serving"
+}
+
+# The clock is right now; what it should say from now on is told by one that nobody sets.
+time_is_right() {
+	read -r up rest </proc/uptime
+	base=$(($(date +%s) - ${up%.*}))
+}
+
+# within LEAST MOST: by so many seconds the clock is ahead of what it should say.
+within() {
+	read -r up rest </proc/uptime
+	off=$(($(date +%s) - base - ${up%.*}))
+	[ $off -ge "$1" ] && [ $off -le "$2" ]
+}

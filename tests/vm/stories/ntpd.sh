@@ -13,23 +13,10 @@ if [ -n "${PORT:-}" ]; then
 	ip addr add 10.0.2.15/24 dev eth0
 	ip link set eth0 up
 else
-	reference=127.0.0.1:1123
-	ntpd --observe --serve $reference --serve-offset=0 2>/run/reference.said &
-	soon "the reference is there" says /run/reference.said "serving"
+	reference_begins
 fi
 
-# What the reference says the time is, by a clock that nobody sets. Sets $off.
-read -r up rest </proc/uptime
-base=$(($(date +%s) - ${up%.*}))
-off() {
-	read -r up rest </proc/uptime
-	off=$(($(date +%s) - base - ${up%.*}))
-}
-# within LEAST MOST
-within() {
-	off
-	[ $off -ge "$1" ] && [ $off -le "$2" ]
-}
+time_is_right
 right() { within -20 20; }
 date -s "@$(($(date +%s) + WRONG))" >/dev/null
 check "the clock is wrong" within $((WRONG - 5)) $((WRONG + 5))

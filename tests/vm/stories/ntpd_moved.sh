@@ -1,19 +1,8 @@
 # Somebody else sets the clock (date -s) under an ntpd that keeps it: ntpd says so in one sentence,
 # brings the clock back however far it was moved, and takes none of it for drift. Then an observer
 # is alone with a clock that is set: it says so as well, and calls the clock wrong while it is.
-reference=127.0.0.1:1123
-ntpd --observe --serve $reference --serve-offset=0 2>/run/reference.said &
-soon "the reference is there" says /run/reference.said "serving"
-
-# What the reference says the time is, by a clock that nobody sets.
-read -r up rest </proc/uptime
-base=$(($(date +%s) - ${up%.*}))
-# within LEAST MOST
-within() {
-	read -r up rest </proc/uptime
-	off=$(($(date +%s) - base - ${up%.*}))
-	[ $off -ge "$1" ] && [ $off -le "$2" ]
-}
+reference_begins
+time_is_right
 right() { within -1 1; }
 # moved BY: the clock is set, from whatever it is now.
 moved() {
