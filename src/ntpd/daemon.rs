@@ -175,8 +175,8 @@ impl Daemon {
             let event = match action {
                 Action::Send(source, to) => {
                     let proof = self.client.proof(source);
-                    let request = |stamp| self.proofs.request(source, proof, stamp);
-                    Some(self.sockets.ask(source, to, request))
+                    let proven = |request| self.proofs.request(source, proof, request);
+                    Some(self.sockets.ask(source, to, self.client.shows(source), proven))
                 }
                 Action::Resolve(server, host) => self.resolve(server, &host),
                 Action::Steer(steer) => self.steer(steer),

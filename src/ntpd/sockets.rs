@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use ntp::answer::Refused;
 use ntp::client::{Event, SourceId};
-use ntp::packet::PACKET_MAX;
+use ntp::packet::{PACKET_MAX, Request};
 use ntp::time::{Now, Span, Stamp};
 use sys::clock_steps::ClockSteps;
 use sys::udp::{Received, Socket};
@@ -48,14 +48,16 @@ impl Sockets {
         self.steps.is_some()
     }
 
-    /// Sends a request, made of its stamp; what became of it.
+    /// Sends a request that shows what it is to show, with what proves whose it is; what became of
+    /// it.
     pub(crate) fn ask(
         &mut self,
         source: SourceId,
         server: SocketAddr,
-        request: impl FnOnce(Stamp) -> io::Result<Vec<u8>>,
+        shows: Option<Stamp>,
+        proven: impl FnOnce(Request) -> io::Result<Vec<u8>>,
     ) -> Event<'static> {
-        match self.try_ask(source, server, request) {
+        match self.try_ask(source, server, shows, proven) {
             Ok(event) => event,
             Err(error) => {
                 self.asking.remove(&source);
@@ -68,16 +70,17 @@ impl Sockets {
         &mut self,
         source: SourceId,
         server: SocketAddr,
-        request: impl FnOnce(Stamp) -> io::Result<Vec<u8>>,
+        shows: Option<Stamp>,
+        proven: impl FnOnce(Request) -> io::Result<Vec<u8>>,
     ) -> io::Result<Event<'static>> {
-        let nonce = Stamp(sys::random::nonce()?.get());
+        let request = request(shows)?;
         let socket = Socket::connected(server)?;
-        let request = request(nonce)?;
+        let bytes = proven(request)?;
         let before = clock::raw();
-        socket.send(&request)?;
+        socket.send(&bytes)?;
         let at = socket.departure().map_or(before, |left| clock::departure(before, left));
         self.asking.insert(source, socket);
-        Ok(Event::Sent(source, nonce, at))
+        Ok(Event::Sent(source, request, at))
     }
 
     /// A server that is not asked any more.
@@ -118,6 +121,15 @@ impl Sockets {
         }
         Ok((arrived, others_ready))
     }
+}
+
+/// A request that nobody can foresee.
+fn request(shows: Option<Stamp>) -> io::Result<Request> {
+    let nonce = || sys::random::nonce().map(|nonce| Stamp(nonce.get()));
+    Ok(match shows {
+        Some(origin) => Request::interleaved(origin, nonce()?, nonce()?),
+        None => Request::from(nonce()?),
+    })
 }
 
 /// What to tell the client of an answer, of which `open` says what is believed.

@@ -9,11 +9,16 @@
 //!
 //! A request stays open until its answer was believed or the next one leaves. A forged packet, or a
 //! bad answer, closes nothing: the genuine one that follows is still heard.
+//!
+//! With `xleave` interleaved answers are asked for ([`Asking`]), but in a burst: there each answer
+//! is to count at once.
 
 use crate::answer::{self, Answer, Asked, Kiss, Refused, Sample};
 use crate::bank::Frequency;
 use crate::budget::Budget;
 use crate::filter::{Advice, Filter, Taken};
+use crate::interleave::{Asking, Exchange};
+use crate::packet::Request;
 use crate::select::Candidate;
 use crate::time::{Raw, Span, Stamp};
 
@@ -61,7 +66,7 @@ const RARER_AFTER: u32 = 12;
 /// An estimate grows vaguer by this ratio beyond what its own deviation says (RFC 5905, PHI).
 const DRIFT_TOLERANCE: f64 = 15e-6;
 
-/// How often to ask, as `server` lines say it.
+/// How to ask, as `server` lines say it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Polling {
     /// A few quick requests at first.
@@ -70,11 +75,13 @@ pub struct Polling {
     pub min: i8,
     /// The longest.
     pub max: i8,
+    /// Ask for interleaved answers.
+    pub xleave: bool,
 }
 
 impl Default for Polling {
     fn default() -> Self {
-        Self { iburst: false, min: POLL_USUAL_MIN, max: POLL_USUAL_MAX }
+        Self { iburst: false, min: POLL_USUAL_MIN, max: POLL_USUAL_MAX, xleave: false }
     }
 }
 
@@ -114,6 +121,8 @@ pub enum Heard {
     Useless(Refused),
     /// A measurement.
     Sample(Sample, Taken),
+    /// A good answer that measures nothing new: the next one will.
+    Known,
     /// It asks to be asked less often.
     Slower,
     /// It asks not to be asked again.
@@ -129,6 +138,11 @@ pub struct Source {
     poll: i8,
     due: Raw,
     asked: Option<Asked>,
+    asking: Asking,
+    /// What the request that is due is to show.
+    shows: Option<Stamp>,
+    /// When the last good answer came.
+    heard: Option<Raw>,
     /// One bit per request, the newest lowest: whether it was answered (RFC 5905, p.reach).
     reach: u8,
     /// Requests without an answer, in a row.
@@ -152,6 +166,9 @@ impl Source {
             poll: polling.min,
             due: now,
             asked: None,
+            asking: Asking::new(polling.xleave),
+            shows: None,
+            heard: None,
             reach: 0,
             misses: 0,
             fresh: 0,
@@ -177,10 +194,15 @@ impl Source {
         }
         if self.asked.take().is_some() {
             let trouble = self.hint.take().unwrap_or(Trouble::Silent(None));
+            if matches!(trouble, Trouble::Refused(_)) {
+                self.asking.forget();
+            }
             self.miss(trouble);
         }
         self.reach <<= 1;
         self.due = now + self.interval();
+        let is_burst = matches!(self.phase, Phase::Burst { .. });
+        self.shows = self.asking.shows().filter(|_| !is_burst);
         self.phase = match self.phase {
             Phase::Burst { left } if left > 1 => Phase::Burst { left: left - 1 },
             Phase::Burst { .. } if self.filter.count() <= u32::from(BURST_MORE) => {
@@ -195,12 +217,21 @@ impl Source {
         true
     }
 
-    /// A request with this nonce left at `at`.
-    pub fn sent(&mut self, nonce: Stamp, at: Raw) {
-        self.asked = Some(Asked { nonce, at });
+    /// The arrival that the request which is due is to show ([`Request::interleaved`]); nothing
+    /// where it is to be plain.
+    #[must_use]
+    pub fn shows(&self) -> Option<Stamp> {
+        self.shows
+    }
+
+    /// This request left at `at`.
+    pub fn sent(&mut self, request: impl Into<Request>, at: Raw) {
+        let request = request.into();
+        self.asked = Some(Asked { request, at });
+        self.asking.sent(&request);
         self.hint = None;
         if self.phase == Phase::Steady {
-            self.due = self.due + dither(nonce, self.interval());
+            self.due = self.due + dither(request.transmit, self.interval());
         }
     }
 
@@ -217,7 +248,7 @@ impl Source {
 
     /// A packet came from the server's address at `arrived`.
     pub fn hear(&mut self, bytes: &[u8], arrived: Raw) -> Heard {
-        match answer::judge(bytes, self.asked, arrived) {
+        match answer::judge(bytes, self.asked, self.asking.last(), arrived) {
             Err(refused) => self.refuse(refused),
             Ok(Answer::Kiss(Kiss::Deny)) => {
                 self.asked = None;
@@ -230,7 +261,15 @@ impl Source {
                 self.slower(arrived);
                 Heard::Slower
             }
-            Ok(Answer::Sample(sample)) => Heard::Sample(sample, self.take(sample, arrived)),
+            Ok(Answer::Sample(sample, exchange)) => {
+                self.answered(exchange);
+                Heard::Sample(sample, self.take(sample, arrived))
+            }
+            Ok(Answer::Known(exchange)) => {
+                self.answered(exchange);
+                self.begin_anew(arrived);
+                Heard::Known
+            }
         }
     }
 
@@ -247,6 +286,7 @@ impl Source {
     /// Something has happened to time itself: ask again soon, and wait for fresh samples.
     pub fn doubt(&mut self, now: Raw) {
         self.fresh = 0;
+        self.asking.forget();
         self.burst(now);
     }
 
@@ -320,6 +360,18 @@ impl Source {
         self.last.as_ref()
     }
 
+    /// When its last good answer came.
+    #[must_use]
+    pub fn heard(&self) -> Option<Raw> {
+        self.heard
+    }
+
+    /// Whether its last good answer was interleaved.
+    #[must_use]
+    pub fn is_interleaved(&self) -> bool {
+        self.asking.is_interleaved()
+    }
+
     /// Its samples.
     #[must_use]
     pub fn filter(&self) -> &Filter {
@@ -350,11 +402,16 @@ impl Source {
         self.fresh < FRESH_MIN || self.filter.count() < SAMPLES_MIN
     }
 
-    fn take(&mut self, sample: Sample, arrived: Raw) -> Taken {
+    fn answered(&mut self, exchange: Exchange) {
         self.asked = None;
+        self.asking.answered(exchange);
+        self.heard = Some(exchange.arrived);
         self.reach |= 1;
         self.misses = 0;
         self.trouble = None;
+    }
+
+    fn take(&mut self, sample: Sample, arrived: Raw) -> Taken {
         self.last = Some(sample);
         let taken = self.filter.take(&sample);
         match taken {
@@ -365,6 +422,12 @@ impl Source {
             Taken::Aside => self.burst(arrived),
             Taken::Anew => self.fresh = 1,
         }
+        self.begin_anew(arrived);
+        taken
+    }
+
+    /// An answer to who knocks.
+    fn begin_anew(&mut self, arrived: Raw) {
         if self.phase == Phase::Knock {
             self.phase = Phase::Steady;
             self.poll = self.polling.min;
@@ -373,7 +436,6 @@ impl Source {
                 self.burst(arrived);
             }
         }
-        taken
     }
 
     fn adapt(&mut self) {

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::packet::{Header, Mode};
+use crate::time::Stamp;
 
 const STAMP: Stamp = Stamp(0x0123_4567_89ab_cdef);
 const CHANCE: Chance = Chance { identifier: [0x5a; 32], nonce: [0xa5; 16] };

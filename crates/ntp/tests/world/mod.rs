@@ -4,7 +4,8 @@
 //! whatever happens is asserted where it would happen.
 
 use ntp::client::{Action, Client, Event, Level, Outcome, Setup, SourceId, Steer};
-use ntp::packet::{self, Header, Leap, Mode};
+use ntp::interleave::{self, Pairs};
+use ntp::packet::{self, Header, Leap, Mode, Request};
 use ntp::time::{Now, Raw, Short, Span, Stamp, Wall};
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -43,11 +44,24 @@ pub(crate) struct Peer {
     pub(crate) jitter_back: f64,
     /// Probability that an exchange is lost.
     pub(crate) loss: f64,
+    /// An answer waits so long between its stamp and the wire, seconds; and up to as long again, by
+    /// chance.
+    pub(crate) held: f64,
+    /// It answers interleaved who asks for that.
+    pub(crate) interleaves: bool,
 }
 
 impl Peer {
     pub(crate) fn new(character: Character) -> Self {
-        Self { character, path: 1e-3, jitter: 1e-4, jitter_back: 1.0, loss: 0.0 }
+        Self {
+            character,
+            path: 1e-3,
+            jitter: 1e-4,
+            jitter_back: 1.0,
+            loss: 0.0,
+            held: 0.0,
+            interleaves: false,
+        }
     }
 }
 
@@ -100,6 +114,8 @@ pub(crate) struct World {
     seconds: f64,
     seed: u64,
     flying: Vec<Flying>,
+    /// What each server remembers of its answers.
+    pairs: Vec<Pairs>,
     pub(crate) steps: Vec<(f64, f64)>,
     pub(crate) said: Vec<(f64, Level, String)>,
     pub(crate) done: Option<Outcome>,
@@ -161,6 +177,7 @@ impl World {
             seconds: 0.0,
             seed: seed | 1,
             flying: Vec::new(),
+            pairs: vec![Pairs::default(); peers.len()],
             steps: Vec::new(),
             said: Vec::new(),
             done: None,
@@ -358,25 +375,30 @@ impl World {
 
     fn send(&mut self, source: SourceId, to: IpAddr) -> Vec<Action> {
         let IpAddr::V4(to) = to else { panic!("this world knows no other addresses") };
-        let peer = self.peers[usize::from(to.octets()[3]) - 1];
+        let index = usize::from(to.octets()[3]) - 1;
+        let peer = self.peers[index];
         if peer.character == Character::Unroutable {
             let event = Event::Unsent(source, "network unreachable".to_owned());
             return self.client.step(self.now(), event);
         }
         self.requests += 1;
         let nonce = Stamp(self.random() | 1);
-        let request = packet::request(nonce);
+        let request = match self.client.shows(source) {
+            Some(origin) => Request::interleaved(origin, Stamp(self.random() | 1), nonce),
+            None => Request::from(nonce),
+        };
         let there = peer.path + peer.jitter * self.exponential();
         let back = peer.path + peer.jitter * peer.jitter_back * self.exponential();
         if self.uniform() >= peer.loss {
-            self.answer(source, &peer, &request, there, back);
+            self.answer(source, index, &request, there, back);
         }
         let now = self.now();
-        self.client.step(now, Event::Sent(source, nonce, now.raw))
+        self.client.step(now, Event::Sent(source, request, now.raw))
     }
 
-    fn answer(&mut self, source: SourceId, peer: &Peer, request: &[u8], there: f64, back: f64) {
-        let (asked, _) = packet::parse(request).unwrap();
+    fn answer(&mut self, source: SourceId, to: usize, request: &Request, there: f64, back: f64) {
+        let (asked, _) = packet::parse(&request.encode()).unwrap();
+        let peer = self.peers[to];
         let off = if let Character::Off(seconds) = peer.character { seconds } else { 0.0 };
         let came = self.start_wall() + Span::from_seconds(self.truth + there + off);
         let left = came + Span::from_nanos(20_000);
@@ -392,7 +414,10 @@ impl World {
             transmit: Stamp::from_wall(left),
             ..Header::default()
         };
-        let arrives = self.truth + there + 20e-6 + back;
+        let held = if peer.held > 0.0 { peer.held * (1.0 + self.uniform()) } else { 0.0 };
+        let really = left + Span::from_seconds(held);
+        let good = if peer.interleaves { self.interleaved(to, &asked, good, really) } else { good };
+        let arrives = self.truth + there + 20e-6 + held + back;
         let mut fly = |header: Header, arrives: f64| {
             self.flying.push(Flying { arrives, source, bytes: header.encode().to_vec() });
         };
@@ -412,6 +437,16 @@ impl World {
                 fly(good, arrives);
             }
         }
+    }
+
+    /// The answer of a server that remembers when its answers really left.
+    fn interleaved(&mut self, to: usize, asked: &Header, plain: Header, left: Wall) -> Header {
+        let pairs = &mut self.pairs[to];
+        let receive = pairs.unique(plain.receive);
+        let last = pairs.last_answer_left(asked);
+        pairs.remember(receive, Stamp::from_wall(left));
+        let (origin, left) = last.map_or((plain.origin, plain.transmit), |l| (asked.receive, l));
+        Header { origin, receive, transmit: interleave::apart(left, receive), ..plain }
     }
 
     fn start_wall(&self) -> Wall {
