@@ -442,7 +442,10 @@ impl Source {
         if self.phase != Phase::Steady {
             return;
         }
-        match self.filter.advice(Span::from_exponent(self.poll)) {
+        let interval = Span::from_exponent(self.poll);
+        // What an interleaved answer measures is an interval old when it comes.
+        let ahead = if self.is_interleaved() { interval + interval } else { interval };
+        match self.filter.advice(ahead) {
             Advice::Stay => {}
             Advice::Oftener => self.poll = (self.poll - 1).max(self.polling.min),
             Advice::Rarer if self.filter.count() < RARER_AFTER => {}
