@@ -574,7 +574,8 @@ mod tests {
                 ..honest()
             };
             let arrived = ASKED.at + Span::from_nanos(there + inside + back);
-            let Ok(Answer::Sample(sample, _)) = judge(&header.encode(), Some(ASKED), None, arrived) else {
+            let judged = judge(&header.encode(), Some(ASKED), None, arrived);
+            let Ok(Answer::Sample(sample, _)) = judged else {
                 return Err(TestCaseError::fail("an honest answer was refused"));
             };
             prop_assert_eq!(sample.delay, Span::from_nanos(there + back));

@@ -170,6 +170,21 @@ mod tests {
     }
 
     #[test]
+    fn an_interleaved_answer_is_opened_by_its_own_nonce_and_what_was_shown_opens_nothing() {
+        for (asks, opens) in [
+            (Request::interleaved(Stamp(1), NONCE, Stamp(2)), true),
+            (Request::interleaved(NONCE, Stamp(1), Stamp(2)), false),
+        ] {
+            let signed = sign(answer(), 7, &Sum(16, 1));
+            assert_eq!(open(&signed, Some(asks), 7, &Sum(16, 1)).is_ok(), opens);
+            let mut bent = signed.clone();
+            bent[40] ^= 1;
+            let refused = if opens { Refused::Key(7) } else { Refused::Origin };
+            assert_eq!(open(&bent, Some(asks), 7, &Sum(16, 1)), Err(refused));
+        }
+    }
+
+    #[test]
     fn an_answer_without_a_code_is_refused() {
         assert_eq!(opened(&answer()), Err(Refused::Unsigned));
     }

@@ -75,8 +75,8 @@ impl<A: Aead> Session<A> {
     }
 
     /// The next request, with one cookie that is then used up: nobody can tell by it that two
-    /// requests are of one client (by what an interleaved one shows, who has seen both can). None where there is no cookie, or the server has disowned what
-    /// we have: then it takes a new handshake.
+    /// requests are of one client; by what an interleaved one shows, who sees both can. None where
+    /// there is no cookie, or the server has disowned what we have: then it takes a new handshake.
     pub fn request(&mut self, asks: impl Into<Request>, chance: &Chance) -> Option<Vec<u8>> {
         let asks = asks.into();
         if self.disowned {
