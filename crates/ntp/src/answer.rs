@@ -360,6 +360,22 @@ mod tests {
         judged(header).unwrap_err()
     }
 
+    /// One that was asked for by an arrival that is not the last exchange's tells of no exchange.
+    #[test]
+    fn an_interleaved_answer_measures_only_the_exchange_that_was_shown() {
+        let shown = Stamp::from_wall(came());
+        let request = Request::interleaved(shown, Stamp(77), NONCE);
+        let asked = Asked { request, at: ASKED.at + Span::from_secs(64) };
+        let last = Exchange { asked: ASKED.at, came: shown, arrived: arrived(), measured: false };
+        let answer = Header { origin: Stamp(77), ..honest() }.encode();
+        let judged = |last| judge(&answer, Some(asked), last, arrived() + Span::from_secs(64));
+        assert!(matches!(judged(Some(last)), Ok(Answer::Sample(..))));
+        for last in [None, Some(Exchange { came: Stamp(shown.0 ^ 1), ..last })] {
+            let Ok(Answer::Known(this)) = judged(last) else { panic!("{last:?}") };
+            assert!(this.measured);
+        }
+    }
+
     #[test]
     fn an_honest_answer_measures_theta_and_delay() {
         let Ok(Answer::Sample(sample, _)) = judged(honest()) else { panic!("it is honest") };

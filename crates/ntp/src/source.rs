@@ -10,8 +10,8 @@
 //! A request stays open until its answer was believed or the next one leaves. A forged packet, or a
 //! bad answer, closes nothing: the genuine one that follows is still heard.
 //!
-//! With `xleave` interleaved answers are asked for ([`Asking`]), but in a burst: there each answer
-//! is to count at once.
+//! With `xleave` interleaved answers are asked for ([`Asking`]), but plain ones in a burst at the
+//! start or after a doubt: there each answer is to count at once.
 
 use crate::answer::{self, Answer, Asked, Kiss, Refused, Sample};
 use crate::bank::Frequency;
@@ -201,8 +201,10 @@ impl Source {
         }
         self.reach <<= 1;
         self.due = now + self.interval();
-        let is_burst = matches!(self.phase, Phase::Burst { .. });
-        self.shows = self.asking.shows().filter(|_| !is_burst);
+        // Whoever would ask plainly in the middle of it would never hear out what contradicts the
+        // plain answers of before.
+        let is_plain = matches!(self.phase, Phase::Burst { .. }) && !self.is_interleaved();
+        self.shows = self.asking.shows().filter(|_| !is_plain);
         self.phase = match self.phase {
             Phase::Burst { left } if left > 1 => Phase::Burst { left: left - 1 },
             Phase::Burst { .. } if self.filter.count() <= u32::from(BURST_MORE) => {

@@ -93,3 +93,20 @@ fn interleaved_answers_are_nearly_as_exact_as_if_none_were_held_back() {
         assert!(requests <= fewest * 3 / 2, "{options}: {requests}, and {fewest}");
     }
 }
+
+/// Its plain answers were taken for exact, and what is exact contradicts them by more than it can
+/// be off. It is believed all the same, and soon.
+#[test]
+fn a_server_that_begins_to_interleave_after_hours_is_believed_at_once() {
+    for seed in 1..6 {
+        let peer = Peer { path: 5e-5, jitter: 1e-6, held: 2e-4, ..Peer::new(Character::Honest) };
+        let setup = setup(1, "iburst minpoll 6 maxpoll 6 xleave");
+        let mut world = World::new(seed, TODAY, 0.01, 1e-4, setup, &[peer]);
+        world.run(8_000.0);
+        assert!(world.run(2000.0).1 > 8e-5, "seed {seed}");
+        let before = world.truth;
+        world.peers[0].interleaves = true;
+        let settled = world.settle(2e-5, 3000.0) - before;
+        assert!(settled < 450.0, "seed {seed}: {settled} s\n{}", world.log());
+    }
+}

@@ -218,6 +218,26 @@ fn a_doubt_while_a_request_is_open_keeps_its_exchange_from_being_measured() {
     }
 }
 
+/// The same where no burst follows, as there were too many: the exchange that the doubt fell into is
+/// shown to the server, and not measured.
+#[test]
+fn an_exchange_that_a_doubt_fell_into_is_not_measured_without_a_burst_either() {
+    let mut pair = Pair::new("xleave minpoll 3 maxpoll 3");
+    (0..3).for_each(|_| pair.source.doubt(pair.now));
+    while !pair.source.is_interleaved() {
+        pair.exchange();
+    }
+    pair.ask();
+    let answer = pair.answer();
+    pair.source.doubt(pair.now);
+    assert_eq!(pair.hear(&answer), Heard::Known);
+    let after = pair.now;
+    assert!(pair.ask().is_interleaved(), "no burst");
+    let answer = pair.answer();
+    assert_eq!(pair.hear(&answer), Heard::Known);
+    assert!(pair.sample().at > after + WAY + HELD + WAY);
+}
+
 #[test]
 fn kisses_are_obeyed_as_ever() {
     for (code, expected) in [(b"RATE", Heard::Slower), (b"DENY", Heard::Away)] {
