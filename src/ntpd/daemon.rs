@@ -152,7 +152,13 @@ impl Daemon {
 
     fn take_in(&mut self, arrived: Vec<Arrived>) -> Option<ExitCode> {
         let now = clock::now();
-        for Arrived { source, received, bytes } in arrived {
+        for Arrived { source, left, received, bytes } in arrived {
+            let left = left.and_then(|left| clock::stamped(now, left));
+            if let Some(left) = left
+                && let Some(code) = self.tell(Event::Left(source, left))
+            {
+                return Some(code);
+            }
             let proof = self.client.proof(source);
             let event = sockets::event(source, received, &bytes, now, |bytes| {
                 self.proofs.open(source, proof, bytes)

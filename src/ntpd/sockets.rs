@@ -35,6 +35,8 @@ pub(crate) struct Sockets {
 #[derive(Debug)]
 pub(crate) struct Arrived {
     pub(crate) source: SourceId,
+    /// When the request really left, where the kernel says so only now.
+    pub(crate) left: Option<Duration>,
     pub(crate) received: io::Result<Received>,
     pub(crate) bytes: Box<[u8]>,
 }
@@ -115,8 +117,9 @@ impl Sockets {
         for ((source, socket), ready) in self.asking.iter().zip(ready) {
             if ready {
                 let mut buffer = vec![0; BUFFER].into_boxed_slice();
+                let left = socket.departure();
                 let received = socket.receive(&mut buffer);
-                arrived.push(Arrived { source: *source, received, bytes: buffer });
+                arrived.push(Arrived { source: *source, left, received, bytes: buffer });
             }
         }
         Ok((arrived, others_ready))

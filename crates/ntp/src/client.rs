@@ -218,6 +218,7 @@ impl Client {
         match event {
             Event::Tick => {}
             Event::Sent(id, request, at) => self.with(id, |source| source.sent(request, at)),
+            Event::Left(id, at) => self.with(id, |source| source.left(at)),
             Event::Unsent(id, why) => self.with(id, |source| source.unsent(why, now.raw)),
             Event::Unreachable(id, why) => self.with(id, |source| source.unreachable(why)),
             Event::Packet(id, bytes, arrived) => self.hear(now, id, bytes, arrived, actions),

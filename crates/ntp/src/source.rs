@@ -22,14 +22,9 @@ use crate::packet::Request;
 use crate::select::Candidate;
 use crate::time::{Raw, Span, Stamp};
 
-/// The shortest poll interval that may be configured, as a power of two in seconds (ntpd's).
-pub const POLL_MIN: i8 = 3;
-/// The longest (ntpd's): a day and a half.
-pub const POLL_MAX: i8 = 17;
-/// The usual shortest (ntpd's): about a minute.
-pub const POLL_USUAL_MIN: i8 = 6;
-/// The usual longest (ntpd's): a quarter of an hour.
-pub const POLL_USUAL_MAX: i8 = 10;
+pub use polling::{POLL_MAX, POLL_MIN, POLL_USUAL_MAX, POLL_USUAL_MIN, Polling};
+
+mod polling;
 
 /// Between the requests of a burst. Servers with ntpd's default limits take offence at less.
 const BURST_INTERVAL: Span = Span::from_secs(2);
@@ -65,25 +60,6 @@ const FRESH_MIN: u32 = 2;
 const RARER_AFTER: u32 = 12;
 /// An estimate grows vaguer by this ratio beyond what its own deviation says (RFC 5905, PHI).
 const DRIFT_TOLERANCE: f64 = 15e-6;
-
-/// How to ask, as `server` lines say it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Polling {
-    /// A few quick requests at first.
-    pub iburst: bool,
-    /// The shortest interval, as a power of two in seconds.
-    pub min: i8,
-    /// The longest.
-    pub max: i8,
-    /// Ask for interleaved answers.
-    pub xleave: bool,
-}
-
-impl Default for Polling {
-    fn default() -> Self {
-        Self { iburst: false, min: POLL_USUAL_MIN, max: POLL_USUAL_MAX, xleave: false }
-    }
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -234,6 +210,16 @@ impl Source {
         self.hint = None;
         if self.phase == Phase::Steady {
             self.due = self.due + dither(request.transmit, self.interval());
+        }
+    }
+
+    /// The open request waited in a queue and really left at `at`; what cannot be is not believed.
+    pub fn left(&mut self, at: Raw) {
+        if let Some(asked) = &mut self.asked
+            && at > asked.at
+            && at - asked.at < answer::ANSWER_PATIENCE
+        {
+            asked.at = at;
         }
     }
 

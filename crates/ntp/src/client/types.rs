@@ -59,6 +59,8 @@ pub enum Event<'a> {
     Tick,
     /// This request left, at this instant.
     Sent(SourceId, Request, Raw),
+    /// The open request really left at this instant.
+    Left(SourceId, Raw),
     /// A request could not be sent.
     Unsent(SourceId, String),
     /// The network says that a request did not arrive.

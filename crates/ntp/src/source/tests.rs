@@ -165,6 +165,25 @@ fn a_server_has_a_say_after_three_samples() {
     assert!((candidate.distance - 0.0011).abs() < 1e-4, "{candidate:?}");
 }
 
+#[test]
+fn a_departure_that_is_known_later_counts_where_it_can_be() {
+    let delay_with = |left: &[i64]| {
+        let mut pair = Pair::new(IBURST);
+        pair.source.left(pair.now);
+        pair.ask();
+        for nanos in left {
+            pair.source.left(pair.now + Span::from_nanos(*nanos));
+        }
+        let Heard::Sample(sample, _) = pair.hear(pair.answer()) else { panic!("it is good") };
+        pair.source.left(pair.now);
+        sample.delay.nanos()
+    };
+    assert_eq!(delay_with(&[]), 200_000);
+    assert_eq!(delay_with(&[50_000]), 150_000);
+    assert_eq!(delay_with(&[-50_000]), 200_000, "before it was sent");
+    assert_eq!(delay_with(&[4_000_000_000]), 200_000, "of another clock");
+}
+
 /// TALOS-2016-0260: what is not believed does not disarm the nonce.
 #[test]
 fn a_forged_packet_does_not_make_us_miss_the_genuine_one() {

@@ -14,7 +14,7 @@ use ntp::answer::Refused;
 use ntp::interleave::Pairs;
 use ntp::packet::{self, Header, Mode};
 use ntp::source::Heard;
-use ntp::time::Stamp;
+use ntp::time::{Span, Stamp};
 
 use pair::{HELD, Pair, THETA, WAY, is_sample, mixed, near};
 
@@ -69,6 +69,18 @@ fn an_interleaved_answer_measures_the_exchange_before_by_when_its_answer_really_
     assert!(near(sample.delay, WAY + WAY), "what the answer was held is not of the way");
     assert!(near(sample.at - before, (WAY + WAY + HELD).half()), "of the exchange before");
     assert!(pair.source.is_interleaved());
+}
+
+#[test]
+fn an_interleaved_answer_measures_from_when_the_request_before_really_left() {
+    let mut pair = Pair::settled();
+    pair.ask();
+    let (asked, late) = (pair.now, Span::from_nanos(30_000));
+    pair.source.left(asked + late);
+    let answer = pair.answer();
+    pair.hear(&answer);
+    let sample = pair.sample();
+    assert!(near(sample.delay, WAY + WAY - late) && sample.at > asked, "{sample:?}");
 }
 
 #[test]
