@@ -230,8 +230,8 @@ fn a_doubt_while_a_request_is_open_keeps_its_exchange_from_being_measured() {
     }
 }
 
-/// The same where no burst follows, as there were too many: the exchange that the doubt fell into is
-/// shown to the server, and not measured.
+/// The same where no burst follows, as there were too many: the exchange that the doubt fell into
+/// is shown to the server, and not measured.
 #[test]
 fn an_exchange_that_a_doubt_fell_into_is_not_measured_without_a_burst_either() {
     let mut pair = Pair::new("xleave minpoll 3 maxpoll 3");
