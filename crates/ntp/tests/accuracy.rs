@@ -110,3 +110,19 @@ fn a_server_that_begins_to_interleave_after_hours_is_believed_at_once() {
         assert!(settled < 450.0, "seed {seed}: {settled} s\n{}", world.log());
     }
 }
+
+/// A server that forgets its clients now and then, so that a third of its answers are plain.
+#[test]
+fn a_server_that_interleaves_now_and_then_is_better_than_one_that_never_does() {
+    for seed in 1..4 {
+        let peer = Peer { path: 5e-5, jitter: 1e-6, held: 2e-4, ..Peer::new(Character::Honest) };
+        let setup = setup(1, "iburst minpoll 6 maxpoll 6 xleave");
+        let mut world = World::new(seed, TODAY, 0.01, 1e-4, setup, &[peer]);
+        for round in 0..150_u64 {
+            world.peers[0].interleaves = (round * 7919 + seed) % 3 != 0;
+            let (worst, _) = world.run(130.0);
+            assert!(round < 30 || worst < 5e-5, "seed {seed}, round {round}: {worst}");
+        }
+        assert!(world.requests < 330, "{}", world.requests);
+    }
+}
