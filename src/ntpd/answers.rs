@@ -4,15 +4,15 @@ use std::process::ExitCode;
 
 use ntp::client::Event;
 
-use super::clock;
 use super::control::Question;
 use super::daemon::Daemon;
+use super::machine::Machine;
 use super::show::{self, Beyond};
 
-impl Daemon {
+impl<M: Machine> Daemon<M> {
     /// Answers all that was asked since the last time. The exit code, should that end us.
     pub(super) fn answer_all(&mut self) -> Option<ExitCode> {
-        let asked = self.control.as_mut()?.hear(clock::raw());
+        let asked = self.control.as_mut()?.hear(self.machine.raw());
         let mut code = None;
         for asked in asked {
             let answer = match asked.question {
@@ -27,14 +27,14 @@ impl Daemon {
                 }
                 Some(question) => Ok(self.show(question)),
             };
-            let is_right = self.client.view(clock::now()).is_synchronised;
+            let is_right = self.client.view(self.machine.now()).is_synchronised;
             asked.answer(is_right, answer);
         }
         code
     }
 
     fn show(&self, question: Question) -> String {
-        let now = clock::now();
+        let now = self.machine.now();
         let view = self.client.view(now);
         match question {
             Question::Sources => show::sources(&view),
@@ -70,7 +70,7 @@ impl Daemon {
         } else if self.hooks.is_busy() {
             Ok("the program before a step runs; the step follows\n".to_owned())
         } else {
-            Err(self.client.view(clock::now()).sentence)
+            Err(self.client.view(self.machine.now()).sentence)
         };
         (answer, end)
     }
