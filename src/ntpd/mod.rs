@@ -42,6 +42,8 @@ mod resolver;
 mod rivals;
 mod service;
 mod show;
+#[cfg(test)]
+mod simulation;
 mod sockets;
 mod start;
 mod state;

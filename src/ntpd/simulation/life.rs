@@ -1,0 +1,215 @@
+//! A life of ntpd in the played machine.
+
+use std::cell::RefCell;
+use std::ffi::OsString;
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::process::ExitCode;
+use std::rc::Rc;
+
+use super::super::control::Control;
+use super::super::daemon::Daemon;
+use super::super::log::Log;
+use super::super::options::{self, COMMAND};
+use super::super::service::Service;
+use super::super::start::Opened;
+use super::super::state::State;
+use super::clockwork::Clockwork;
+use super::machine::Played;
+use super::server::{Character, Peer};
+use super::world::{Blow, PAUSE, TODAY, World};
+
+/// The log is read this often, seconds.
+const READ_EVERY: f64 = 600.0;
+
+/// What a life begins with.
+#[derive(Debug, Clone)]
+pub(super) struct Birth {
+    pub(super) seed: u64,
+    /// The beginning, seconds since 1970.
+    pub(super) start: i64,
+    /// The clock is so many seconds ahead.
+    pub(super) offset: f64,
+    /// The oscillator is fast by this ratio.
+    pub(super) fast: f64,
+    pub(super) peers: Vec<Peer>,
+    /// Flags of the command line.
+    pub(super) flags: Vec<String>,
+    /// Lines of the configuration: without any, each of the peers is a server.
+    pub(super) config: String,
+    pub(super) may_steer: bool,
+    pub(super) announces_steps: bool,
+    pub(super) stamps: bool,
+}
+
+impl Birth {
+    /// A clock that is 50 ms off, an oscillator that is 30 ppm fast, and so many honest servers.
+    pub(super) fn with(servers: usize) -> Self {
+        Self {
+            seed: 1,
+            start: TODAY,
+            offset: 0.05,
+            fast: 30e-6,
+            peers: vec![Peer::new(Character::Honest); servers],
+            flags: Vec::new(),
+            config: String::new(),
+            may_steer: true,
+            announces_steps: true,
+            stamps: true,
+        }
+    }
+
+    pub(super) fn off(self, offset: f64) -> Self {
+        Self { offset, ..self }
+    }
+
+    pub(super) fn flags(self, flags: &[&str]) -> Self {
+        Self { flags: flags.iter().map(|&flag| flag.to_owned()).collect(), ..self }
+    }
+}
+
+pub(super) struct Life {
+    pub(super) daemon: Daemon<Played>,
+    pub(super) world: Rc<RefCell<World>>,
+    pub(super) dir: tempfile::TempDir,
+    /// What was said, and until when.
+    pub(super) said: Vec<(f64, String)>,
+    read: usize,
+    pub(super) ended: Option<ExitCode>,
+}
+
+impl Life {
+    pub(super) fn begin(birth: Birth) -> Self {
+        Self::begin_in(tempfile::tempdir().unwrap(), birth)
+    }
+
+    /// As `start::run` does, without what concerns root and this machine.
+    pub(super) fn begin_in(dir: tempfile::TempDir, birth: Birth) -> Self {
+        let clock = Clockwork::new(birth.start, birth.offset, birth.fast);
+        let mut world = World::new(birth.seed, clock, birth.peers.clone());
+        world.kernel.may_steer = birth.may_steer;
+        (world.announces_steps, world.stamps) = (birth.announces_steps, birth.stamps);
+        let world = Rc::new(RefCell::new(world));
+        let mut options = options_of(&dir, &birth);
+        let machine = Played(Rc::clone(&world));
+        let mut log = Log::open(options.log.clone(), options.debug).unwrap();
+        log.settle().unwrap();
+        let serve = options.serve.take();
+        let opened = Opened {
+            service: serve.map(|serve| Service::open(&machine, serve, false).unwrap()),
+            control: options.socket.take().map(|(path, _)| Control::listen(&path).unwrap()),
+            state: options.drift.clone().map(State::new),
+            ready: None,
+        };
+        let mut daemon = Daemon::begin(machine, options, log, opened);
+        daemon.set_forward();
+        let (said, ended) = (Vec::new(), None);
+        Self { daemon, world, dir, said, read: 0, ended }
+    }
+
+    /// Goes on for so many true seconds; the largest error of the clock in that time.
+    pub(super) fn run(&mut self, seconds: f64) -> f64 {
+        let end = self.truth() + seconds;
+        let error = self.error().abs();
+        self.world.borrow_mut().worst = error;
+        while self.truth() < end && self.ended.is_none() {
+            let until = (self.truth() + READ_EVERY).min(end);
+            self.run_until(until);
+        }
+        self.world.borrow().worst
+    }
+
+    fn run_until(&mut self, until: f64) {
+        self.world.borrow_mut().until = until;
+        match self.daemon.turns() {
+            Ok(code) => self.ended = Some(code),
+            Err(error) => {
+                assert!(format!("{error:#}").ends_with(PAUSE), "{error:#}");
+            }
+        }
+        self.read_log();
+    }
+
+    /// Goes on second by second until the error stays below `limit`; how long that took, or
+    /// `seconds`.
+    pub(super) fn settle(&mut self, limit: f64, seconds: f64) -> f64 {
+        let begun = self.truth();
+        let mut since = begun;
+        while self.truth() < begun + seconds {
+            self.run_until(self.truth() + 0.25);
+            if self.error().abs() > limit {
+                since = self.truth();
+            }
+        }
+        since - begun
+    }
+
+    fn read_log(&mut self) {
+        let text = fs::read_to_string(self.dir.path().join("log")).unwrap();
+        let new: Vec<&str> = text[self.read..].lines().collect();
+        self.read = text.len();
+        let truth = self.truth();
+        self.world.borrow_mut().judge.lines(new.len());
+        self.said.extend(new.into_iter().map(|line| (truth, line.to_owned())));
+    }
+
+    pub(super) fn strike(&mut self, blow: Blow) {
+        self.world.borrow_mut().strike(blow);
+    }
+
+    pub(super) fn truth(&self) -> f64 {
+        self.world.borrow().clock.truth
+    }
+
+    /// The clock minus true time, seconds.
+    pub(super) fn error(&self) -> f64 {
+        self.world.borrow().clock.error()
+    }
+
+    /// How many lines have this in them.
+    pub(super) fn lines(&self, part: &str) -> usize {
+        self.said.iter().filter(|(_, line)| line.contains(part)).count()
+    }
+
+    pub(super) fn log(&self) -> String {
+        self.said.iter().map(|(at, line)| format!("{at:>12.1} {line}\n")).collect()
+    }
+
+    pub(super) fn steps(&self) -> Vec<f64> {
+        self.world.borrow().kernel.steps.iter().map(|(_, by)| *by).collect()
+    }
+
+    pub(super) fn file(&self, name: &str) -> String {
+        fs::read_to_string(self.dir.path().join(name)).unwrap_or_default()
+    }
+
+    /// What ntpctl is told.
+    pub(super) fn ask(&mut self, question: &str) -> String {
+        let mut stream = UnixStream::connect(self.dir.path().join("socket")).unwrap();
+        stream.write_all(format!("{question}\n").as_bytes()).unwrap();
+        self.run(0.1);
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+}
+
+fn options_of(dir: &tempfile::TempDir, birth: &Birth) -> options::Options {
+    let path = |name: &str| dir.path().join(name).to_string_lossy().into_owned();
+    let config = if birth.config.is_empty() {
+        let server = |n: usize| format!("server 10.0.0.{n} iburst\n");
+        (1..=birth.peers.len()).map(server).collect()
+    } else {
+        birth.config.clone()
+    };
+    fs::write(path("ntp.conf"), config).unwrap();
+    let mut words: Vec<String> = birth.flags.clone();
+    for (flag, name) in [("-c", "ntp.conf"), ("-l", "log"), ("-f", "drift"), ("--socket", "socket")]
+    {
+        words.extend([flag.to_owned(), path(name)]);
+    }
+    let words: Vec<OsString> = words.into_iter().map(OsString::from).collect();
+    let Ok(args) = cli::parse(&COMMAND, words.clone()) else { panic!("{words:?}") };
+    options::read(&args, &words).unwrap()
+}
