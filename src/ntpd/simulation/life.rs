@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::ffi::OsString;
 use std::fs;
 use std::io::{Read as _, Write as _};
+use std::os::fd::IntoRawFd as _;
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -12,9 +13,12 @@ use super::super::control::Control;
 use super::super::daemon::Daemon;
 use super::super::log::Log;
 use super::super::options::{self, COMMAND};
+use super::super::ready::Ready;
 use super::super::service::Service;
 use super::super::start::Opened;
 use super::super::state::State;
+use ntp::time::Span;
+
 use super::clockwork::Clockwork;
 use super::machine::Played;
 use super::server::{Character, Peer};
@@ -41,6 +45,8 @@ pub(super) struct Birth {
     pub(super) may_steer: bool,
     pub(super) announces_steps: bool,
     pub(super) stamps: bool,
+    /// Somebody waits for readiness.
+    pub(super) ready: bool,
 }
 
 impl Birth {
@@ -57,6 +63,7 @@ impl Birth {
             may_steer: true,
             announces_steps: true,
             stamps: true,
+            ready: false,
         }
     }
 
@@ -77,6 +84,8 @@ pub(super) struct Life {
     pub(super) said: Vec<(f64, String)>,
     read: usize,
     pub(super) ended: Option<ExitCode>,
+    /// Where readiness is said.
+    pub(super) ready: Option<std::io::PipeReader>,
 }
 
 impl Life {
@@ -95,17 +104,18 @@ impl Life {
         let machine = Played(Rc::clone(&world));
         let mut log = Log::open(options.log.clone(), options.debug).unwrap();
         log.settle().unwrap();
+        let (reader, ready) = birth.ready.then(|| std::io::pipe().unwrap()).unzip();
         let serve = options.serve.take();
         let opened = Opened {
             service: serve.map(|serve| Service::open(&machine, serve, false).unwrap()),
             control: options.socket.take().map(|(path, _)| Control::listen(&path).unwrap()),
             state: options.drift.clone().map(State::new),
-            ready: None,
+            ready: ready.map(|writer| Ready::new(Span::from_seconds(0.01), writer.into_raw_fd()).0),
         };
         let mut daemon = Daemon::begin(machine, options, log, opened);
         daemon.set_forward();
         let (said, ended) = (Vec::new(), None);
-        Self { daemon, world, dir, said, read: 0, ended }
+        Self { daemon, world, dir, said, read: 0, ended, ready: reader }
     }
 
     /// Goes on for so many true seconds; the largest error of the clock in that time.
@@ -146,7 +156,7 @@ impl Life {
     }
 
     fn read_log(&mut self) {
-        let text = fs::read_to_string(self.dir.path().join("log")).unwrap();
+        let text = self.file("log");
         let new: Vec<&str> = text[self.read..].lines().collect();
         self.read = text.len();
         let truth = self.truth();
@@ -182,6 +192,27 @@ impl Life {
 
     pub(super) fn file(&self, name: &str) -> String {
         fs::read_to_string(self.dir.path().join(name)).unwrap_or_default()
+    }
+
+    /// What outlives it, for the next one.
+    pub(super) fn into_dir(self) -> tempfile::TempDir {
+        let Self { daemon, dir, .. } = self;
+        drop(daemon);
+        fs::remove_file(dir.path().join("log")).unwrap();
+        dir
+    }
+
+    /// The log was moved away.
+    pub(super) fn moved_log(&mut self) {
+        self.read = 0;
+    }
+
+    /// The name service knows this name for the first so many servers, and answers at once.
+    pub(super) fn know(&mut self, host: &str, servers: u8) {
+        let names = &mut self.world.borrow_mut().names;
+        let addresses = (1..=servers).map(|n| std::net::Ipv4Addr::new(10, 0, 0, n).into());
+        names.known.insert(host.to_owned(), addresses.collect());
+        names.takes = 0.3;
     }
 
     /// What ntpctl is told.

@@ -20,6 +20,9 @@ pub(super) const TODAY: i64 = 1_795_305_600;
 /// A turn of the loop takes so long, seconds.
 const TURN: f64 = 20e-6;
 
+/// Servers tell of a leap second so long before, seconds.
+const LEAP_IS_KNOWN: f64 = 20_000.0;
+
 /// So many datagrams wait at a socket; a kernel drops the others.
 const INBOX: usize = 300;
 
@@ -174,7 +177,10 @@ impl World {
         }
         let truth = self.clock.truth;
         let wall = |after| self.clock.wall(truth + after);
-        for (after, bytes) in server::answers(&peer, bytes, wall, there, back) {
+        for (after, mut bytes) in server::answers(&peer, bytes, wall, there, back) {
+            if self.leap - truth < LEAP_IS_KNOWN {
+                bytes[0] |= 1 << 6;
+            }
             self.flying.push(Flying { arrives: truth + after, wire, bytes });
         }
         Ok(())
