@@ -155,7 +155,7 @@ impl Life {
         since - begun
     }
 
-    fn read_log(&mut self) {
+    pub(super) fn read_log(&mut self) {
         let text = self.file("log");
         let new: Vec<&str> = text[self.read..].lines().collect();
         self.read = text.len();

@@ -15,7 +15,9 @@ mod chance;
 mod clockwork;
 mod judge;
 mod life;
+mod lives;
 mod machine;
+mod opponent;
 #[path = "../../../crates/ntp/tests/world/server.rs"]
 mod server;
 mod stories;

@@ -35,6 +35,8 @@ pub(super) struct Timekeeping {
     pub(super) may_steer: bool,
     /// Steps that were made, and when: true seconds, and seconds.
     pub(super) steps: Vec<(f64, f64)>,
+    /// So often something was refused.
+    pub(super) refused: usize,
     /// So often something was written.
     pub(super) writes: usize,
 }
@@ -52,6 +54,7 @@ impl Timekeeping {
             midnight: f64::INFINITY,
             may_steer,
             steps: Vec::new(),
+            refused: 0,
             writes: 0,
         }
     }
@@ -60,6 +63,7 @@ impl Timekeeping {
     pub(super) fn adjtimex(&mut self, clock: &mut Clockwork, asked: &mut timex) -> io::Result<i32> {
         if asked.modes != 0 {
             if !self.may_steer {
+                self.refused += 1;
                 return Err(io::Error::from_raw_os_error(libc::EPERM));
             }
             self.writes += 1;

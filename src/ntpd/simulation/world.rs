@@ -11,6 +11,7 @@ use sys::wake::Wish;
 use super::chance::Chance;
 use super::clockwork::Clockwork;
 use super::judge::Judge;
+use super::opponent::Opponent;
 use super::server::{self, Character, Peer};
 use super::timekeeping::Timekeeping;
 
@@ -75,6 +76,7 @@ pub(super) struct World {
     pub(super) peers: Vec<Peer>,
     pub(super) names: Names,
     pub(super) judge: Judge,
+    pub(super) opponent: Opponent,
     pub(super) wires: BTreeMap<u64, VecDeque<Datagram>>,
     pub(super) next_wire: u64,
     flying: Vec<Flying>,
@@ -105,6 +107,7 @@ impl World {
             kernel: Timekeeping::new(true),
             chance: Chance::new(seed),
             judge: Judge::new(peers.len()),
+            opponent: Opponent::default(),
             peers,
             names: Names::default(),
             wires: BTreeMap::new(),
@@ -177,9 +180,11 @@ impl World {
         }
         let truth = self.clock.truth;
         let wall = |after| self.clock.wall(truth + after);
-        for (after, mut bytes) in server::answers(&peer, bytes, wall, there, back) {
+        let answers = server::answers(&peer, bytes, wall, there, back);
+        let answers = self.opponent.answers(index, bytes, answers, &mut self.chance);
+        for (after, mut bytes) in answers {
             if self.leap - truth < LEAP_IS_KNOWN {
-                bytes[0] |= 1 << 6;
+                bytes.iter_mut().take(1).for_each(|first| *first |= 1 << 6);
             }
             self.flying.push(Flying { arrives: truth + after, wire, bytes });
         }
