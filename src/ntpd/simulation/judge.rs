@@ -33,6 +33,9 @@ pub(super) struct Judge {
     turns: usize,
     writes: usize,
     lines: usize,
+    /// So often something came in this life, and so often a wait found something at once.
+    came: usize,
+    found: usize,
     requests: Vec<usize>,
     /// Things that happened in this hour and the last.
     events: [usize; 2],
@@ -48,15 +51,22 @@ impl Judge {
         self.events[1] += 1;
     }
 
+    /// Something is there for the loop to be woken for.
+    pub(super) fn comes(&mut self) {
+        self.came += 1;
+    }
+
     /// The loop asks to wait. `found`: something is there; `excused`: a process is looked after.
     pub(super) fn wait(&mut self, is_nothing: bool, found: bool, excused: bool) {
-        if found || excused {
+        if found {
             self.idle = 0;
+            self.found += 1;
+            assert!(self.found <= self.came, "the loop is woken again and again by the same");
             return;
         }
-        self.turns += 1;
         self.idle = if is_nothing { self.idle + 1 } else { 0 };
         assert!(self.idle <= IDLE_MAX, "the loop is busy with nothing");
+        self.turns += usize::from(!excused);
     }
 
     pub(super) fn request(&mut self, peer: usize) {

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::ffi::OsString;
 use std::fs;
 use std::io::{Read as _, Write as _};
+use std::net::SocketAddr;
 use std::os::fd::IntoRawFd as _;
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
@@ -86,6 +87,8 @@ pub(super) struct Life {
     pub(super) ended: Option<ExitCode>,
     /// Where readiness is said.
     pub(super) ready: Option<std::io::PipeReader>,
+    /// Where others ask.
+    pub(super) serves: Option<SocketAddr>,
 }
 
 impl Life {
@@ -106,8 +109,10 @@ impl Life {
         log.settle().unwrap();
         let (reader, ready) = birth.ready.then(|| std::io::pipe().unwrap()).unzip();
         let serve = options.serve.take();
+        let service = serve.map(|serve| Service::open(&machine, serve, false).unwrap());
+        let serves = service.as_ref().and_then(|service| service.sockets().first()?.local().ok());
         let opened = Opened {
-            service: serve.map(|serve| Service::open(&machine, serve, false).unwrap()),
+            service,
             control: options.socket.take().map(|(path, _)| Control::listen(&path).unwrap()),
             state: options.drift.clone().map(State::new),
             ready: ready.map(|writer| Ready::new(Span::from_seconds(0.01), writer.into_raw_fd()).0),
@@ -115,7 +120,7 @@ impl Life {
         let mut daemon = Daemon::begin(machine, options, log, opened);
         daemon.set_forward();
         let (said, ended) = (Vec::new(), None);
-        Self { daemon, world, dir, said, read: 0, ended, ready: reader }
+        Self { daemon, world, dir, said, read: 0, ended, ready: reader, serves }
     }
 
     /// Goes on for so many true seconds; the largest error of the clock in that time.

@@ -195,6 +195,10 @@ fn with_a_majority_of_honest_servers_no_opponent_moves_the_clock_out_of_their_re
         life.run(600.0);
         let worst = life.run(20_000.0);
         assert_eq!(life.ended, None);
+        println!(
+            "WORST {worst} {:?}",
+            life.daemon.client.status(life.world.borrow().clock.now()).reference.root_dispersion
+        );
         assert!(worst < HONEST, "{worst} s");
         assert_eq!(life.steps(), [] as [f64; 0]);
     });

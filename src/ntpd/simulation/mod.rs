@@ -13,6 +13,7 @@ mod chance;
 #[expect(dead_code, reason = "those of crates/ntp use the rest")]
 #[path = "../../../crates/ntp/tests/world/clockwork.rs"]
 mod clockwork;
+mod crowds;
 mod judge;
 mod life;
 mod lives;

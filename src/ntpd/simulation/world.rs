@@ -96,6 +96,8 @@ pub(super) struct World {
     pub(super) program_takes: f64,
     pub(super) processes: usize,
     pub(super) requests: usize,
+    /// Requests to addresses where nobody is.
+    pub(super) strays: usize,
     /// The largest error of the clock since the test has set this to another.
     pub(super) worst: f64,
 }
@@ -123,6 +125,7 @@ impl World {
             program_takes: 1.0,
             processes: 0,
             requests: 0,
+            strays: 0,
             worst: 0.0,
         }
     }
@@ -132,12 +135,12 @@ impl World {
         match blow {
             Blow::Move(by) => {
                 self.clock.ahead += by;
-                self.was_set = true;
+                self.set();
             }
             Blow::Sleep(seconds) => {
                 self.clock.sleep(seconds);
                 self.flying.clear();
-                self.was_set = true;
+                self.set();
             }
             Blow::Change(index, character) => {
                 let count = self.peers.len();
@@ -148,9 +151,18 @@ impl World {
                 self.peers[index % count].loss = loss;
             }
             Blow::Speed(by) => self.clock.speed += by,
-            Blow::Signal(wish) => self.wishes.push_back(wish),
+            Blow::Signal(wish) => {
+                self.wishes.push_back(wish);
+                self.judge.comes();
+            }
             Blow::Revoke => self.kernel.may_steer = false,
         }
+    }
+
+    /// Somebody has set the clock.
+    fn set(&mut self) {
+        self.was_set = true;
+        self.judge.comes();
     }
 
     /// What the system clock says since 1970; a kernel's stamp.
@@ -168,6 +180,7 @@ impl World {
     /// A datagram leaves by a socket.
     pub(super) fn send(&mut self, wire: u64, to: IpAddr, bytes: &[u8]) -> io::Result<()> {
         let Some(index) = self.peer_at(to) else {
+            self.strays += 1;
             return Err(io::Error::from_raw_os_error(libc::EHOSTUNREACH));
         };
         self.judge.request(index);
@@ -233,7 +246,9 @@ impl World {
             self.clock.second(&mut self.chance);
         }
         if self.clock.truth >= second || self.clock.truth >= leap {
-            self.was_set |= self.kernel.second(&mut self.clock);
+            if self.kernel.second(&mut self.clock) {
+                self.set();
+            }
         }
         self.deliver();
     }
@@ -247,6 +262,7 @@ impl World {
         for Flying { wire, bytes, .. } in come {
             if let Some(inbox) = self.wires.get_mut(&wire).filter(|inbox| inbox.len() < INBOX) {
                 inbox.push_back(Datagram { came: Ok(bytes), stamp });
+                self.judge.comes();
             }
         }
     }
