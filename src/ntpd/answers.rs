@@ -15,22 +15,29 @@ impl<M: Machine> Daemon<M> {
         let asked = self.control.as_mut()?.hear(self.machine.raw());
         let mut code = None;
         for asked in asked {
-            let answer = match asked.question {
-                None => Err("that is no question that this ntpd understands".to_owned()),
-                Some(Question::Step) if !asked.may_change => {
-                    Err("to set the clock is for root, and for the user ntpd runs as".to_owned())
-                }
-                Some(Question::Step) => {
-                    let (answer, end) = self.step_now();
-                    code = code.or(end);
-                    answer
-                }
-                Some(question) => Ok(self.show(question)),
-            };
+            let (answer, end) = self.reply(asked.question, asked.may_change);
+            code = code.or(end);
             let is_right = self.client.view(self.machine.now()).is_synchronised;
             asked.answer(is_right, answer);
         }
         code
+    }
+
+    /// What somebody is told who asks this, and may or may not change things.
+    pub(super) fn reply(
+        &mut self,
+        question: Option<Question>,
+        may_change: bool,
+    ) -> (Result<String, String>, Option<ExitCode>) {
+        match question {
+            None => (Err("that is no question that this ntpd understands".to_owned()), None),
+            Some(Question::Step) if !may_change => {
+                let why = "to set the clock is for root, and for the user ntpd runs as";
+                (Err(why.to_owned()), None)
+            }
+            Some(Question::Step) => self.step_now(),
+            Some(question) => (Ok(self.show(question)), None),
+        }
     }
 
     fn show(&self, question: Question) -> String {

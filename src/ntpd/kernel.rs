@@ -2,6 +2,7 @@
 
 use std::io::{self, Read as _};
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::process::{Child, Command, ExitStatus};
 use std::time::Duration;
@@ -78,6 +79,10 @@ impl Machine for Kernel {
 
     fn wish(&self) -> Option<Wish> {
         wake::take()
+    }
+
+    fn nonce(&self) -> io::Result<NonZeroU64> {
+        sys::random::nonce()
     }
 
     fn spawn(&self, mut command: Command) -> io::Result<Child> {

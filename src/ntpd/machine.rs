@@ -1,5 +1,5 @@
 //! The machine as the loop sees it: two clocks, adjtimex(2), sockets that ask, poll(2), signals,
-//! child processes. Nothing else of what the loop does depends on time or on the network.
+//! chance, child processes. Nothing else of what the loop does depends on time or on the network.
 //!
 //! `kernel` is the machine as it is. In `simulation` the tests play another one, in which hours
 //! pass in milliseconds; the loop, the client and everything around them are the real ones there.
@@ -7,6 +7,7 @@
 use std::fmt::Debug;
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::os::fd::BorrowedFd;
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
@@ -68,6 +69,12 @@ pub(crate) trait Machine: Adjtimex + Debug {
 
     /// What a signal asked for since the last call.
     fn wish(&self) -> Option<Wish>;
+
+    /// A number that nobody can guess.
+    ///
+    /// # Errors
+    /// Those of getrandom(2).
+    fn nonce(&self) -> io::Result<NonZeroU64>;
 
     /// Starts a process beside us.
     ///

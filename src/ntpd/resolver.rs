@@ -163,7 +163,7 @@ pub(crate) fn answer(host: &OsStr) -> ExitCode {
 }
 
 /// Each address once, one a line: it comes once for each kind of socket.
-fn lines(found: impl Iterator<Item = IpAddr>) -> String {
+pub(super) fn lines(found: impl Iterator<Item = IpAddr>) -> String {
     let mut lines: Vec<String> = Vec::new();
     for line in found.take(ADDRESSES_MAX).map(|address| address.to_string()) {
         if !lines.contains(&line) {

@@ -63,7 +63,7 @@ impl Service {
         let sockets = serve.at.iter().map(bind).collect::<Result<Vec<_>, _>>()?;
         let now = machine.now();
         // Early at boot there may be nothing random; nobody floods us yet.
-        let secret = sys::random::nonce().map_or(1, std::num::NonZeroU64::get);
+        let secret = machine.nonce().map_or(1, std::num::NonZeroU64::get);
         let orphan = serve.stratum.filter(|_| !is_local);
         Ok(Self {
             limiter: Limiter::new(serve.limits, secret),

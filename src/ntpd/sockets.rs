@@ -68,7 +68,7 @@ impl<W: Wire> Sockets<W> {
         server: SocketAddr,
         request: impl FnOnce(Stamp) -> io::Result<Vec<u8>>,
     ) -> io::Result<Event<'static>> {
-        let nonce = Stamp(sys::random::nonce()?.get());
+        let nonce = Stamp(machine.nonce()?.get());
         let socket = machine.connect(server)?;
         let request = request(nonce)?;
         let before = machine.raw();

@@ -4,8 +4,9 @@ use std::fs;
 use std::net::{Ipv4Addr, UdpSocket};
 
 use ntp::packet::{self, Mode};
-use ntp::time::Stamp;
+use ntp::time::{Stamp, Wall};
 
+use super::super::control::Question;
 use super::life::{Birth, Life};
 use super::opponent::{Opponent, Place};
 use super::server::Character;
@@ -14,17 +15,18 @@ use super::world::{Blow, TODAY};
 const HOUR: f64 = 3600.0;
 
 #[test]
-fn a_name_with_ten_thousand_addresses_is_asked_at_a_few_and_costs_few_lines() {
+fn a_name_with_ten_thousand_addresses_that_lead_nowhere_is_asked_for_once_an_hour_in_the_end() {
     let config = "pool pool.example iburst\nserver 10.0.0.1 iburst\nserver 10.0.0.2 iburst\n";
-    let mut life = Life::begin(Birth { config: config.to_owned(), ..Birth::with(2) });
+    let mut life = Life::begin(&Birth { config: config.to_owned(), ..Birth::with(2) });
     let names = |n: u32| Ipv4Addr::from_bits(0x0a01_0000 + n).into();
     let known = (0..10_000).map(names).collect();
     life.world.borrow_mut().names.known.insert("pool.example".to_owned(), known);
-    life.run(2.0 * HOUR);
+    life.run(24.0 * HOUR);
     assert!(life.run(HOUR) < 0.001, "{}", life.log());
-    assert!(life.lines("") < 30, "{}", life.log());
-    let strays = life.world.borrow().strays;
-    assert!((1..200).contains(&strays), "{strays} were asked in vain");
+    // A few at the beginning, then at most one in an hour; and 12 lines in an hour.
+    let asked = life.world.borrow().names.asked;
+    assert!(asked < 24 + 12, "the name was asked for {asked} times");
+    assert!(life.lines("") < 50 + 25 * 14, "{} lines", life.lines(""));
 }
 
 #[test]
@@ -34,13 +36,13 @@ fn a_pool_of_which_every_member_lies_otherwise_moves_nothing() {
     for (server, off) in [-700.0, 1.0, 60.0, 9e8].into_iter().enumerate() {
         birth.peers[server].character = Character::Off(off);
     }
-    let mut life = Life::begin(birth);
+    let mut life = Life::begin(&birth);
     life.know("pool.example", 4);
     life.run(6.0 * HOUR);
     assert_eq!(life.steps(), [] as [f64; 0], "{}", life.log());
     assert!((life.error() - 0.3).abs() < 1.0, "30 ppm are 0.65 s by now: {}", life.error());
     assert!(life.lines("") < 40, "{}", life.log());
-    assert!(life.ask("status").starts_with("unsynchronised\n"));
+    assert!(!life.ask(Question::Status).1);
     // As soon as most of them tell the truth it is heard.
     for server in 0..3 {
         life.strike(Blow::Change(server, Character::Honest));
@@ -55,7 +57,7 @@ fn every_server_may_tell_us_to_stay_away_and_is_obeyed() {
     for peer in &mut birth.peers {
         peer.character = Character::Kiss(*b"DENY");
     }
-    let mut life = Life::begin(birth);
+    let mut life = Life::begin(&birth);
     life.run(24.0 * HOUR);
     assert_eq!(life.ended, None);
     assert!(life.world.borrow().requests <= 6, "{}", life.world.borrow().requests);
@@ -64,7 +66,7 @@ fn every_server_may_tell_us_to_stay_away_and_is_obeyed() {
 
 #[test]
 fn who_sees_nothing_cannot_keep_a_genuine_answer_from_us() {
-    let mut life = Life::begin(Birth::with(3).off(0.2));
+    let mut life = Life::begin(&Birth::with(3).off(0.2));
     life.world.borrow_mut().opponent = Opponent::at(vec![Some(Place::Off); 3]);
     assert!(life.settle(0.001, 120.0) < 60.0, "{}", life.log());
     let asked = life.world.borrow().requests;
@@ -78,7 +80,7 @@ fn who_sees_nothing_cannot_keep_a_genuine_answer_from_us() {
 #[test]
 fn whoever_asks_us_is_told_the_time_of_the_servers() {
     let flags = ["--serve", "127.0.0.1:0"];
-    let mut life = Life::begin(Birth::with(3).off(400.0).flags(&flags));
+    let mut life = Life::begin(&Birth::with(3).off(400.0).flags(&flags));
     let at = life.serves.unwrap();
     let asker = UdpSocket::bind("127.0.0.1:0").unwrap();
     asker.connect(at).unwrap();
@@ -95,13 +97,13 @@ fn whoever_asks_us_is_told_the_time_of_the_servers() {
     life.run(HOUR);
     let answer = ask(&mut life, 6);
     assert_eq!((answer.stratum, answer.origin), (3, Stamp(6)), "{}", life.log());
-    let told = (answer.transmit.wall().nanos() - TODAY * 1_000_000_000) as f64 * 1e-9;
+    let told = (answer.transmit.wall() - Wall::from_nanos(TODAY * 1_000_000_000)).seconds();
     assert!((told - life.truth()).abs() < 0.2, "{told} is told at {}", life.truth());
 }
 
 #[test]
 fn a_disk_that_takes_no_drift_file_is_a_line_and_the_time_is_kept() {
-    let mut life = Life::begin(Birth::with(3));
+    let mut life = Life::begin(&Birth::with(3));
     fs::create_dir(life.dir.path().join("drift.new")).unwrap();
     fs::create_dir(life.dir.path().join("drift.last.new")).unwrap();
     life.run(HOUR);
@@ -109,5 +111,6 @@ fn a_disk_that_takes_no_drift_file_is_a_line_and_the_time_is_kept() {
     assert_eq!(life.lines("unable to write"), 1, "{}", life.log());
     fs::remove_dir(life.dir.path().join("drift.new")).unwrap();
     life.run(2.0 * HOUR);
-    assert!(life.file("drift").starts_with("-30.0"), "{}", life.file("drift"));
+    let drift: f64 = life.file("drift").trim().parse().unwrap();
+    assert!((drift + 30.0).abs() < 0.1, "{drift}");
 }

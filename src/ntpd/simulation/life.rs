@@ -3,14 +3,12 @@
 use std::cell::RefCell;
 use std::ffi::OsString;
 use std::fs;
-use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::os::fd::IntoRawFd as _;
-use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::rc::Rc;
 
-use super::super::control::Control;
+use super::super::control::Question;
 use super::super::daemon::Daemon;
 use super::super::log::Log;
 use super::super::options::{self, COMMAND};
@@ -92,18 +90,18 @@ pub(super) struct Life {
 }
 
 impl Life {
-    pub(super) fn begin(birth: Birth) -> Self {
+    pub(super) fn begin(birth: &Birth) -> Self {
         Self::begin_in(tempfile::tempdir().unwrap(), birth)
     }
 
     /// As `start::run` does, without what concerns root and this machine.
-    pub(super) fn begin_in(dir: tempfile::TempDir, birth: Birth) -> Self {
+    pub(super) fn begin_in(dir: tempfile::TempDir, birth: &Birth) -> Self {
         let clock = Clockwork::new(birth.start, birth.offset, birth.fast);
         let mut world = World::new(birth.seed, clock, birth.peers.clone());
         world.kernel.may_steer = birth.may_steer;
         (world.announces_steps, world.stamps) = (birth.announces_steps, birth.stamps);
         let world = Rc::new(RefCell::new(world));
-        let mut options = options_of(&dir, &birth);
+        let mut options = options_of(&dir, birth);
         let machine = Played(Rc::clone(&world));
         let mut log = Log::open(options.log.clone(), options.debug).unwrap();
         log.settle().unwrap();
@@ -113,7 +111,8 @@ impl Life {
         let serves = service.as_ref().and_then(|service| service.sockets().first()?.local().ok());
         let opened = Opened {
             service,
-            control: options.socket.take().map(|(path, _)| Control::listen(&path).unwrap()),
+            // It would change the umask of all tests for a moment.
+            control: None,
             state: options.drift.clone().map(State::new),
             ready: ready.map(|writer| Ready::new(Span::from_seconds(0.01), writer.into_raw_fd()).0),
         };
@@ -165,8 +164,9 @@ impl Life {
         let new: Vec<&str> = text[self.read..].lines().collect();
         self.read = text.len();
         let truth = self.truth();
-        self.world.borrow_mut().judge.lines(new.len());
+        let is_bounded = self.world.borrow_mut().judge.lines(new.len());
         self.said.extend(new.into_iter().map(|line| (truth, line.to_owned())));
+        assert!(is_bounded, "too many lines in an hour:\n{}", self.log());
     }
 
     pub(super) fn strike(&mut self, blow: Blow) {
@@ -188,7 +188,8 @@ impl Life {
     }
 
     pub(super) fn log(&self) -> String {
-        self.said.iter().map(|(at, line)| format!("{at:>12.1} {line}\n")).collect()
+        let line = |(at, line): &(f64, String)| format!("{at:>12.1} {line}");
+        self.said.iter().map(line).collect::<Vec<_>>().join("\n")
     }
 
     pub(super) fn steps(&self) -> Vec<f64> {
@@ -220,14 +221,13 @@ impl Life {
         names.takes = 0.3;
     }
 
-    /// What ntpctl is told.
-    pub(super) fn ask(&mut self, question: &str) -> String {
-        let mut stream = UnixStream::connect(self.dir.path().join("socket")).unwrap();
-        stream.write_all(format!("{question}\n").as_bytes()).unwrap();
+    /// What ntpctl is told that root has called, and whether the clock is right.
+    pub(super) fn ask(&mut self, question: Question) -> (Result<String, String>, bool) {
+        let (answer, end) = self.daemon.reply(Some(question), true);
+        assert_eq!(end, None);
         self.run(0.1);
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
+        let now = self.world.borrow().clock.now();
+        (answer, self.daemon.client.view(now).is_synchronised)
     }
 }
 
@@ -241,8 +241,7 @@ fn options_of(dir: &tempfile::TempDir, birth: &Birth) -> options::Options {
     };
     fs::write(path("ntp.conf"), config).unwrap();
     let mut words: Vec<String> = birth.flags.clone();
-    for (flag, name) in [("-c", "ntp.conf"), ("-l", "log"), ("-f", "drift"), ("--socket", "socket")]
-    {
+    for (flag, name) in [("-c", "ntp.conf"), ("-l", "log"), ("-f", "drift")] {
         words.extend([flag.to_owned(), path(name)]);
     }
     let words: Vec<OsString> = words.into_iter().map(OsString::from).collect();

@@ -1,8 +1,10 @@
 //! The machine that is played.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::os::fd::BorrowedFd;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, ExitStatus};
@@ -15,6 +17,7 @@ use sys::udp::Received;
 use sys::wake::Wish;
 
 use super::super::machine::{Machine, Process, Wire};
+use super::super::resolver;
 use super::server::Character;
 use super::world::{Datagram, World};
 
@@ -55,7 +58,7 @@ impl Machine for Played {
         }
         let number = world.next_wire;
         world.next_wire += 1;
-        world.wires.insert(number, std::collections::VecDeque::new());
+        world.wires.insert(number, VecDeque::new());
         Ok(PlayedWire { world: Rc::clone(&self.0), number, server })
     }
 
@@ -68,7 +71,7 @@ impl Machine for Played {
         // Those are real, and the test is at their other end.
         let mut ready = sys::udp::wait(others, Duration::ZERO)?;
         let mut world = self.0.borrow_mut();
-        let millis = limit.as_secs_f64().mul_add(1e3, 0.0).ceil();
+        let millis = (limit.as_secs_f64() * 1e3).ceil();
         world.wait(if ready.contains(&true) { 0.0 } else { millis / 1e3 })?;
         ready.extend(wires.iter().map(|wire| !world.wires[&wire.number].is_empty()));
         Ok(ready)
@@ -78,15 +81,18 @@ impl Machine for Played {
         self.0.borrow_mut().wishes.pop_front()
     }
 
+    fn nonce(&self) -> io::Result<NonZeroU64> {
+        Ok(NonZeroU64::MIN | self.0.borrow_mut().chance.random())
+    }
+
     fn spawn(&self, command: Command) -> io::Result<PlayedProcess> {
         let mut world = self.0.borrow_mut();
         let words: Vec<String> =
             command.get_args().map(|word| word.to_string_lossy().into_owned()).collect();
         let (text, takes) = if let [_, host] = words.as_slice() {
-            let found =
-                world.names.known.get(host).map(|found| {
-                    found.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
-                });
+            world.names.asked += 1;
+            let found = world.names.known.get(host);
+            let found = found.map(|found| resolver::lines(found.iter().copied()));
             (found.unwrap_or_else(|| UNKNOWN.to_owned()), world.names.takes)
         } else {
             let told = command.get_envs().filter_map(|(_, value)| value);
@@ -122,7 +128,7 @@ impl Wire for PlayedWire {
     fn receive(&self, buffer: &mut [u8]) -> io::Result<Received> {
         let mut world = self.world.borrow_mut();
         let stamps = world.stamps;
-        let come = world.wires.get_mut(&self.number).and_then(|inbox| inbox.pop_front());
+        let come = world.wires.get_mut(&self.number).and_then(VecDeque::pop_front);
         let Datagram { came, stamp } = come.ok_or(io::ErrorKind::WouldBlock)?;
         let bytes = came?;
         let length = bytes.len().min(buffer.len());

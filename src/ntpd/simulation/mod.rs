@@ -7,7 +7,6 @@
 //! ntpd must never do. `stories` are told one by one, `lives` by chance, `opponent` answers as
 //! somebody would who means harm.
 
-#[expect(dead_code, reason = "those of crates/ntp use the rest")]
 #[path = "../../../crates/ntp/tests/world/chance.rs"]
 mod chance;
 #[expect(dead_code, reason = "those of crates/ntp use the rest")]

@@ -17,7 +17,13 @@ const FREQUENCY_MAX: i64 = 500 << 16;
 const TICK: i64 = 10_000;
 
 /// How a leap second is coming along (`time_state`).
-const STATES: [i32; 4] = [libc::TIME_OK, libc::TIME_INS, libc::TIME_OOP, libc::TIME_WAIT];
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Leap {
+    None = libc::TIME_OK as isize,
+    Ahead = libc::TIME_INS as isize,
+    Under = libc::TIME_OOP as isize,
+    Over = libc::TIME_WAIT as isize,
+}
 
 #[derive(Debug)]
 pub(super) struct Timekeeping {
@@ -28,7 +34,7 @@ pub(super) struct Timekeeping {
     constant: i64,
     pub(super) tai: i64,
     errors: (i64, i64),
-    state: usize,
+    leap: Leap,
     /// The midnight at which one is put in, on the system clock.
     midnight: f64,
     /// Whether this process may write.
@@ -50,7 +56,7 @@ impl Timekeeping {
             constant: 2,
             tai: 0,
             errors: (16_000_000, 16_000_000),
-            state: 0,
+            leap: Leap::None,
             midnight: f64::INFINITY,
             may_steer,
             steps: Vec::new(),
@@ -67,7 +73,7 @@ impl Timekeeping {
                 return Err(io::Error::from_raw_os_error(libc::EPERM));
             }
             self.writes += 1;
-            self.write(clock, asked)?;
+            self.write(clock, asked);
         }
         asked.freq = self.frequency;
         asked.tick = self.tick;
@@ -77,13 +83,13 @@ impl Timekeeping {
         let left = nanos(clock.slew_left);
         asked.offset = if self.status & libc::STA_NANO == 0 { left / 1000 } else { left };
         let unsure = self.status & libc::STA_UNSYNC != 0;
-        Ok(if unsure { libc::TIME_ERROR } else { STATES[self.state] })
+        Ok(if unsure { libc::TIME_ERROR } else { self.leap as i32 })
     }
 
-    fn write(&mut self, clock: &mut Clockwork, asked: &timex) -> io::Result<()> {
+    fn write(&mut self, clock: &mut Clockwork, asked: &timex) {
         let has = |mode: libc::c_uint| asked.modes & mode == mode;
         if has(libc::ADJ_OFFSET_SINGLESHOT) {
-            return Ok(());
+            return;
         }
         if has(libc::ADJ_SETOFFSET) {
             let unit = if has(libc::ADJ_NANO) { 1e-9 } else { 1e-6 };
@@ -96,7 +102,7 @@ impl Timekeeping {
             let cleared = self.status & libc::STA_PLL != 0 && asked.status & libc::STA_PLL == 0;
             self.status = asked.status | (self.status & libc::STA_NANO);
             if cleared {
-                self.state = 0;
+                self.leap = Leap::None;
             }
         }
         if has(libc::ADJ_NANO) {
@@ -129,7 +135,6 @@ impl Timekeeping {
             }
         }
         clock.frequency = self.ratio();
-        Ok(())
     }
 
     fn ratio(&self) -> f64 {
@@ -146,29 +151,33 @@ impl Timekeeping {
     /// When the kernel puts in a leap second, seconds from now.
     pub(super) fn leap_in(&self, clock: &Clockwork) -> f64 {
         let left = self.midnight - of_day(clock);
-        if self.state == 1 { (left / (1.0 + clock.rate())).max(0.0) } else { f64::INFINITY }
+        if self.leap == Leap::Ahead {
+            (left / (1.0 + clock.rate())).max(0.0)
+        } else {
+            f64::INFINITY
+        }
     }
 
     /// What is done when a second begins; whether that has moved the clock.
     pub(super) fn second(&mut self, clock: &mut Clockwork) -> bool {
         let announced = self.status & libc::STA_INS != 0;
-        match self.state {
-            0 if announced => {
-                self.state = 1;
+        let is_due = of_day(clock) >= self.midnight - 1e-6;
+        self.leap = match self.leap {
+            Leap::None if announced => {
                 self.midnight = DAY * (of_day(clock) / DAY).floor() + DAY;
+                Leap::Ahead
             }
-            1 if !announced => self.state = 0,
-            1 if of_day(clock) >= self.midnight - 1e-6 => {
+            Leap::Ahead if announced && is_due => {
                 clock.ahead -= 1.0;
                 self.tai += 1;
-                self.state = 2;
-                return true;
+                Leap::Under
             }
-            2 => self.state = 3,
-            3 if !announced => self.state = 0,
-            _ => {}
-        }
-        false
+            Leap::Ahead if announced => Leap::Ahead,
+            Leap::Over if announced => Leap::Over,
+            Leap::Under => Leap::Over,
+            Leap::None | Leap::Ahead | Leap::Over => Leap::None,
+        };
+        self.leap == Leap::Under
     }
 }
 
