@@ -65,7 +65,7 @@ fn error_of_held_back(held: f64, interleaves: bool, options: &str) -> (f64, usiz
         let way = Peer { path: 1e-4, jitter: 1e-5, ..Peer::new(Character::Honest) };
         let peers = [Peer { held, interleaves, ..way }];
         let mut world = World::new(seed * 7919 + 13, TODAY, 0.01, 1e-4, setup(1, options), &peers);
-        world.wander = 1e-9;
+        world.clock.wander = 1e-9;
         world.run(8_000.0);
         (world.run(20_000.0).1, world.requests)
     });
@@ -104,7 +104,7 @@ fn a_server_that_begins_to_interleave_after_hours_is_believed_at_once() {
         let mut world = World::new(seed, TODAY, 0.01, 1e-4, setup, &[peer]);
         world.run(8_000.0);
         assert!(world.run(2000.0).1 > 8e-5, "seed {seed}");
-        let before = world.truth;
+        let before = world.clock.truth;
         world.peers[0].interleaves = true;
         let settled = world.settle(2e-5, 3000.0) - before;
         assert!(settled < 450.0, "seed {seed}: {settled} s\n{}", world.log());
