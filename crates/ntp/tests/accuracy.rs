@@ -76,7 +76,7 @@ fn error_of_held_back(held: f64, interleaves: bool, options: &str) -> (f64, usiz
 
 /// A plain answer that was held back is off by half of that, and no filter can tell. Measured: 100
 /// us plainly; interleaved 1.6 us every 16 s and 4 us every 64 s, and 1.4 and 3.2 us where nothing
-/// is held back. By the usual intervals a server is asked oftener for that, but never twice as often.
+/// is held back. By the usual intervals a server is asked oftener for that, up to twice as often.
 #[test]
 fn interleaved_answers_are_nearly_as_exact_as_if_none_were_held_back() {
     const HELD: f64 = 2e-4;
