@@ -81,6 +81,7 @@ impl Daemon {
                     if let Err(error) = self.log.reopen() {
                         self.log.warning(&error.to_string());
                     }
+                    self.service.iter_mut().for_each(Service::reload);
                     if let Some(code) = self.tell(Event::Network) {
                         return Ok(code);
                     }
@@ -107,7 +108,9 @@ impl Daemon {
         let served = self.service.as_ref().map_or(&[][..], Service::sockets);
         let control = self.control.as_ref();
         let control = control.map(|control| control.descriptors(clock::raw())).unwrap_or_default();
+        let guests = self.service.as_ref().map(|service| service.guests(clock::raw()));
         let others = served.iter().map(|socket| socket.as_fd()).chain(control);
+        let others = others.chain(guests.into_iter().flatten());
         let others: Vec<BorrowedFd<'_>> = others.collect();
         let (arrived, mut ready) = self.sockets.wait(&others, limit)?;
         ready.truncate(served.len());
@@ -230,11 +233,14 @@ impl Daemon {
     }
 
     fn answer(&mut self, asked: &[bool]) {
-        if asked.contains(&true)
-            && let Some(service) = &mut self.service
-        {
+        let Some(service) = &mut self.service else { return };
+        if asked.contains(&true) {
             let known = self.client.status(clock::now()).reference;
             service.answer(asked, known, &self.leaps, &self.proofs);
+        }
+        service.turn();
+        for (level, line) in service.lines() {
+            self.log.say(level, &line);
         }
     }
 

@@ -4,8 +4,8 @@
 //! command line to the kernel: `options` reads flags and ntp.conf, `foreign` knows those of others,
 //! `check` looks at what they name, `start` opens what is needed, `privileges` are given up,
 //! `daemon` is the one loop. `sockets`, `service` and `resolver` talk to the world, `proofs` sees
-//! to who it is that answers and `handshake` agrees on that by NTS (in a build without the feature
-//! `nts`, `no_proofs` stands there). `control` hears `ntpctl` at each `door`, and `answers` what it
+//! to who it is that answers and `handshake` agrees on that by NTS, as `granting` does with those
+//! who ask us (in a build without the feature `nts`, `no_proofs` and `no_granting` stand there). `control` hears `ntpctl` at each `door`, and `answers` what it
 //! is told with the words of `show`. `steps` has what goes with a step, `hooks` the operator's
 //! programs around it; `rivals` sees others at the clock, `leaps` knows of leap seconds, `ready`
 //! tells the supervisor. `state` keeps what outlives us, `log` writes lines.
@@ -20,6 +20,11 @@ pub(crate) mod control;
 mod daemon;
 mod door;
 mod foreign;
+#[cfg(feature = "nts")]
+mod granting;
+#[cfg(not(feature = "nts"))]
+#[path = "no_granting.rs"]
+mod granting;
 #[cfg(feature = "nts")]
 mod handshake;
 mod held;

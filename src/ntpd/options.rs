@@ -171,7 +171,7 @@ pub(crate) fn read(args: &Args, words: &[OsString]) -> anyhow::Result<Options> {
     let config = path.map_or_else(|| Ok(Config::default()), read_config)?;
     let mut servers: Vec<Server> =
         named.into_iter().chain(config.servers.iter().cloned()).collect();
-    let serve = serving::complete(asked, config.serving.clone());
+    let mut serve = serving::complete(asked, config.serving.clone());
     let once = args.has("q") || args.has("Q");
     for server in servers.iter_mut().filter(|_| once) {
         // Who wants the time once does not want to wait for it.
@@ -186,9 +186,10 @@ pub(crate) fn read(args: &Args, words: &[OsString]) -> anyhow::Result<Options> {
     if servers.len() > SERVERS_MAX {
         return Err(Usage::because(format!("more than {SERVERS_MAX} servers")).into());
     }
-    let drift = args.value("f").map(PathBuf::from);
     let (keys, mut warnings) = key_file::read(&config, path)?;
     warnings.extend(warnings_of(&config, path));
+    let drift = drift_file(args, &config);
+    warnings.extend(serving::grant(serve.as_mut(), &config, drift.as_deref()));
     Ok(Options {
         servers,
         keys,
@@ -202,8 +203,8 @@ pub(crate) fn read(args: &Args, words: &[OsString]) -> anyhow::Result<Options> {
         user: args.value("u").cloned(),
         log: args.value("l").map(PathBuf::from).or(config.serving.log_file.map(PathBuf::from)),
         leap_file: config.serving.leap_file.map(PathBuf::from),
-        drift_is_meant: drift.is_some(),
-        drift: drift.or_else(|| config.drift_file.as_ref().map(PathBuf::from)),
+        drift_is_meant: args.has("f"),
+        drift,
         serve,
         socket: socket(args),
         ready: ready(args)?,
@@ -213,6 +214,11 @@ pub(crate) fn read(args: &Args, words: &[OsString]) -> anyhow::Result<Options> {
         notes,
         warnings,
     })
+}
+
+fn drift_file(args: &Args, config: &Config) -> Option<PathBuf> {
+    let named = args.value("f").map(PathBuf::from);
+    named.or_else(|| config.drift_file.as_ref().map(PathBuf::from))
 }
 
 /// What there is to warn of in a configuration, which is in `path`.

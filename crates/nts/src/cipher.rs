@@ -2,8 +2,8 @@
 
 use aes_siv::KeyInit as _;
 use aes_siv::siv::Aes128Siv;
-use ntp::nts::{Aead, Keyed};
 use ntp::nts::ke::KEY_LENGTH;
+use ntp::nts::{Aead, Keyed};
 
 /// A key of one direction.
 #[derive(Clone, Copy)]

@@ -25,7 +25,7 @@ pub(super) fn read(
         None => Misconfigured(what),
     };
     let wants_proof = config.servers.iter().any(|server| server.proof != Proof::None);
-    if wants_proof && !cfg!(feature = "nts") {
+    if (wants_proof || config.granting.is_on) && !cfg!(feature = "nts") {
         let what = "this ntpd was built without keys and NTS (feature nts)";
         return Err(wrong(what.to_owned()).into());
     }

@@ -99,7 +99,8 @@ pub fn read<'a, A: Keyed>(question: &'a [u8], jar: &Jar<A>) -> Claim<'a> {
     let Some((nonce, sealed)) = parts(value) else { return Claim::Broken };
     let beside = question.get(..HEADER + at).unwrap_or_default();
     let pair = jar.open(cookie);
-    let opened = pair.filter(|pair| A::with_key(pair.requests).open(nonce, beside, sealed).is_some());
+    let opened =
+        pair.filter(|pair| A::with_key(pair.requests).open(nonce, beside, sealed).is_some());
     let Some(pair) = opened else { return Claim::Disowned(identifier) };
     let fixed = FIELD_HEAD + identifier.len() + AUTHENTICATOR_LENGTH;
     let Some(room) = end.checked_sub(fixed) else { return Claim::Broken };

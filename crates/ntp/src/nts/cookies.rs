@@ -115,7 +115,9 @@ impl<A: Keyed> Jar<A> {
         let mut text = format!("{FIRST_LINE}\nmade {made}\n");
         for Own { number, key, .. } in &self.keys {
             let _ = write!(text, "{number} ");
-            key.iter().for_each(|byte| drop(write!(text, "{byte:02x}")));
+            for byte in key {
+                let _ = write!(text, "{byte:02x}");
+            }
             text.push('\n');
         }
         text + LAST_LINE + "\n"

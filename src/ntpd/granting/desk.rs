@@ -1,0 +1,239 @@
+//! Where hands are shaken: TCP listeners, and those who have come in by them.
+//!
+//! Nobody who comes can keep us from the time. So many are let in per second and so many are heard
+//! at once, of one network fewer; who makes room for another is who has waited longest. Each has a
+//! deadline and a number of bytes. What TLS costs is measured, and after it nobody is heard for
+//! three times as long: it takes a quarter of one processor at most.
+
+use std::collections::VecDeque;
+use std::io::{self, Read as _, Write as _};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsFd as _, BorrowedFd};
+
+use cli::{Unable, UnableExt as _};
+use ntp::budget::Budget;
+use ntp::nts::cookies::Pair;
+use ntp::time::{Raw, Span};
+use nts::granting::{Conversation, Identity};
+
+use crate::ntpd::clock;
+use crate::ntpd::resolver::GLANCE;
+
+/// So many are heard at once: with all of their buffers that is 3 MB.
+const GUESTS_MAX: usize = 64;
+
+/// So many of one network: who has but one address cannot take all places.
+const OF_ONE_NETWORK: usize = 16;
+
+/// So many are let in at once,
+const AT_ONCE: u8 = 20;
+/// and then one in this time: with the largest of RSA's keys on a small board that is what the
+/// processor has.
+const SPACING: Span = Span::from_nanos(50_000_000);
+
+/// Who has not shaken hands by then is hung up on: three ways there and back by satellite take two
+/// seconds.
+const PATIENCE: Span = Span::from_secs(10);
+
+/// So long at most, or one stranger's worth, TLS takes before anything else gets its turn.
+const TURN_MAX: Span = Span::from_nanos(3_000_000);
+
+/// For so many times as long as TLS took, nobody is heard after it.
+const REST: i64 = 3;
+
+/// So much is read of one at a time.
+const PART: usize = 4096;
+
+/// A listener, and the port where its clients are to ask for the time if it is not NTP's.
+#[derive(Debug)]
+struct Door {
+    listener: TcpListener,
+    port: Option<u16>,
+}
+
+/// Somebody who has come in.
+#[derive(Debug)]
+struct Guest {
+    stream: TcpStream,
+    network: IpAddr,
+    port: Option<u16>,
+    talk: Conversation,
+    unsent: Vec<u8>,
+    until: Raw,
+}
+
+/// The listeners and who is there.
+#[derive(Debug)]
+pub(super) struct Desk {
+    doors: Vec<Door>,
+    guests: VecDeque<Guest>,
+    budget: Budget,
+    rests_until: Option<Raw>,
+}
+
+impl Desk {
+    /// Listens at each of these, with the port where the time is to be asked for.
+    ///
+    /// # Errors
+    /// An address cannot be had.
+    pub(super) fn open(at: &[(SocketAddr, Option<u16>)]) -> Result<Self, Unable> {
+        let open = |(at, port): &(SocketAddr, Option<u16>)| {
+            let listener = TcpListener::bind(at)
+                .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
+                .unable(format_args!("bind to {at} for NTS"))?;
+            Ok(Door { listener, port: *port })
+        };
+        let doors = at.iter().map(open).collect::<Result<_, Unable>>()?;
+        let budget = Budget::new(AT_ONCE, SPACING);
+        Ok(Self { doors, guests: VecDeque::new(), budget, rests_until: None })
+    }
+
+    /// Where: ports of the kernel's choice are known by now.
+    pub(super) fn places(&self) -> Vec<String> {
+        let at = self.doors.iter().filter_map(|door| door.listener.local_addr().ok());
+        at.map(|at| at.to_string()).collect()
+    }
+
+    /// Whom to wait for.
+    pub(super) fn descriptors(&self, now: Raw) -> Vec<BorrowedFd<'_>> {
+        if self.rests_until.is_some_and(|until| now < until) {
+            return Vec::new();
+        }
+        let may_come = self.budget.wait(now) == Span::ZERO;
+        let doors = self.doors.iter().filter(|_| may_come).map(|door| door.listener.as_fd());
+        // Who is not heard any more, because he takes no answer, is looked at now and then.
+        let guests = self.guests.iter().filter(|guest| !guest.talk.is_over());
+        doors.chain(guests.map(|guest| guest.stream.as_fd())).collect()
+    }
+
+    /// How long there is nothing to do, should nobody come.
+    pub(super) fn wait(&self, now: Raw) -> Option<Span> {
+        let rest = self.rests_until.map(|until| until - now).filter(|rest| *rest > Span::ZERO);
+        if rest.is_some() {
+            return rest;
+        }
+        let until = self.guests.iter().map(|guest| guest.until - now);
+        let glance = Span::from_nanos(i64::try_from(GLANCE.as_nanos()).unwrap_or(i64::MAX));
+        let unsent = self.guests.iter().any(|guest| !guest.unsent.is_empty());
+        let again = Some(self.budget.wait(now)).filter(|wait| *wait > Span::ZERO);
+        until.chain(unsent.then_some(glance)).chain(again).min()
+    }
+
+    /// Lets in who comes and is admitted, and goes on with those who are there. `grant` says what
+    /// one is granted who has this pair of keys and is told this port.
+    pub(super) fn turn(
+        &mut self,
+        identity: &Identity,
+        admits: impl Fn(IpAddr) -> bool,
+        grant: impl Fn(Pair, Option<u16>) -> Option<Vec<u8>>,
+    ) {
+        let begun = clock::raw();
+        if self.rests_until.is_some_and(|until| begun < until) {
+            return;
+        }
+        self.let_in(begun, identity, admits);
+        let mut worked = false;
+        for _ in 0..self.guests.len() {
+            let now = clock::raw();
+            if now - begun > TURN_MAX {
+                break;
+            }
+            let Some(mut guest) = self.guests.pop_front() else { break };
+            let (stays, heard) = guest.turn(now, &grant);
+            worked |= heard;
+            if stays {
+                self.guests.push_back(guest);
+            }
+        }
+        let took = clock::raw() - begun;
+        self.rests_until = worked.then(|| begun + took + Span::from_nanos(took.nanos() * REST));
+    }
+
+    /// One at each door.
+    fn let_in(&mut self, now: Raw, identity: &Identity, admits: impl Fn(IpAddr) -> bool) {
+        for door in &self.doors {
+            if self.budget.wait(now) > Span::ZERO {
+                return;
+            }
+            let Ok((stream, from)) = door.listener.accept() else { continue };
+            self.budget.spend(now);
+            // TLS would wait for random numbers: early at boot there may be none.
+            let is_ready = admits(from.ip()) && sys::random::nonce().is_ok();
+            if !is_ready || stream.set_nonblocking(true).is_err() {
+                continue;
+            }
+            let Ok(talk) = Conversation::new(identity) else { continue };
+            let (network, until) = (network(from.ip()), now + PATIENCE);
+            make_room(&mut self.guests, network);
+            let (port, unsent) = (door.port, Vec::new());
+            self.guests.push_back(Guest { stream, network, port, talk, unsent, until });
+        }
+    }
+}
+
+/// Hangs up on one, where there are too many or too many of this network.
+fn make_room(guests: &mut VecDeque<Guest>, network: IpAddr) {
+    let of_it = guests.iter().filter(|guest| guest.network == network).count();
+    let is_full = guests.len() >= GUESTS_MAX;
+    let goes = |guest: &&Guest| of_it < OF_ONE_NETWORK || guest.network == network;
+    if is_full || of_it >= OF_ONE_NETWORK {
+        let oldest = guests.iter().filter(goes).map(|guest| guest.until).min();
+        let at = guests.iter().position(|it| goes(&it) && Some(it.until) == oldest);
+        at.and_then(|at| guests.remove(at));
+    }
+}
+
+/// Of IPv6 the first 64 bits count: the rest is anybody's to invent.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        four @ IpAddr::V4(_) => four,
+        IpAddr::V6(six) => Ipv6Addr::from_bits(six.to_bits() >> 64 << 64).into(),
+    }
+}
+
+impl Guest {
+    /// Goes on; whether he stays, and whether he had anything to say.
+    fn turn(
+        &mut self,
+        now: Raw,
+        grant: impl Fn(Pair, Option<u16>) -> Option<Vec<u8>>,
+    ) -> (bool, bool) {
+        let heard = if self.talk.is_over() { Ok(false) } else { self.hear(grant) };
+        let sent = self.send();
+        let is_done = self.talk.is_over() && self.unsent.is_empty();
+        let stays = now < self.until && heard.is_ok() && sent.is_ok() && !is_done;
+        (stays, heard.unwrap_or(false))
+    }
+
+    fn hear(&mut self, grant: impl Fn(Pair, Option<u16>) -> Option<Vec<u8>>) -> io::Result<bool> {
+        let mut part = [0; PART];
+        let length = match self.stream.read(&mut part) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(length) => length,
+            Err(error) if is_for_later(&error) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let port = self.port;
+        self.talk.hear(part.get(..length).unwrap_or_default(), |pair| grant(pair, port));
+        self.unsent.extend(self.talk.unsent());
+        Ok(true)
+    }
+
+    fn send(&mut self) -> io::Result<()> {
+        if self.unsent.is_empty() {
+            return Ok(());
+        }
+        match self.stream.write(&self.unsent) {
+            Ok(length) => {
+                self.unsent.drain(..length.min(self.unsent.len()));
+                Ok(())
+            }
+            Err(error) if is_for_later(&error) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn is_for_later(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
