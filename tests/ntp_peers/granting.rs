@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpStream, UdpSocket};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::time::Instant;
 
@@ -94,7 +95,8 @@ fn chronyd_believes_us_by_nts_and_interleaved() {
 fn ntpsec_believes_us_by_nts() {
     let Some(program) = theirs("ntpd") else { return };
     let said = peers::ntpsec_beside_us(&program);
-    assert!(said == "SKIPPED" || said.contains("127.0.0.1"), "{said}");
+    // Configured, to be authentic, authentic, reached (ntpq's peer status word).
+    assert!(said == "SKIPPED" || said.contains(" 127.0.0.1 f0"), "{said}");
 }
 
 #[test]
@@ -158,6 +160,32 @@ fn a_restart_costs_nobody_a_handshake_but_the_loss_of_the_keys_does() {
     let (_new, port, _) = Ours::granting(&config);
     let answer = Stranger::at(port).ask(&request(&mut session, 2));
     assert_eq!(session.open(&answer), Err(Refused::Unknown));
+}
+
+/// The file lies in a directory of root's, with mode 700, and so does the key of the certificate.
+#[test]
+fn keys_that_its_user_may_not_replace_are_kept_all_the_same() {
+    if fs::metadata("/proc/self").unwrap().uid() != 0 {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (key, cookies) = (dir.path().join("key"), dir.path().join("cookies"));
+    fs::copy(certificate("s.key"), &key).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    let config = format!("nts key {} cookie {}\n", key.display(), cookies.display());
+    let nobody = ["-u", "65534:65534"];
+    let (mut ours, _, nts_port) = Ours::granting_with(&config, &nobody);
+    let mut session = session(&shake(nts_port));
+    ours.hang_up();
+    let line = ours.wait_for("NTS goes on with the certificate it had");
+    assert!(line.contains("key: unable to read it: access denied"), "{line}");
+    let agreed = shake(nts_port);
+    assert_eq!(agreed.grant.cookies.len(), 8);
+    drop(ours);
+    assert_eq!(fs::metadata(&cookies).unwrap().mode() & 0o777, 0o600);
+    let (_again, port, _) = Ours::granting_with(&config, &nobody);
+    let answer = Stranger::at(port).ask(&request(&mut session, 1));
+    assert!(session.open(&answer).is_ok());
 }
 
 #[test]

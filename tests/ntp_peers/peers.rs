@@ -186,8 +186,13 @@ impl Ours {
 
     /// One that serves its own clock to who has these keys; and its port.
     pub(crate) fn serving(config: &str, keys: &str) -> (Self, u16) {
+        Self::serving_with(config, keys, &[])
+    }
+
+    fn serving_with(config: &str, keys: &str, args: &[&str]) -> (Self, u16) {
         let config = format!("server 127.127.1.0\ntrustedkey (1 ... 9)\n{config}");
-        let mut ours = Self::start(&config, keys, &["--serve", "127.0.0.1:0"]);
+        let args = [&["--serve", "127.0.0.1:0"], args].concat();
+        let mut ours = Self::start(&config, keys, &args);
         let line = ours.wait_for("serving the local clock on ");
         let port = line.split("127.0.0.1:").nth(1).unwrap().split(',').next().unwrap();
         (ours, port.parse().unwrap())
@@ -195,9 +200,14 @@ impl Ours {
 
     /// One that serves NTS as well, as localhost; and its ports: of the time, of handshakes.
     pub(crate) fn granting(config: &str) -> (Self, u16, u16) {
+        Self::granting_with(config, &[])
+    }
+
+    /// The same, with these arguments.
+    pub(crate) fn granting_with(config: &str, args: &[&str]) -> (Self, u16, u16) {
         let (certificate, key) = (certificate("good.pem"), certificate("s.key"));
         let nts = format!("nts enable port 0 cert {certificate} key {key}\n");
-        let (mut ours, port) = Self::serving(&format!("{nts}{config}"), "");
+        let (mut ours, port) = Self::serving_with(&format!("{nts}{config}"), "", args);
         let line = ours.wait_for("serving NTS, hands are shaken on ");
         (ours, port, line.rsplit(':').next().unwrap().parse().unwrap())
     }

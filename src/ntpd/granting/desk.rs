@@ -213,8 +213,8 @@ impl Guest {
             Err(error) if is_for_later(&error) => return Ok(false),
             Err(error) => return Err(error),
         };
-        let port = self.port;
-        self.talk.hear(part.get(..length).unwrap_or_default(), |pair| grant(pair, port));
+        let asked_at = self.port;
+        self.talk.hear(part.get(..length).unwrap_or_default(), |pair| grant(pair, asked_at));
         self.unsent.extend(self.talk.unsent());
         Ok(true)
     }

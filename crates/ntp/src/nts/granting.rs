@@ -84,9 +84,8 @@ pub fn judge(request: &[u8]) -> Result<(), Refusal> {
         return Err(Refusal::Bad);
     }
     match (protocol.flatten(), cipher.flatten()) {
-        (None, _) => Err(Refusal::Bad),
+        (None, _) | (Some(true), None) => Err(Refusal::Bad),
         (Some(false), _) => Err(Refusal::Protocol),
-        (Some(true), None) => Err(Refusal::Bad),
         (Some(true), Some(false)) => Err(Refusal::Cipher),
         (Some(true), Some(true)) => Ok(()),
     }
