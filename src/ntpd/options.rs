@@ -87,7 +87,7 @@ The programs before and after a step find its size in seconds in NTPD_OFFSET, an
 after-step in NTPD_EVENT. Each is killed after 10 s; a step waits no longer for the one before.
 
 Signals: TERM and INT keep the frequency, bring the clock to rest and leave; HUP opens the log file
-again and tries what has failed at once.
+again, reads the certificate of NTS again and tries what has failed at once.
 
 Exit codes: 0 asked to leave, or -q has set the clock; 100 wrong command line or configuration;
 111 failed now.",
