@@ -188,6 +188,7 @@ pub(crate) fn read(args: &Args, words: &[OsString]) -> anyhow::Result<Options> {
     }
     let (keys, mut warnings) = key_file::read(&config, path)?;
     warnings.extend(warnings_of(&config, path));
+    warnings.extend(key_file::readable_by_all(&config));
     let drift = drift_file(args, &config);
     warnings.extend(serving::grant(serve.as_mut(), &config, drift.as_deref()));
     Ok(Options {
@@ -223,7 +224,10 @@ fn drift_file(args: &Args, config: &Config) -> Option<PathBuf> {
 
 /// What there is to warn of in a configuration, which is in `path`.
 fn warnings_of(config: &Config, path: Option<&Path>) -> Vec<String> {
-    let believed = path.into_iter().chain(config.keys_file.as_deref().map(Path::new));
+    let granting = Some(&config.granting).filter(|granting| granting.is_on);
+    let granting = granting.map(|granting| [&granting.certificate, &granting.key]);
+    let named = config.keys_file.iter().chain(granting.into_iter().flatten());
+    let believed = path.into_iter().chain(named.map(Path::new));
     let unheeded = config.not_obeyed_list().zip(path);
     let unheeded = unheeded
         .map(|(list, path)| format!("{}: not supported and ignored: {list}", path.display()));

@@ -155,8 +155,13 @@ impl Desk {
             if self.budget.wait(now) > Span::ZERO {
                 return;
             }
-            let Ok((stream, from)) = door.listener.accept() else { continue };
+            let accepted = door.listener.accept();
+            if accepted.as_ref().is_err_and(is_for_later) {
+                continue;
+            }
+            // One who could not be let in counts as well: he still stands there, and wakes us.
             self.budget.spend(now);
+            let Ok((stream, from)) = accepted else { continue };
             // TLS would wait for random numbers: early at boot there may be none.
             let is_ready = admits(from.ip()) && sys::random::nonce().is_ok();
             if !is_ready || stream.set_nonblocking(true).is_err() {
@@ -164,23 +169,22 @@ impl Desk {
             }
             let Ok(talk) = Conversation::new(identity) else { continue };
             let (network, until) = (network(from.ip()), now + PATIENCE);
-            make_room(&mut self.guests, network);
+            let there: Vec<(IpAddr, Raw)> =
+                self.guests.iter().map(|guest| (guest.network, guest.until)).collect();
+            who_goes(&there, network).and_then(|at| self.guests.remove(at));
             let (port, unsent) = (door.port, Vec::new());
             self.guests.push_back(Guest { stream, network, port, talk, unsent, until });
         }
     }
 }
 
-/// Hangs up on one, where there are too many or too many of this network.
-fn make_room(guests: &mut VecDeque<Guest>, network: IpAddr) {
-    let of_it = guests.iter().filter(|guest| guest.network == network).count();
-    let is_full = guests.len() >= GUESTS_MAX;
-    let goes = |guest: &&Guest| of_it < OF_ONE_NETWORK || guest.network == network;
-    if is_full || of_it >= OF_ONE_NETWORK {
-        let oldest = guests.iter().filter(goes).map(|guest| guest.until).min();
-        let at = guests.iter().position(|it| goes(&it) && Some(it.until) == oldest);
-        at.and_then(|at| guests.remove(at));
-    }
+/// Who makes room for one of `network`, where there are too many or too many of it: whoever came
+/// first. Each guest with his network, and until when he is heard.
+fn who_goes(guests: &[(IpAddr, Raw)], network: IpAddr) -> Option<usize> {
+    let of_it = guests.iter().filter(|(its, _)| *its == network).count() >= OF_ONE_NETWORK;
+    let may_go = |its: IpAddr| if of_it { its == network } else { guests.len() >= GUESTS_MAX };
+    let candidates = guests.iter().enumerate().filter(|(_, (its, _))| may_go(*its));
+    candidates.min_by_key(|(_, (_, until))| *until).map(|(at, _)| at)
 }
 
 /// Of IPv6 the first 64 bits count: the rest is anybody's to invent.
@@ -236,4 +240,102 @@ impl Guest {
 
 fn is_for_later(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::path::Path;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    fn identity() -> Identity {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/nts/tests/certificates");
+        let read = |name: &str| std::fs::read(dir.join(name)).unwrap();
+        Identity::new(&read("good.pem"), &read("s.key")).unwrap()
+    }
+
+    fn desk() -> (Desk, SocketAddr) {
+        let desk = Desk::open(&[("127.0.0.1:0".parse().unwrap(), None)]).unwrap();
+        let at = desk.doors[0].listener.local_addr().unwrap();
+        (desk, at)
+    }
+
+    /// Turns until it is so.
+    fn turn_until(desk: &mut Desk, is_so: impl Fn(&Desk) -> bool) {
+        let (identity, end) = (identity(), Instant::now() + Duration::from_secs(30));
+        while !is_so(desk) {
+            assert!(Instant::now() < end, "{desk:?}");
+            desk.turn(&identity, |_| true, |_, _| None);
+        }
+    }
+
+    #[test]
+    fn few_are_let_in_at_once_and_the_others_wait_outside() {
+        let (mut desk, at) = desk();
+        let _crowd: Vec<TcpStream> = (0..40).map(|_| TcpStream::connect(at).unwrap()).collect();
+        let (identity, came, begun) = (identity(), Cell::new(0), clock::raw());
+        let end = Instant::now() + Duration::from_secs(30);
+        while came.get() < 40 {
+            assert!(Instant::now() < end, "{} have come", came.get());
+            let admits = |_| {
+                came.set(came.get() + 1);
+                came.get() % 2 == 0
+            };
+            desk.turn(&identity, admits, |_, _| None);
+            let now = clock::raw();
+            let earned = (now - begun).nanos() / SPACING.nanos();
+            assert!(came.get() <= i64::from(AT_ONCE) + earned, "{} have come", came.get());
+            assert!(desk.guests.len() <= OF_ONE_NETWORK);
+            if desk.budget.wait(now) > Span::ZERO {
+                assert_eq!(desk.descriptors(now).len(), desk.guests.len(), "the door is shut");
+                assert!(desk.wait(now).unwrap() <= SPACING);
+            }
+        }
+        assert_eq!(desk.guests.len(), OF_ONE_NETWORK);
+    }
+
+    #[test]
+    fn after_work_nobody_is_heard_for_a_while() {
+        let (mut desk, at) = desk();
+        let mut guest = TcpStream::connect(at).unwrap();
+        turn_until(&mut desk, |desk| desk.guests.len() == 1);
+        assert_eq!((desk.rests_until, desk.descriptors(clock::raw()).len()), (None, 2));
+        let before = clock::raw();
+        guest.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+        turn_until(&mut desk, |desk| desk.guests.is_empty());
+        let until = desk.rests_until.unwrap();
+        assert!(until > before);
+        assert_eq!(desk.descriptors(before).len(), 0);
+        assert_eq!(desk.wait(before), Some(until - before));
+        assert_eq!(desk.descriptors(until).len(), 1);
+        assert_eq!(desk.wait(until), None);
+    }
+
+    #[test]
+    fn who_came_first_of_the_fullest_makes_room() {
+        let at = |second| Raw::default() + Span::from_secs(second);
+        let of = |number: u8| IpAddr::from([192, 0, 2, number]);
+        let stranger = of(200);
+        let alike: Vec<_> = (1..=16).rev().map(|second| (of(1), at(second))).collect();
+        assert_eq!(who_goes(&alike, of(1)), Some(15));
+        assert_eq!(who_goes(&alike[1..], of(1)), None, "there is a place left");
+        assert_eq!(who_goes(&alike, stranger), None);
+        let mut full: Vec<_> = (0..64).map(|n| (of(n / 16), at(100 - i64::from(n)))).collect();
+        assert_eq!(who_goes(&full, stranger), Some(63));
+        assert_eq!(who_goes(&full, of(0)), Some(15), "its own network makes room");
+        full.pop();
+        assert_eq!(who_goes(&full, stranger), None);
+        assert_eq!(who_goes(&[], stranger), None);
+    }
+
+    #[test]
+    fn a_network_is_an_address_of_four_or_half_of_one_of_six() {
+        let of = |text: &str| network(text.parse().unwrap());
+        assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:1"));
+        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
+        assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
+        assert_eq!(of("192.0.2.1"), of("::ffff:192.0.2.1"));
+    }
 }

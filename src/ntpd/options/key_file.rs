@@ -64,9 +64,18 @@ fn read_file(path: &Path) -> anyhow::Result<(Vec<Key>, Vec<String>)> {
     let text = read_text(path)?;
     let keys = keys::parse(&text);
     let keys = keys.map_err(|mistake| Misconfigured(format!("{}: {mistake}", path.display())))?;
+    Ok((keys, open_to_all(path).into_iter().collect()))
+}
+
+/// A warning, where everybody can read the key of the certificate by which we serve NTS.
+pub(super) fn readable_by_all(config: &Config) -> Option<String> {
+    let granting = Some(&config.granting).filter(|granting| granting.is_on)?;
+    open_to_all(Path::new(&granting.key))
+}
+
+fn open_to_all(path: &Path) -> Option<String> {
     let mode = fs::metadata(path).map_or(0, |file| file.permissions().mode());
-    let open = (mode & OTHERS != 0).then(|| format!("{}: everybody can read it", path.display()));
-    Ok((keys, open.into_iter().collect()))
+    (mode & OTHERS != 0).then(|| format!("{}: everybody can read it", path.display()))
 }
 
 #[cfg(test)]
