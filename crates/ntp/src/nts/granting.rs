@@ -176,6 +176,8 @@ mod tests {
             let mut records = vec![PROTOCOLS, CIPHERS, END_RECORD];
             records.insert(at, stranger);
             assert_eq!(judged(&records), Err(Refusal::Critical), "{at}");
+            records.insert(0, (0x8002, &[0, 0]));
+            assert_eq!(judged(&records), Err(Refusal::Critical), "{at}");
             records.retain(|record| *record != PROTOCOLS);
             assert_eq!(judged(&records), Err(Refusal::Critical), "{at}");
         }
