@@ -224,6 +224,8 @@ fn descriptors(pid: u32) -> usize {
 #[test]
 fn a_crowd_that_shakes_no_hands_keeps_nobody_from_the_time() {
     let (ours, port, nts_port) = Ours::granting("");
+    // Who answers has opened all that he opens.
+    assert_eq!(Stranger::at(port).ask(&packet::request(Stamp(2))).len(), HEADER);
     let before = descriptors(ours.pid());
     let connect = || TcpStream::connect(("127.0.0.1", nts_port)).unwrap();
     let mut crowd: Vec<TcpStream> = (0..100).map(|_| connect()).collect();

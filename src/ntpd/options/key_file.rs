@@ -122,6 +122,23 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "nts")]
+    fn the_key_of_a_certificate_is_for_nobody_else_to_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("key");
+        fs::write(&file, "").unwrap();
+        let warned = |mode: u32, word: &str| {
+            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+            let conf = format!("nts {word} key {}", file.display());
+            readable_by_all(&config::parse(&conf).unwrap())
+        };
+        let sentence = format!("{}: everybody can read it", file.display());
+        assert_eq!(warned(0o644, "enable"), Some(sentence));
+        assert_eq!(warned(0o640, "enable"), None);
+        assert_eq!(warned(0o644, "disable"), None, "it is of no use to us");
+    }
+
+    #[test]
     fn md5_and_a_file_that_everybody_can_read_are_warned_of() {
         let (_, warnings) = with(KEYS, "keys FILE\ntrustedkey 1\nserver a key 1").unwrap();
         let said = "a is believed for key 1 of MD5, which can be forged: AES128 is better";
