@@ -179,6 +179,7 @@ fn checked(dir: &Path, conf: &str, args: &[&str]) -> (Option<i32>, String) {
 }
 
 #[test]
+#[cfg(feature = "nts")]
 fn each_file_of_a_configuration_is_looked_at_and_none_is_made() {
     let dir = tempfile::tempdir().unwrap();
     let at = dir.path();
@@ -238,6 +239,7 @@ fn each_file_of_a_configuration_is_looked_at_and_none_is_made() {
     assert_eq!(made.len(), 6, "{made:?}");
 }
 
+#[cfg(feature = "nts")]
 fn certificate(name: &str) -> String {
     format!("{}/crates/nts/tests/certificates/{name}", env!("CARGO_MANIFEST_DIR"))
 }

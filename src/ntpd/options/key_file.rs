@@ -78,6 +78,7 @@ fn open_to_all(path: &Path) -> Option<String> {
     (mode & OTHERS != 0).then(|| format!("{}: everybody can read it", path.display()))
 }
 
+#[cfg(feature = "nts")]
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,7 +123,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg(feature = "nts")]
     fn the_key_of_a_certificate_is_for_nobody_else_to_read() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("key");
