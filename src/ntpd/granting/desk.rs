@@ -22,6 +22,9 @@ use crate::ntpd::resolver::GLANCE;
 /// So many are heard at once: with all of their buffers that is 3 MB.
 const GUESTS_MAX: usize = 64;
 
+/// And a part of the files that may be open: the time is told and asked for through some as well.
+const PART_OF_FILES: u64 = 4;
+
 /// So many of one network: who has but one address cannot take all places.
 const OF_ONE_NETWORK: usize = 16;
 
@@ -67,6 +70,8 @@ struct Guest {
 pub(super) struct Desk {
     doors: Vec<Door>,
     guests: VecDeque<Guest>,
+    /// So many are heard at once.
+    most: usize,
     budget: Budget,
     rests_until: Option<Raw>,
 }
@@ -85,7 +90,8 @@ impl Desk {
         };
         let doors = at.iter().map(open).collect::<Result<_, Unable>>()?;
         let budget = Budget::new(AT_ONCE, SPACING);
-        Ok(Self { doors, guests: VecDeque::new(), budget, rests_until: None })
+        let most = sys::limits::open_files().map_or(GUESTS_MAX, |files| most(files.soft));
+        Ok(Self { doors, guests: VecDeque::new(), most, budget, rests_until: None })
     }
 
     /// Where: ports of the kernel's choice are known by now.
@@ -171,18 +177,23 @@ impl Desk {
             let (network, until) = (network(from.ip()), now + PATIENCE);
             let there: Vec<(IpAddr, Raw)> =
                 self.guests.iter().map(|guest| (guest.network, guest.until)).collect();
-            who_goes(&there, network).and_then(|at| self.guests.remove(at));
+            who_goes(&there, network, self.most).and_then(|at| self.guests.remove(at));
             let (port, unsent) = (door.port, Vec::new());
             self.guests.push_back(Guest { stream, network, port, talk, unsent, until });
         }
     }
 }
 
-/// Who makes room for one of `network`, where there are too many or too many of it: whoever came
+/// How many are heard at once where so many files may be open.
+fn most(files: u64) -> usize {
+    usize::try_from(files / PART_OF_FILES).map_or(GUESTS_MAX, |most| most.clamp(1, GUESTS_MAX))
+}
+
+/// Who makes room for one of `network`, where there are `most` or too many of it: whoever came
 /// first. Each guest with his network, and until when he is heard.
-fn who_goes(guests: &[(IpAddr, Raw)], network: IpAddr) -> Option<usize> {
+fn who_goes(guests: &[(IpAddr, Raw)], network: IpAddr, most: usize) -> Option<usize> {
     let of_it = guests.iter().filter(|(its, _)| *its == network).count() >= OF_ONE_NETWORK;
-    let may_go = |its: IpAddr| if of_it { its == network } else { guests.len() >= GUESTS_MAX };
+    let may_go = |its: IpAddr| if of_it { its == network } else { guests.len() >= most };
     let candidates = guests.iter().enumerate().filter(|(_, (its, _))| may_go(*its));
     candidates.min_by_key(|(_, (_, until))| *until).map(|(at, _)| at)
 }
@@ -319,15 +330,21 @@ mod tests {
         let of = |number: u8| IpAddr::from([192, 0, 2, number]);
         let stranger = of(200);
         let alike: Vec<_> = (1..=16).rev().map(|second| (of(1), at(second))).collect();
-        assert_eq!(who_goes(&alike, of(1)), Some(15));
-        assert_eq!(who_goes(&alike[1..], of(1)), None, "there is a place left");
-        assert_eq!(who_goes(&alike, stranger), None);
+        assert_eq!(who_goes(&alike, of(1), 64), Some(15));
+        assert_eq!(who_goes(&alike[1..], of(1), 64), None, "there is a place left");
+        assert_eq!(who_goes(&alike, stranger, 64), None);
+        assert_eq!(who_goes(&alike, stranger, 16), Some(15));
         let mut full: Vec<_> = (0..64).map(|n| (of(n / 16), at(100 - i64::from(n)))).collect();
-        assert_eq!(who_goes(&full, stranger), Some(63));
-        assert_eq!(who_goes(&full, of(0)), Some(15), "its own network makes room");
+        assert_eq!(who_goes(&full, stranger, 64), Some(63));
+        assert_eq!(who_goes(&full, of(0), 64), Some(15), "its own network makes room");
         full.pop();
-        assert_eq!(who_goes(&full, stranger), None);
-        assert_eq!(who_goes(&[], stranger), None);
+        assert_eq!(who_goes(&full, stranger, 64), None);
+        assert_eq!(who_goes(&[], stranger, 64), None);
+    }
+
+    #[test]
+    fn where_few_files_may_be_open_fewer_are_heard() {
+        assert_eq!([0, 4, 40, 256, 1024, u64::MAX].map(most), [1, 1, 10, 64, 64, 64]);
     }
 
     #[test]
