@@ -201,7 +201,7 @@ fn garbage_ends_it() {
 #[test]
 fn no_more_is_heard_than_there_is_to_hear() {
     let mut server = conversation();
-    let greeting = [&[1, 0, 0xff, 0xff][..], &[0; 0xffff]].concat();
+    let greeting = [vec![1, 0, 0xff, 0xff], vec![0; 0xffff]].concat();
     let mut said = 0;
     for part in greeting.chunks(1000) {
         let length = u16::try_from(part.len()).unwrap().to_be_bytes();
