@@ -3,13 +3,14 @@
 //! This is the shell around the crate `ntp`, which decides everything and touches nothing. From the
 //! command line to the kernel: `options` reads flags and ntp.conf, `foreign` knows those of others,
 //! `check` looks at what they name, `start` opens what is needed, `privileges` are given up,
-//! `daemon` is the one loop. `sockets`, `service` and `resolver` talk to the world, `proofs` sees
-//! to who it is that answers and `handshake` agrees on that by NTS, as `granting` does with those
-//! who ask us (in a build without the feature `nts`, `no_proofs` and `no_granting` stand there).
-//! `control` hears `ntpctl` at each `door`, and `answers` what it is told with the words of `show`.
-//! `steps` has what goes with a step, `hooks` the operator's programs around it; `rivals` sees
-//! others at the clock, `leaps` knows of leap seconds, `ready` tells the supervisor. `state` keeps
-//! what outlives us, `log` writes lines.
+//! `daemon` is the one loop. What it runs on is a `machine`: the `kernel`, or in the tests one that
+//! they play. `sockets`, `service` and `resolver` talk to the world, `proofs` sees to who it is
+//! that answers and `handshake` agrees on that by NTS, as `granting` does with those who ask us (in
+//! a build without the feature `nts`, `no_proofs` and `no_granting` stand there). `control` hears
+//! `ntpctl` at each `door`, and `answers` what it is told with the words of `show`. `steps` has
+//! what goes with a step, `hooks` the operator's programs around it; `rivals` sees others at the
+//! clock, `leaps` knows of leap seconds, `ready` tells the supervisor. `state` keeps what outlives
+//! us, `log` writes lines.
 //!
 //! It never forks into the background, writes to stderr, and has three exit codes: 0, 100 (asked
 //! wrongly), 111 (failed now).
@@ -30,9 +31,11 @@ mod granting;
 mod handshake;
 mod held;
 mod hooks;
+mod kernel;
 mod last_good;
 mod leaps;
 mod log;
+mod machine;
 mod options;
 mod privileges;
 #[cfg(feature = "nts")]
@@ -45,6 +48,8 @@ mod resolver;
 mod rivals;
 mod service;
 mod show;
+#[cfg(test)]
+mod simulation;
 mod sockets;
 mod start;
 mod state;

@@ -12,6 +12,8 @@ use ntp::config;
 use ntp::packet::Header;
 use ntp::time::{Now, Raw, Span};
 
+use super::machine::Machine;
+
 /// There is none.
 #[derive(Debug)]
 pub(crate) struct Granting(Infallible);
@@ -61,7 +63,7 @@ impl Granting {
         match self.0 {}
     }
 
-    pub(crate) fn turn(&mut self, _: &Access, _: Now) -> Option<String> {
+    pub(crate) fn turn(&mut self, _: &impl Machine, _: &Access) -> Option<String> {
         match self.0 {}
     }
 

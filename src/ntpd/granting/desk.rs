@@ -16,7 +16,7 @@ use ntp::nts::cookies::Pair;
 use ntp::time::{Raw, Span};
 use nts::granting::{Conversation, Identity};
 
-use crate::ntpd::clock;
+use crate::ntpd::machine::Machine;
 use crate::ntpd::resolver::GLANCE;
 
 /// So many are heard at once: with all of their buffers that is 3 MB.
@@ -129,18 +129,19 @@ impl Desk {
     /// one is granted who has this pair of keys and is told this port.
     pub(super) fn turn(
         &mut self,
+        machine: &impl Machine,
         identity: &Identity,
         admits: impl Fn(IpAddr) -> bool,
         grant: impl Fn(Pair, Option<u16>) -> Option<Vec<u8>>,
     ) {
-        let begun = clock::raw();
+        let begun = machine.raw();
         if self.rests_until.is_some_and(|until| begun < until) {
             return;
         }
         self.let_in(begun, identity, admits);
         let mut worked = false;
         for _ in 0..self.guests.len() {
-            let now = clock::raw();
+            let now = machine.raw();
             if now - begun > TURN_MAX {
                 break;
             }
@@ -151,7 +152,7 @@ impl Desk {
                 self.guests.push_back(guest);
             }
         }
-        let took = clock::raw() - begun;
+        let took = machine.raw() - begun;
         self.rests_until = worked.then(|| begun + took + Span::from_nanos(took.nanos() * REST));
     }
 
@@ -260,6 +261,11 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
+    use crate::ntpd::kernel::Kernel;
+
+    fn now() -> Raw {
+        Kernel::new().raw()
+    }
 
     fn identity() -> Identity {
         let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/nts/tests/certificates");
@@ -278,7 +284,7 @@ mod tests {
         let (identity, end) = (identity(), Instant::now() + Duration::from_secs(30));
         while !is_so(desk) {
             assert!(Instant::now() < end, "{desk:?}");
-            desk.turn(&identity, |_| true, |_, _| None);
+            desk.turn(&Kernel::new(), &identity, |_| true, |_, _| None);
         }
     }
 
@@ -286,7 +292,7 @@ mod tests {
     fn few_are_let_in_at_once_and_the_others_wait_outside() {
         let (mut desk, at) = desk();
         let _crowd: Vec<TcpStream> = (0..40).map(|_| TcpStream::connect(at).unwrap()).collect();
-        let (identity, came, begun) = (identity(), Cell::new(0), clock::raw());
+        let (identity, came, begun) = (identity(), Cell::new(0), now());
         let end = Instant::now() + Duration::from_secs(30);
         while came.get() < 40 {
             assert!(Instant::now() < end, "{} have come", came.get());
@@ -294,8 +300,8 @@ mod tests {
                 came.set(came.get() + 1);
                 came.get() % 2 == 0
             };
-            desk.turn(&identity, admits, |_, _| None);
-            let now = clock::raw();
+            desk.turn(&Kernel::new(), &identity, admits, |_, _| None);
+            let now = Kernel::new().raw();
             let earned = (now - begun).nanos() / SPACING.nanos();
             assert!(came.get() <= i64::from(AT_ONCE) + earned, "{} have come", came.get());
             assert!(desk.guests.len() <= OF_ONE_NETWORK);
@@ -312,8 +318,8 @@ mod tests {
         let (mut desk, at) = desk();
         let mut guest = TcpStream::connect(at).unwrap();
         turn_until(&mut desk, |desk| desk.guests.len() == 1);
-        assert_eq!((desk.rests_until, desk.descriptors(clock::raw()).len()), (None, 2));
-        let before = clock::raw();
+        assert_eq!((desk.rests_until, desk.descriptors(now()).len()), (None, 2));
+        let before = now();
         guest.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
         turn_until(&mut desk, |desk| desk.guests.is_empty());
         let until = desk.rests_until.unwrap();

@@ -18,6 +18,8 @@ use ntp::time::{Now, Raw, Span};
 use nts::cipher::AesSiv;
 use nts::granting::{Identity, Wrong};
 
+use crate::ntpd::machine::Machine;
+
 use desk::Desk;
 use keys::Keys;
 
@@ -108,10 +110,11 @@ impl Granting {
     }
 
     /// Goes on with handshakes and keys; what there is to warn of.
-    pub(crate) fn turn(&mut self, access: &Access, now: Now) -> Option<String> {
-        let warning = self.keys.turn(now);
+    pub(crate) fn turn(&mut self, machine: &impl Machine, access: &Access) -> Option<String> {
+        let warning = self.keys.turn(machine.now());
         let jar = self.keys.jar();
         self.desk.turn(
+            machine,
             &self.identity,
             |from: IpAddr| access.terms(from).answered,
             |pair, port| {
