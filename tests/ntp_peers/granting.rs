@@ -1,7 +1,7 @@
 //! Our ntpd as a server of NTS: for chronyd, ntpsec, our own client, and strangers of every kind.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::{TcpStream, UdpSocket};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
@@ -55,7 +55,12 @@ impl Stranger {
     fn ask(&self, question: &[u8]) -> Vec<u8> {
         self.0.send(question).unwrap();
         let mut buffer = [0; 2000];
-        let length = self.0.recv(&mut buffer).unwrap();
+        // Whoever is stopped and goes on has his wait broken off (signal(7)).
+        let is_over = |received: &io::Result<usize>| {
+            !received.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::Interrupted)
+        };
+        let mut tries = std::iter::repeat_with(|| self.0.recv(&mut buffer));
+        let length = tries.find(is_over).unwrap().unwrap();
         buffer[..length].to_vec()
     }
 
@@ -251,7 +256,7 @@ fn a_crowd_that_shakes_no_hands_keeps_nobody_from_the_time() {
         let mut said = Vec::new();
         match guest.read_to_end(&mut said) {
             Ok(length) => assert!(length < 100),
-            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset),
+            Err(error) => assert_eq!(error.kind(), io::ErrorKind::ConnectionReset),
         }
     }
     let end = Instant::now() + PATIENCE;
