@@ -15,7 +15,7 @@ use super::world::{Blow, TODAY};
 const HOUR: f64 = 3600.0;
 
 #[test]
-fn a_name_with_ten_thousand_addresses_that_lead_nowhere_is_asked_for_once_an_hour_in_the_end() {
+fn a_name_with_ten_thousand_addresses_that_lead_nowhere_is_asked_for_once_an_hour() {
     let config = "pool pool.example iburst\nserver 10.0.0.1 iburst\nserver 10.0.0.2 iburst\n";
     let mut life = Life::begin(&Birth { config: config.to_owned(), ..Birth::with(2) });
     let names = |n: u32| Ipv4Addr::from_bits(0x0a01_0000 + n).into();
@@ -27,6 +27,24 @@ fn a_name_with_ten_thousand_addresses_that_lead_nowhere_is_asked_for_once_an_hou
     let asked = life.world.borrow().names.asked;
     assert!(asked < 24 + 12, "the name was asked for {asked} times");
     assert!(life.lines("") < 50 + 25 * 14, "{} lines", life.lines(""));
+}
+
+#[test]
+fn of_a_pool_whose_members_are_silent_no_sockets_are_left_behind() {
+    let config = "pool pool.example iburst\nserver 10.0.0.39 iburst\nserver 10.0.0.40 iburst\n";
+    let mut birth = Birth { config: config.to_owned(), ..Birth::with(40) };
+    for peer in birth.peers.iter_mut().take(38) {
+        peer.character = Character::Silent;
+    }
+    let mut life = Life::begin(&birth);
+    life.know("pool.example", 38);
+    for _ in 0..24 {
+        life.run(HOUR);
+        let open = life.world.borrow().wires.len();
+        assert!(open <= 10, "{open} sockets");
+    }
+    assert!(life.lines("takes its place") > 8, "{}", life.log());
+    assert!(life.run(HOUR) < 0.001, "{}", life.log());
 }
 
 #[test]

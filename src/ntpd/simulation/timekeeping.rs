@@ -137,6 +137,14 @@ impl Timekeeping {
         clock.frequency = self.ratio();
     }
 
+    /// Somebody else sets the frequency, in parts per million.
+    pub(super) fn steer_too(&mut self, clock: &mut Clockwork, ppm: f64) {
+        #[expect(clippy::cast_possible_truncation, reason = "26 bits")]
+        let frequency = (ppm * 65_536.0) as i64;
+        self.frequency = frequency;
+        clock.frequency = self.ratio();
+    }
+
     fn ratio(&self) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "26 bits")]
         let (frequency, tick) = (self.frequency as f64, (self.tick - TICK) as f64);

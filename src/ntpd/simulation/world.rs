@@ -100,6 +100,9 @@ pub(super) struct World {
     pub(super) requests: usize,
     /// The largest error of the clock since the test has set this to another.
     pub(super) worst: f64,
+    /// An error above this is none to be content with; when there was one last, true seconds.
+    pub(super) limit: f64,
+    pub(super) discontent: f64,
 }
 
 impl World {
@@ -126,6 +129,8 @@ impl World {
             processes: 0,
             requests: 0,
             worst: 0.0,
+            limit: f64::INFINITY,
+            discontent: 0.0,
         }
     }
 
@@ -162,6 +167,12 @@ impl World {
     fn set(&mut self) {
         self.was_set = true;
         self.judge.comes();
+    }
+
+    /// Somebody else lets the clock run fast by so many parts per million.
+    pub(super) fn steer_too(&mut self, ppm: f64) {
+        self.judge.event();
+        self.kernel.steer_too(&mut self.clock, ppm);
     }
 
     /// What the system clock says since 1970; a kernel's stamp.
@@ -232,7 +243,11 @@ impl World {
         let events = arrivals.chain([second, self.leap, leap, end]);
         let next = events.fold(f64::INFINITY, f64::min).max(self.clock.truth);
         self.clock.advance(next - self.clock.truth);
-        self.worst = self.worst.max(self.clock.error().abs());
+        let error = self.clock.error().abs();
+        self.worst = self.worst.max(error);
+        if error > self.limit {
+            self.discontent = self.clock.truth;
+        }
         self.judge.until(self.clock.truth, &self.kernel);
         if self.clock.truth >= self.leap {
             // UTC goes back; the oscillator and the clock do not.
