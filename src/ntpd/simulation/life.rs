@@ -145,6 +145,15 @@ impl Life {
         self.read_log();
     }
 
+    /// Goes on for so many true seconds, in the first of which something happens while the loop
+    /// waits; how long after that the error was below `limit` for good.
+    pub(super) fn heal(&mut self, blow: Blow, limit: f64, seconds: f64) -> f64 {
+        let at = self.truth() + 1.0;
+        self.world.borrow_mut().ahead = Some((at, blow));
+        let asleep = if let Blow::Sleep(seconds) = blow { seconds } else { 0.0 };
+        self.settle(limit, asleep + seconds) - asleep - 1.0
+    }
+
     /// Goes on for so many true seconds; after how many the error was below `limit` for good.
     pub(super) fn settle(&mut self, limit: f64, seconds: f64) -> f64 {
         let begun = self.truth();

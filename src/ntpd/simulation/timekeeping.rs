@@ -31,7 +31,7 @@ pub(super) struct Timekeeping {
     frequency: i64,
     tick: i64,
     status: i32,
-    constant: i64,
+    pub(super) constant: i64,
     pub(super) tai: i64,
     errors: (i64, i64),
     leap: Leap,

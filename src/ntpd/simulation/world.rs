@@ -91,6 +91,8 @@ pub(super) struct World {
     pub(super) stamps: bool,
     /// True seconds at which the loop is left for the test.
     pub(super) until: f64,
+    /// What is to happen while the loop waits, and when: true seconds.
+    pub(super) ahead: Option<(f64, Blow)>,
     /// When a leap second is put into UTC, true seconds.
     pub(super) leap: f64,
     /// Programs that were started, when, and their words.
@@ -123,6 +125,7 @@ impl World {
             announces_steps: true,
             stamps: true,
             until: 0.0,
+            ahead: None,
             leap: f64::INFINITY,
             programs: Vec::new(),
             program_takes: 1.0,
@@ -240,7 +243,8 @@ impl World {
         let arrivals = self.flying.iter().map(|flying| flying.arrives);
         let second = self.clock.next_second();
         let leap = self.clock.truth + self.kernel.leap_in(&self.clock);
-        let events = arrivals.chain([second, self.leap, leap, end]);
+        let blow = self.ahead.map_or(f64::INFINITY, |(at, _)| at);
+        let events = arrivals.chain([second, self.leap, leap, blow, end]);
         let next = events.fold(f64::INFINITY, f64::min).max(self.clock.truth);
         self.clock.advance(next - self.clock.truth);
         let error = self.clock.error().abs();
@@ -261,6 +265,9 @@ impl World {
         let begins = self.clock.truth >= second || self.clock.truth >= leap;
         if begins && self.kernel.second(&mut self.clock) {
             self.set();
+        }
+        if let Some((_, blow)) = self.ahead.take_if(|(at, _)| self.clock.truth >= *at) {
+            self.strike(blow);
         }
         self.deliver();
     }
