@@ -37,8 +37,10 @@ pub(crate) struct Peer {
     pub(crate) character: Character,
     /// The least delay each way, seconds.
     pub(crate) path: f64,
-    /// Mean of the exponential delay above that, seconds.
+    /// Mean of the delay above that, seconds; and its shape, of a gamma distribution: 1 is
+    /// exponential.
     pub(crate) jitter: f64,
+    pub(crate) shape: u16,
     /// That much of it is on the way back, as a ratio.
     pub(crate) jitter_back: f64,
     /// Probability that an exchange is lost.
@@ -47,7 +49,7 @@ pub(crate) struct Peer {
 
 impl Peer {
     pub(crate) fn new(character: Character) -> Self {
-        Self { character, path: 1e-3, jitter: 1e-4, jitter_back: 1.0, loss: 0.0 }
+        Self { character, path: 1e-3, jitter: 1e-4, shape: 1, jitter_back: 1.0, loss: 0.0 }
     }
 }
 
@@ -366,8 +368,8 @@ impl World {
         self.requests += 1;
         let nonce = Stamp(self.random() | 1);
         let request = packet::request(nonce);
-        let there = peer.path + peer.jitter * self.exponential();
-        let back = peer.path + peer.jitter * peer.jitter_back * self.exponential();
+        let there = peer.path + peer.jitter * self.queue(peer.shape);
+        let back = peer.path + peer.jitter * peer.jitter_back * self.queue(peer.shape);
         if self.uniform() >= peer.loss {
             self.answer(source, &peer, &request, there, back);
         }
@@ -428,6 +430,10 @@ impl World {
 
     fn uniform(&mut self) -> f64 {
         f64::from(u32::try_from(self.random() >> 32).unwrap()) / f64::from(u32::MAX)
+    }
+
+    fn queue(&mut self, shape: u16) -> f64 {
+        (0..shape).map(|_| self.exponential()).sum::<f64>() / f64::from(shape)
     }
 
     fn exponential(&mut self) -> f64 {
