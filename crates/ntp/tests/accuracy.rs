@@ -44,7 +44,7 @@ fn queues_on_one_way_are_borne() {
 
 #[test]
 fn jumps_of_the_frequency_are_followed() {
-    holds("jumps of 5 ppm", 1000.0, 270);
+    holds("jumps of 5 ppm", 1000.0, 400);
 }
 
 /// What was missed is made up for, but in no haste.
