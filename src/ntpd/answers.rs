@@ -4,37 +4,44 @@ use std::process::ExitCode;
 
 use ntp::client::Event;
 
-use super::clock;
 use super::control::Question;
 use super::daemon::Daemon;
+use super::machine::Machine;
 use super::show::{self, Beyond};
 
-impl Daemon {
+impl<M: Machine> Daemon<M> {
     /// Answers all that was asked since the last time. The exit code, should that end us.
     pub(super) fn answer_all(&mut self) -> Option<ExitCode> {
-        let asked = self.control.as_mut()?.hear(clock::raw());
+        let asked = self.control.as_mut()?.hear(self.machine.raw());
         let mut code = None;
         for asked in asked {
-            let answer = match asked.question {
-                None => Err("that is no question that this ntpd understands".to_owned()),
-                Some(Question::Step) if !asked.may_change => {
-                    Err("to set the clock is for root, and for the user ntpd runs as".to_owned())
-                }
-                Some(Question::Step) => {
-                    let (answer, end) = self.step_now();
-                    code = code.or(end);
-                    answer
-                }
-                Some(question) => Ok(self.show(question)),
-            };
-            let is_right = self.client.view(clock::now()).is_synchronised;
+            let (answer, end) = self.reply(asked.question, asked.may_change);
+            code = code.or(end);
+            let is_right = self.client.view(self.machine.now()).is_synchronised;
             asked.answer(is_right, answer);
         }
         code
     }
 
+    /// What somebody is told who asks this, and may or may not change things.
+    pub(super) fn reply(
+        &mut self,
+        question: Option<Question>,
+        may_change: bool,
+    ) -> (Result<String, String>, Option<ExitCode>) {
+        match question {
+            None => (Err("that is no question that this ntpd understands".to_owned()), None),
+            Some(Question::Step) if !may_change => {
+                let why = "to set the clock is for root, and for the user ntpd runs as";
+                (Err(why.to_owned()), None)
+            }
+            Some(Question::Step) => self.step_now(),
+            Some(question) => (Ok(self.show(question)), None),
+        }
+    }
+
     fn show(&self, question: Question) -> String {
-        let now = clock::now();
+        let now = self.machine.now();
         let view = self.client.view(now);
         match question {
             Question::Sources => show::sources(&view),
@@ -70,7 +77,7 @@ impl Daemon {
         } else if self.hooks.is_busy() {
             Ok("the program before a step runs; the step follows\n".to_owned())
         } else {
-            Err(self.client.view(clock::now()).sentence)
+            Err(self.client.view(self.machine.now()).sentence)
         };
         (answer, end)
     }

@@ -1,40 +1,16 @@
-//! Reading the clocks: oscillator and system clock at one moment.
+//! What the kernel's clocks and stamps say, on our scales.
 
 use std::time::Duration;
 
 use ntp::time::{Now, Raw, Span, Wall};
-use sys::clock;
-
-/// A reading is repeated so often, and the quickest counts: whoever is interrupted between two
-/// clocks reads two moments.
-const TRIES: usize = 3;
 
 /// No datagram waits longer than this between the kernel and us; a stamp that says so is of a clock
 /// that was stepped meanwhile.
 const QUEUED_MAX: Span = Span::from_secs(1);
 
-/// Both clocks now.
-pub(crate) fn now() -> Now {
-    let mut best: Option<(Span, Now)> = None;
-    for _ in 0..TRIES {
-        let before = raw();
-        let wall = wall(clock::realtime());
-        let width = raw() - before;
-        if best.is_none_or(|(least, _)| width < least) {
-            best = Some((width, Now { raw: before + width.half(), wall }));
-        }
-    }
-    best.map_or_else(Now::default, |(_, now)| now)
-}
-
-/// The oscillator now.
-pub(crate) fn raw() -> Raw {
-    Raw::from_nanos(nanos(clock::monotonic_raw()))
-}
-
-/// The system clock now.
-pub(crate) fn wall_now() -> Wall {
-    wall(clock::realtime())
+/// What the oscillator has counted.
+pub(crate) fn raw(since_boot: Duration) -> Raw {
+    Raw::from_nanos(nanos(since_boot))
 }
 
 /// A time of day as the kernel gives it.
@@ -51,12 +27,8 @@ pub(crate) fn arrival(now: Now, stamp: Option<Duration>) -> Raw {
 
 /// When a datagram left, on the oscillator's scale: by the kernel's stamp, where that is after
 /// `before`, when it was sent.
-pub(crate) fn departure(before: Raw, stamp: Duration) -> Raw {
-    left(before, now(), wall(stamp))
-}
-
-fn left(before: Raw, now: Now, stamp: Wall) -> Raw {
-    let at = now.raw - (now.wall - stamp);
+pub(crate) fn departure(before: Raw, now: Now, stamp: Duration) -> Raw {
+    let at = now.raw - (now.wall - wall(stamp));
     if at >= before && at <= now.raw { at } else { before }
 }
 
@@ -81,16 +53,9 @@ mod tests {
     #[test]
     fn a_stamp_of_departure_lies_between_before_and_now() {
         let now = Now { raw: Raw::from_nanos(5_000), wall: Wall::from_nanos(1_000_000) };
-        let left = |stamp| left(Raw::from_nanos(3_000), now, Wall::from_nanos(stamp));
+        let left = |nanos| departure(Raw::from_nanos(3_000), now, Duration::from_nanos(nanos));
         assert_eq!(left(999_000), Raw::from_nanos(4_000));
         assert_eq!(left(997_000), Raw::from_nanos(3_000), "before it was sent");
         assert_eq!(left(1_000_001), Raw::from_nanos(3_000), "it comes from the future");
-    }
-
-    #[test]
-    fn the_clocks_go_forward_together() {
-        let (first, second) = (now(), now());
-        assert!(second.raw >= first.raw);
-        assert!(first.wall > Wall::default());
     }
 }

@@ -15,13 +15,13 @@ use ntp::client::{Action, Client, Event, Outcome, ServerId, Steer};
 use ntp::config::Proof;
 use ntp::time::{Raw, Span, Wall};
 use sys::timex::Steering;
-use sys::wake::{self, Wish};
+use sys::wake::Wish;
 
-use super::clock;
 use super::control::Control;
 use super::hooks::Hooks;
 use super::leaps::Leaps;
 use super::log::Log;
+use super::machine::Machine;
 use super::proofs::{Proofs, When};
 use super::ready::Ready;
 use super::resolver::{GLANCE, Resolver};
@@ -37,11 +37,12 @@ const KEEP_EVERY: Span = Span::from_secs(3600);
 /// Parts per million.
 pub(super) const PPM: f64 = 1e-6;
 
-pub(super) struct Daemon {
+pub(super) struct Daemon<M: Machine> {
+    pub(super) machine: M,
     pub(super) client: Client,
     pub(super) steering: Option<Steering>,
-    pub(super) sockets: Sockets,
-    pub(super) resolver: Resolver,
+    pub(super) sockets: Sockets<M::Wire>,
+    pub(super) resolver: Resolver<M::Process>,
     pub(super) proofs: Proofs,
     /// What the time was last known to be: true time minus the oscillator.
     pub(super) known: Option<Span>,
@@ -59,12 +60,12 @@ pub(super) struct Daemon {
     /// The command that allows what is refused.
     pub(super) cure: Option<String>,
     pub(super) ready: Option<Ready>,
-    pub(super) hooks: Hooks,
+    pub(super) hooks: Hooks<M::Process>,
     pub(super) rivals: Rivals,
     pub(super) steps: Steps,
 }
 
-impl Daemon {
+impl<M: Machine> Daemon<M> {
     /// Goes on until told to leave.
     ///
     /// # Errors
@@ -75,7 +76,7 @@ impl Daemon {
             if let Some(code) = self.tell(Event::Tick) {
                 return Ok(code);
             }
-            match wake::take() {
+            match self.machine.wish() {
                 Some(Wish::Stop) => return Ok(self.leave()),
                 Some(Wish::Hangup) => {
                     if let Err(error) = self.log.reopen() {
@@ -106,17 +107,18 @@ impl Daemon {
         let limit = self.limit();
         let served = self.service.as_ref().map_or(&[][..], Service::sockets);
         let control = self.control.as_ref();
-        let control = control.map(|control| control.descriptors(clock::raw())).unwrap_or_default();
+        let control =
+            control.map(|control| control.descriptors(self.machine.raw())).unwrap_or_default();
         let others = served.iter().map(|socket| socket.as_fd()).chain(control);
         let others: Vec<BorrowedFd<'_>> = others.collect();
-        let (arrived, mut ready) = self.sockets.wait(&others, limit)?;
+        let (arrived, mut ready) = self.sockets.wait(&self.machine, &others, limit)?;
         ready.truncate(served.len());
         Ok((arrived, ready))
     }
 
     /// Until when there is nothing to do.
     fn limit(&mut self) -> std::time::Duration {
-        let now = clock::now();
+        let now = self.machine.now();
         let rest = self.service.as_mut().and_then(|service| service.rest(now.raw));
         let asked = self.control.as_ref().and_then(|control| control.deadline(now.raw));
         let deadlines = [self.client.deadline(), asked].into_iter().flatten();
@@ -129,8 +131,8 @@ impl Daemon {
     /// Goes on with handshakes.
     fn prove(&mut self) -> Option<ExitCode> {
         let when = self.when();
-        self.proofs.turn(clock::raw(), when);
-        let events = self.proofs.harvest(clock::raw());
+        self.proofs.turn(self.machine.raw(), when);
+        let events = self.proofs.harvest(self.machine.raw());
         for (level, text) in self.proofs.lines() {
             self.log.say(level, &text);
         }
@@ -140,7 +142,7 @@ impl Daemon {
     /// What the time is, for certificates, and whether that is certain: once it was known the
     /// oscillator knows it.
     fn when(&mut self) -> When {
-        let now = clock::now();
+        let now = self.machine.now();
         let reference = self.client.status(now).reference;
         if reference.stratum > 0 {
             self.known = Some(now.theta() + reference.correction);
@@ -151,7 +153,7 @@ impl Daemon {
     }
 
     fn take_in(&mut self, arrived: Vec<Arrived>) -> Option<ExitCode> {
-        let now = clock::now();
+        let now = self.machine.now();
         for Arrived { source, received, bytes } in arrived {
             let proof = self.client.proof(source);
             let event = sockets::event(source, received, &bytes, now, |bytes| {
@@ -170,13 +172,13 @@ impl Daemon {
     /// Tells the client what happened and does what it asks for, until it asks for no more. The
     /// exit code, where that was to leave.
     pub(super) fn tell(&mut self, event: Event) -> Option<ExitCode> {
-        let mut actions = VecDeque::from(self.client.step(clock::now(), event));
+        let mut actions = VecDeque::from(self.client.step(self.machine.now(), event));
         while let Some(action) = actions.pop_front() {
             let event = match action {
                 Action::Send(source, to) => {
                     let proof = self.client.proof(source);
                     let request = |stamp| self.proofs.request(source, proof, stamp);
-                    Some(self.sockets.ask(source, to, request))
+                    Some(self.sockets.ask(&self.machine, source, to, request))
                 }
                 Action::Resolve(server, host) => self.resolve(server, &host),
                 Action::Steer(steer) => self.steer(steer),
@@ -193,7 +195,7 @@ impl Daemon {
                 Action::Done(outcome) => return Some(self.done(outcome)),
             };
             if let Some(event) = event {
-                actions.extend(self.client.step(clock::now(), event));
+                actions.extend(self.client.step(self.machine.now(), event));
             }
         }
         None
@@ -203,8 +205,10 @@ impl Daemon {
     fn resolve(&mut self, server: ServerId, host: &str) -> Option<Event<'static>> {
         let when = self.when();
         match self.client.proof_of(server) {
-            Proof::Nts(ca) => self.proofs.shake(server, host, ca.as_deref(), when),
-            Proof::None | Proof::Key(_) => self.resolver.ask(server, host, clock::raw()),
+            Proof::Nts(ca) => {
+                self.proofs.shake(server, host, ca.as_deref(), self.machine.raw(), when)
+            }
+            Proof::None | Proof::Key(_) => self.resolver.ask(&self.machine, server, host),
         }
     }
 
@@ -212,14 +216,17 @@ impl Daemon {
     fn steer(&mut self, steer: Steer) -> Option<Event<'static>> {
         self.look_for_rivals();
         let steering = self.steering.as_ref()?;
-        let before = clock::now();
+        let machine = &self.machine;
+        let before = machine.now();
         let done = match steer {
-            Steer::Step(by) => steering.step(by.nanos()),
-            Steer::Slew { by, time_constant } => steering.slew(by.nanos(), time_constant),
-            Steer::Frequency(ratio) => steering.set_frequency(ratio / PPM),
-            Steer::Known { error, bound } => steering.set_errors(micros(error), micros(bound)),
+            Steer::Step(by) => steering.step(machine, by.nanos()),
+            Steer::Slew { by, time_constant } => steering.slew(machine, by.nanos(), time_constant),
+            Steer::Frequency(ratio) => steering.set_frequency(machine, ratio / PPM),
+            Steer::Known { error, bound } => {
+                steering.set_errors(machine, micros(error), micros(bound))
+            }
         };
-        self.rivals.we_steered();
+        self.rivals.we_steered(machine);
         if let (Steer::Step(by), Ok(())) = (steer, &done) {
             self.stepped(by, before, "servers");
         }
@@ -233,33 +240,34 @@ impl Daemon {
         if asked.contains(&true)
             && let Some(service) = &mut self.service
         {
-            let known = self.client.status(clock::now()).reference;
-            service.answer(asked, known, &self.leaps, &self.proofs);
+            let known = self.client.status(self.machine.now()).reference;
+            service.answer(&self.machine, asked, known, &self.leaps, &self.proofs);
         }
     }
 
     /// A leap second that the kernel has made must be known before anything else is looked at.
     fn look_for_leaps(&mut self) {
         let steering = self.steering.as_ref();
-        self.leaps.look(clock::now(), &mut self.client, steering, &mut self.log);
+        let now = self.machine.now();
+        self.leaps.look(now, &mut self.client, &self.machine, steering, &mut self.log);
     }
 
     /// Writes down, now and then, what the next start should know.
     fn keep(&mut self) {
         let Some(state) = &self.state else { return };
-        if self.keep_first && self.client.status(clock::now()).has_accepted {
+        if self.keep_first && self.client.status(self.machine.now()).has_accepted {
             self.keep_first = false;
             if let Err(error) = state.keep_first_is_over() {
                 self.log.warning(&error.to_string());
             }
         }
-        if clock::raw() - self.kept >= KEEP_EVERY {
+        if self.machine.raw() - self.kept >= KEEP_EVERY {
             self.keep_what_is_known();
         }
     }
 
     fn keep_what_is_known(&mut self) {
-        let now = clock::now();
+        let now = self.machine.now();
         self.kept = now.raw;
         let Some(state) = &self.state else { return };
         let frequency = self.client.status(now).frequency;
@@ -275,7 +283,9 @@ impl Daemon {
     /// Leaves in good order: the clock runs on, steadily.
     fn leave(&mut self) -> ExitCode {
         self.keep_what_is_known();
-        if let Some(Err(error)) = self.steering.as_ref().map(Steering::rest) {
+        if let Some(Err(error)) =
+            self.steering.as_ref().map(|steering| steering.rest(&self.machine))
+        {
             self.log
                 .warning(&format!("unable to bring the clock to rest: {}", cli::reason(&error)));
         }

@@ -3,12 +3,13 @@
 //! They run beside us: nothing waits for them but a step that they are to precede, and that no
 //! longer than [`PATIENCE`]. What they are told is in their environment.
 
-use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use ntp::time::{Raw, Span};
+
+use super::machine::{Machine, Process};
 
 /// A program that runs for longer is killed. A clock that is wrong is wrong for everybody else
 /// meanwhile.
@@ -25,19 +26,19 @@ pub(crate) enum When {
 }
 
 #[derive(Debug)]
-struct Running {
+struct Running<P> {
     when: When,
-    child: Child,
+    child: P,
     until: Raw,
     is_killed: bool,
 }
 
 /// The programs, and those that run.
-#[derive(Debug, Default)]
-pub(crate) struct Hooks {
+#[derive(Debug)]
+pub(crate) struct Hooks<P> {
     before: Option<PathBuf>,
     after: Option<PathBuf>,
-    running: Vec<Running>,
+    running: Vec<Running<P>>,
 }
 
 impl When {
@@ -49,7 +50,7 @@ impl When {
     }
 }
 
-impl Hooks {
+impl<P: Process> Hooks<P> {
     /// With these programs.
     pub(crate) fn new(before: Option<PathBuf>, after: Option<PathBuf>) -> Self {
         Self { before, after, running: Vec::new() }
@@ -69,7 +70,12 @@ impl Hooks {
     ///
     /// # Errors
     /// A line on why it does not run.
-    pub(crate) fn begin(&mut self, when: When, by: Span, now: Raw) -> Result<(), String> {
+    pub(crate) fn begin(
+        &mut self,
+        machine: &impl Machine<Process = P>,
+        when: When,
+        by: Span,
+    ) -> Result<(), String> {
         let program = match when {
             When::Before => &self.before,
             When::After => &self.after,
@@ -81,8 +87,10 @@ impl Hooks {
         if self.running.len() >= RUNNING_MAX {
             return Err(line("not run: too many still run"));
         }
-        let child = spawn(program, when, by).map_err(|error| line(&cli::reason(&error)))?;
-        self.running.push(Running { when, child, until: now + PATIENCE, is_killed: false });
+        let child = machine.spawn(command(program, when, by));
+        let child = child.map_err(|error| line(&cli::reason(&error)))?;
+        let until = machine.raw() + PATIENCE;
+        self.running.push(Running { when, child, until, is_killed: false });
         Ok(())
     }
 
@@ -101,18 +109,17 @@ impl Hooks {
     }
 }
 
-impl Running {
+impl<P: Process> Running<P> {
     /// How it ended, if it has.
     fn look(&mut self, now: Raw) -> Option<String> {
-        match self.child.try_wait() {
+        match self.child.ended() {
             Ok(Some(_)) if self.is_killed => Some(format!("killed after {} s", PATIENCE.seconds())),
             Ok(Some(status)) => Some(status.to_string()),
             Err(error) => Some(cli::reason(&error).into_owned()),
             Ok(None) => {
                 if now >= self.until && !self.is_killed {
-                    // What it has started goes with it. It has not been waited for: its group is
-                    // its own.
-                    let _ = sys::child::kill_group_of(&self.child);
+                    // What it has started goes with it.
+                    self.child.kill();
                     self.is_killed = true;
                 }
                 None
@@ -121,13 +128,14 @@ impl Running {
     }
 }
 
-fn spawn(program: &Path, when: When, by: Span) -> io::Result<Child> {
-    Command::new(program)
+fn command(program: &Path, when: When, by: Span) -> Command {
+    let mut command = Command::new(program);
+    command
         .env("NTPD_EVENT", when.word())
         .env("NTPD_OFFSET", format!("{:+.9}", by.seconds()))
         .stdin(Stdio::null())
-        .process_group(0)
-        .spawn()
+        .process_group(0);
+    command
 }
 
 fn shown(program: &Path) -> String {
@@ -136,11 +144,11 @@ fn shown(program: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Child;
     use std::time::Instant;
 
+    use super::super::kernel::Kernel;
     use super::*;
-
-    const NOW: Raw = Raw::from_nanos(5);
 
     /// A program of this text, in a directory that goes away.
     fn program(text: &str) -> (tempfile::TempDir, PathBuf) {
@@ -155,7 +163,7 @@ mod tests {
     }
 
     /// What is said of them when all have ended, at the instant `now`.
-    fn ended(hooks: &mut Hooks, now: Raw) -> Vec<(When, String)> {
+    fn ended(hooks: &mut Hooks<Child>, now: Raw) -> Vec<(When, String)> {
         let end = Instant::now() + std::time::Duration::from_mins(1);
         let mut ended = Vec::new();
         while hooks.is_busy() {
@@ -168,12 +176,13 @@ mod tests {
 
     #[test]
     fn a_program_is_told_when_and_by_how_much() {
+        let kernel = Kernel::new();
         let (dir, path) = program("echo $NTPD_EVENT $NTPD_OFFSET >\"${0%/*}/told\"; exit 3");
-        let mut hooks = Hooks::new(None, Some(path));
-        assert_eq!(hooks.begin(When::Before, Span::ZERO, NOW), Ok(()));
+        let (mut hooks, now) = (Hooks::new(None, Some(path)), kernel.raw());
+        assert_eq!(hooks.begin(&kernel, When::Before, Span::ZERO), Ok(()));
         assert!(!hooks.is_busy(), "there is none before");
-        hooks.begin(When::After, Span::from_nanos(-1_500_000_001), NOW).unwrap();
-        let said = ended(&mut hooks, NOW);
+        hooks.begin(&kernel, When::After, Span::from_nanos(-1_500_000_001)).unwrap();
+        let said = ended(&mut hooks, now);
         let line = "event=hook when=after-step result=\"exit status: 3\"".to_owned();
         assert_eq!(said, [(When::After, line)]);
         let told = std::fs::read_to_string(dir.path().join("told")).unwrap();
@@ -182,14 +191,15 @@ mod tests {
 
     #[test]
     fn a_program_that_does_not_end_is_killed_with_what_it_has_started() {
+        let kernel = Kernel::new();
         let (dir, path) = program("exec 9>\"${0%/*}/held\"; sleep 1000 & echo $! >&9; wait");
-        let mut hooks = Hooks::new(Some(path), None);
-        hooks.begin(When::Before, Span::ZERO, NOW).unwrap();
+        let (mut hooks, now) = (Hooks::new(Some(path), None), kernel.raw());
+        hooks.begin(&kernel, When::Before, Span::ZERO).unwrap();
         let held = dir.path().join("held");
         while !std::fs::read_to_string(&held).is_ok_and(|pid| pid.ends_with('\n')) {
-            assert_eq!(hooks.harvest(NOW), [], "it has its time");
+            assert_eq!(hooks.harvest(now), [], "it has its time");
         }
-        let said = ended(&mut hooks, NOW + PATIENCE);
+        let said = ended(&mut hooks, kernel.raw() + PATIENCE);
         let line = "event=hook when=before-step result=\"killed after 10 s\"".to_owned();
         assert_eq!(said, [(When::Before, line)]);
         let pid = std::fs::read_to_string(&held).unwrap().trim().parse().unwrap();
@@ -201,18 +211,19 @@ mod tests {
 
     #[test]
     fn what_cannot_be_run_is_a_line_and_too_many_are_not_run() {
+        let kernel = Kernel::new();
         let mut hooks = Hooks::new(Some("/nonexistent/program".into()), None);
-        let line = hooks.begin(When::Before, Span::ZERO, NOW).unwrap_err();
+        let line = hooks.begin(&kernel, When::Before, Span::ZERO).unwrap_err();
         let said = "event=hook when=before-step program=/nonexistent/program \
                     result=\"file does not exist\"";
         assert_eq!(line, said);
         let (_dir, path) = program("sleep 1000");
         let mut hooks = Hooks::new(None, Some(path));
         for _ in 0..RUNNING_MAX {
-            hooks.begin(When::After, Span::ZERO, NOW).unwrap();
+            hooks.begin(&kernel, When::After, Span::ZERO).unwrap();
         }
-        let line = hooks.begin(When::After, Span::ZERO, NOW).unwrap_err();
+        let line = hooks.begin(&kernel, When::After, Span::ZERO).unwrap_err();
         assert!(line.ends_with("result=\"not run: too many still run\""), "{line}");
-        assert_eq!(ended(&mut hooks, NOW + PATIENCE).len(), RUNNING_MAX);
+        assert_eq!(ended(&mut hooks, kernel.raw() + PATIENCE).len(), RUNNING_MAX);
     }
 }

@@ -8,7 +8,7 @@ use ntp::client::Client;
 use ntp::leap::{self, LeapSecond, Table};
 use ntp::packet::Leap;
 use ntp::time::{Now, Raw, Span, Wall};
-use sys::timex::{self, Steering};
+use sys::timex::{self, Adjtimex, Steering};
 
 use super::log::Log;
 
@@ -70,10 +70,11 @@ impl Leaps {
         &mut self,
         now: Now,
         client: &mut Client,
+        kernel: &dyn Adjtimex,
         steering: Option<&Steering>,
         log: &mut Log,
     ) {
-        self.notice(now, client, steering, log);
+        self.notice(now, client, kernel, steering, log);
         let due = self.looked.is_none_or(|looked| now.raw - looked >= LOOK_EVERY);
         if due {
             self.looked = Some(now.raw);
@@ -96,13 +97,14 @@ impl Leaps {
         let tai = table.and_then(|table| table.tai(now.wall));
         // Servers that come and go do not make us waver.
         let kept = if due { announced } else { announced.or(self.ahead) };
-        self.announce(kept, tai, steering, log);
+        self.announce(kept, tai, kernel, steering, log);
     }
 
     fn announce(
         &mut self,
         announced: Option<LeapSecond>,
         tai: Option<i32>,
+        kernel: &dyn Adjtimex,
         steering: Option<&Steering>,
         log: &mut Log,
     ) {
@@ -114,11 +116,12 @@ impl Leaps {
                 Some(_) => "a leap second is put in at the end of the day",
             };
             log.info(what);
-            tell(steering, announced, log);
+            tell(kernel, steering, announced, log);
         }
         if tai != self.tai {
             self.tai = tai;
-            if let Some(Err(error)) = steering.zip(tai).map(|(kernel, tai)| kernel.set_tai(tai)) {
+            let told = steering.zip(tai).map(|(steering, tai)| steering.set_tai(kernel, tai));
+            if let Some(Err(error)) = told {
                 let why = cli::reason(&error);
                 log.warning(&format!("unable to tell the kernel the offset of TAI: {why}"));
             }
@@ -130,11 +133,12 @@ impl Leaps {
         &mut self,
         now: Now,
         client: &mut Client,
+        kernel: &dyn Adjtimex,
         steering: Option<&Steering>,
         log: &mut Log,
     ) {
         let Some(ahead) = self.ahead.filter(|ahead| ahead.at - now.wall < NEAR) else { return };
-        if timex::leap_was_made() {
+        if timex::leap_was_made(kernel) {
             client.leap_second(now.raw, ahead.moves());
             let what = if ahead.is_left_out { "left out" } else { "put in" };
             log.info(&format!("a leap second was {what}"));
@@ -148,7 +152,7 @@ impl Leaps {
         }
         self.behind = Some(ahead);
         self.ahead = None;
-        tell(steering, None, log);
+        tell(kernel, steering, None, log);
     }
 
     fn read(&mut self, now: Wall, log: &mut Log) {
@@ -202,13 +206,18 @@ fn text(file: &Path) -> io::Result<String> {
 /// A day in nanoseconds.
 const DAY: i64 = 86_400_000_000_000;
 
-fn tell(steering: Option<&Steering>, announced: Option<LeapSecond>, log: &mut Log) {
+fn tell(
+    kernel: &dyn Adjtimex,
+    steering: Option<&Steering>,
+    announced: Option<LeapSecond>,
+    log: &mut Log,
+) {
     let leap = match announced {
         None => timex::Leap::None,
         Some(leap) if leap.is_left_out => timex::Leap::Delete,
         Some(_) => timex::Leap::Insert,
     };
-    if let Some(Err(error)) = steering.map(|steering| steering.announce(leap)) {
+    if let Some(Err(error)) = steering.map(|steering| steering.announce(kernel, leap)) {
         let why = cli::reason(&error);
         log.warning(&format!("unable to tell the kernel of a leap second: {why}"));
     }

@@ -3,10 +3,11 @@
 //! This is the shell around the crate `ntp`, which decides everything and touches nothing. From the
 //! command line to the kernel: `options` reads flags and ntp.conf, `foreign` knows those of others,
 //! `check` looks at what they name, `start` opens what is needed, `privileges` are given up,
-//! `daemon` is the one loop. `sockets`, `service` and `resolver` talk to the world, `proofs` sees
-//! to who it is that answers and `handshake` agrees on that by NTS (in a build without the feature
-//! `nts`, `no_proofs` stands there). `control` hears `ntpctl` at each `door`, and `answers` what it
-//! is told with the words of `show`. `steps` has what goes with a step, `hooks` the operator's
+//! `daemon` is the one loop. What it runs on is a `machine`: the `kernel`, or in the tests one that
+//! they play. `sockets`, `service` and `resolver` talk to the world, `proofs` sees to who it is
+//! that answers and `handshake` agrees on that by NTS (in a build without the feature `nts`,
+//! `no_proofs` stands there). `control` hears `ntpctl` at each `door`, and `answers` what it is
+//! told with the words of `show`. `steps` has what goes with a step, `hooks` the operator's
 //! programs around it; `rivals` sees others at the clock, `leaps` knows of leap seconds, `ready`
 //! tells the supervisor. `state` keeps what outlives us, `log` writes lines.
 //!
@@ -24,9 +25,11 @@ mod foreign;
 mod handshake;
 mod held;
 mod hooks;
+mod kernel;
 mod last_good;
 mod leaps;
 mod log;
+mod machine;
 mod options;
 mod privileges;
 #[cfg(feature = "nts")]
@@ -39,6 +42,8 @@ mod resolver;
 mod rivals;
 mod service;
 mod show;
+#[cfg(test)]
+mod simulation;
 mod sockets;
 mod start;
 mod state;

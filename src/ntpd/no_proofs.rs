@@ -65,6 +65,7 @@ impl Proofs {
         id: ServerId,
         _: &str,
         _: Option<&str>,
+        _: Raw,
         _: When,
     ) -> Option<Event<'static>> {
         Some(Event::Unresolved(id, "this ntpd was built without NTS".to_owned()))

@@ -180,9 +180,9 @@ impl Proofs {
         id: ServerId,
         host: &str,
         ca: Option<&str>,
+        at: Raw,
         when: When,
     ) -> Option<Event<'static>> {
-        let at = super::clock::raw();
         let judged = Judged { at, now: when.now, is_known: when.is_known, by_floor: false };
         let server = self.servers.entry(id).or_insert_with(|| Server {
             host: host.to_owned(),

@@ -8,13 +8,15 @@
 //! `sys::udp`).
 
 use std::ffi::{OsStr, OsString};
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::net::{IpAddr, ToSocketAddrs as _};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use ntp::client::{Event, ServerId};
 use ntp::time::{Raw, Span};
+
+use super::machine::{Machine, Process};
 
 /// The hidden argument.
 const ASK: &str = "--resolve-for-ntpd";
@@ -34,31 +36,42 @@ const ADDRESSES_MAX: usize = 64;
 const TEXT_MAX: u64 = 4096;
 
 #[derive(Debug)]
-struct Running {
+struct Running<P> {
     server: ServerId,
-    child: Child,
+    child: P,
     until: Raw,
     /// It was given up; only its end is awaited.
     given_up: bool,
 }
 
 /// The resolvers at work.
-#[derive(Debug, Default)]
-pub(crate) struct Resolver {
-    running: Vec<Running>,
+#[derive(Debug)]
+pub(crate) struct Resolver<P: Process> {
+    running: Vec<Running<P>>,
 }
 
-impl Resolver {
+impl<P: Process> Default for Resolver<P> {
+    fn default() -> Self {
+        Self { running: Vec::new() }
+    }
+}
+
+impl<P: Process> Resolver<P> {
     /// Sets a resolver to work; the outcome, should it fail at once.
-    pub(crate) fn ask(&mut self, server: ServerId, host: &str, now: Raw) -> Option<Event<'static>> {
+    pub(crate) fn ask(
+        &mut self,
+        machine: &impl Machine<Process = P>,
+        server: ServerId,
+        host: &str,
+    ) -> Option<Event<'static>> {
         let mut command = Command::new("/proc/self/exe");
         command.args([ASK, host]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        match command.spawn() {
+        match machine.spawn(command) {
             Ok(child) => {
                 self.running.push(Running {
                     server,
                     child,
-                    until: now + PATIENCE,
+                    until: machine.raw() + PATIENCE,
                     given_up: false,
                 });
                 None
@@ -87,25 +100,24 @@ impl Resolver {
     }
 }
 
-impl Drop for Resolver {
+impl<P: Process> Drop for Resolver<P> {
     fn drop(&mut self) {
         for running in &mut self.running {
-            let _ = running.child.kill();
-            let _ = running.child.wait();
+            running.child.kill();
         }
     }
 }
 
-impl Running {
+impl<P: Process> Running<P> {
     /// What there is to say, and whether it must be looked at again.
     fn look(&mut self, now: Raw) -> (Option<Event<'static>>, bool) {
-        let ended = !matches!(self.child.try_wait(), Ok(None));
+        let ended = !matches!(self.child.ended(), Ok(None));
         if ended && self.given_up {
             (None, false)
         } else if ended {
             (Some(self.read()), false)
         } else if !self.given_up && now >= self.until {
-            let _ = self.child.kill();
+            self.child.kill();
             self.given_up = true;
             (Some(Event::Unresolved(self.server, "no name server has answered".to_owned())), true)
         } else {
@@ -115,11 +127,7 @@ impl Running {
 
     /// The child has ended, so what it wrote is complete.
     fn read(&mut self) -> Event<'static> {
-        let mut text = String::new();
-        if let Some(pipe) = self.child.stdout.take() {
-            let _ = pipe.take(TEXT_MAX).read_to_string(&mut text);
-        }
-        understand(self.server, &text)
+        understand(self.server, &self.child.text(TEXT_MAX))
     }
 }
 
@@ -155,7 +163,7 @@ pub(crate) fn answer(host: &OsStr) -> ExitCode {
 }
 
 /// Each address once, one a line: it comes once for each kind of socket.
-fn lines(found: impl Iterator<Item = IpAddr>) -> String {
+pub(super) fn lines(found: impl Iterator<Item = IpAddr>) -> String {
     let mut lines: Vec<String> = Vec::new();
     for line in found.take(ADDRESSES_MAX).map(|address| address.to_string()) {
         if !lines.contains(&line) {

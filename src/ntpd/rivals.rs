@@ -3,6 +3,7 @@
 
 use ntp::rival::{Reading, Watch};
 use ntp::time::Raw;
+use sys::timex::Adjtimex;
 
 /// Programs that steer clocks, as the kernel cuts their names. `ntpd` is several of
 /// them.
@@ -32,13 +33,13 @@ pub(crate) struct Rivals {
 
 impl Rivals {
     /// We have steered just now.
-    pub(crate) fn we_steered(&mut self) {
-        self.watch.left(reading());
+    pub(crate) fn we_steered(&mut self, kernel: &dyn Adjtimex) {
+        self.watch.left(reading(kernel));
     }
 
     /// A line on what somebody else has done since, where there is one to be said.
-    pub(crate) fn look(&mut self, now: Raw) -> Option<String> {
-        let (what, is_due) = self.watch.look(reading()?, now)?;
+    pub(crate) fn look(&mut self, kernel: &dyn Adjtimex, now: Raw) -> Option<String> {
+        let (what, is_due) = self.watch.look(reading(kernel)?, now)?;
         if !is_due && self.seen.is_some() {
             return None;
         }
@@ -54,8 +55,8 @@ impl Rivals {
     }
 }
 
-fn reading() -> Option<Reading> {
-    let found = sys::timex::reading().ok()?;
+fn reading(kernel: &dyn Adjtimex) -> Option<Reading> {
+    let found = sys::timex::reading(kernel).ok()?;
     let sys::timex::Reading { frequency, tick, status, slew } = found;
     Some(Reading { frequency, tick, status, slew })
 }

@@ -18,6 +18,7 @@ use sys::udp::{Received, Socket};
 
 use super::clock;
 use super::leaps::Leaps;
+use super::machine::Machine;
 use super::options::Serve;
 use super::proofs::Proofs;
 use super::sockets::BUFFER;
@@ -53,12 +54,16 @@ impl Service {
     ///
     /// # Errors
     /// An address cannot be had.
-    pub(crate) fn open(serve: Serve, is_local: bool) -> Result<Self, Unable> {
+    pub(crate) fn open(
+        machine: &impl Machine,
+        serve: Serve,
+        is_local: bool,
+    ) -> Result<Self, Unable> {
         let bind = |&at: &SocketAddr| Socket::bound(at).unable(format_args!("bind to {at}"));
         let sockets = serve.at.iter().map(bind).collect::<Result<Vec<_>, _>>()?;
-        let now = clock::now();
+        let now = machine.now();
         // Early at boot there may be nothing random; nobody floods us yet.
-        let secret = sys::random::nonce().map_or(1, std::num::NonZeroU64::get);
+        let secret = machine.nonce().map_or(1, std::num::NonZeroU64::get);
         let orphan = serve.stratum.filter(|_| !is_local);
         Ok(Self {
             limiter: Limiter::new(serve.limits, secret),
@@ -101,21 +106,22 @@ impl Service {
     /// Answers what has come at the sockets that are `ready`, with what the servers say.
     pub(crate) fn answer(
         &mut self,
+        machine: &impl Machine,
         ready: &[bool],
         known: Reference,
         leaps: &Leaps,
         proofs: &Proofs,
     ) {
-        let begun = clock::now();
+        let begun = machine.now();
         let reference = self.reference(begun, known, leaps);
         let sockets = std::mem::take(&mut self.sockets);
         let mut most = 0;
         for (socket, _) in sockets.iter().zip(ready).filter(|(_, ready)| **ready) {
-            most = most.max(self.answer_batch(socket, reference.as_ref(), proofs));
+            most = most.max(self.answer_batch(machine, socket, reference.as_ref(), proofs));
         }
         self.sockets = sockets;
         if most == BATCH {
-            let ended = clock::raw();
+            let ended = machine.raw();
             self.rests_until = Some(ended + (ended - begun.raw));
         }
     }
@@ -123,6 +129,7 @@ impl Service {
     /// How many questions there were.
     fn answer_batch(
         &mut self,
+        machine: &impl Machine,
         socket: &Socket,
         reference: Option<&Reference>,
         proofs: &Proofs,
@@ -133,7 +140,7 @@ impl Service {
             let Ok(asked) = socket.receive(&mut buffer) else { return count };
             let bytes = buffer.get(..asked.length).unwrap_or_default();
             if let Some(reference) = reference {
-                self.answer_one(socket, asked, bytes, reference, proofs);
+                self.answer_one(machine, socket, asked, bytes, reference, proofs);
             }
         }
         BATCH
@@ -141,13 +148,14 @@ impl Service {
 
     fn answer_one(
         &mut self,
+        machine: &impl Machine,
         socket: &Socket,
         asked: Received,
         bytes: &[u8],
         reference: &Reference,
         proofs: &Proofs,
     ) {
-        let now = clock::now();
+        let now = machine.now();
         let Some(from) = asked.from else { return };
         let terms = self.serve.access.terms(from.ip());
         let is_welcome =
@@ -171,7 +179,7 @@ impl Service {
             return drop(socket.answer(&kiss, from, asked.to, false));
         }
         let received = now.wall + -(now.raw - clock::arrival(now, asked.stamp));
-        let plain = server::answer(&question, reference, received, clock::wall_now());
+        let plain = server::answer(&question, reference, received, machine.wall());
         let (answer, is_interleaved) = self.interleaved(&question, plain);
         // Whoever cannot be reached asks again.
         if socket.answer(&signed(answer), from, asked.to, is_interleaved).is_err() {

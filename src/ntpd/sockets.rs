@@ -8,27 +8,31 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use ntp::answer::Refused;
 use ntp::client::{Event, SourceId};
 use ntp::packet::PACKET_MAX;
 use ntp::time::{Now, Span, Stamp};
-use sys::clock_steps::ClockSteps;
-use sys::udp::{Received, Socket};
+use sys::udp::Received;
 
 use super::clock;
+use super::machine::{Machine, Wire};
 
 /// One more than can be a packet, so that what is too long is seen to be.
 pub(super) const BUFFER: usize = PACKET_MAX + 4;
 
 /// All sockets.
-#[derive(Debug, Default)]
-pub(crate) struct Sockets {
-    /// Readable when anybody sets the clock, so that nobody need look in between.
-    steps: Option<ClockSteps>,
-    asking: BTreeMap<SourceId, Socket>,
+#[derive(Debug)]
+pub(crate) struct Sockets<W> {
+    asking: BTreeMap<SourceId, W>,
+}
+
+impl<W> Default for Sockets<W> {
+    fn default() -> Self {
+        Self { asking: BTreeMap::new() }
+    }
 }
 
 /// A datagram from a server, or what the network says of it instead.
@@ -39,23 +43,16 @@ pub(crate) struct Arrived {
     pub(crate) bytes: Box<[u8]>,
 }
 
-impl Sockets {
-    /// From now on a wait ends when anybody sets the clock. Whether that can be had.
-    pub(crate) fn watch_steps(&mut self) -> bool {
-        if sys::clock::is_the_kernels() {
-            self.steps = ClockSteps::watch().ok();
-        }
-        self.steps.is_some()
-    }
-
+impl<W: Wire> Sockets<W> {
     /// Sends a request, made of its stamp; what became of it.
     pub(crate) fn ask(
         &mut self,
+        machine: &impl Machine<Wire = W>,
         source: SourceId,
         server: SocketAddr,
         request: impl FnOnce(Stamp) -> io::Result<Vec<u8>>,
     ) -> Event<'static> {
-        match self.try_ask(source, server, request) {
+        match self.try_ask(machine, source, server, request) {
             Ok(event) => event,
             Err(error) => {
                 self.asking.remove(&source);
@@ -66,16 +63,18 @@ impl Sockets {
 
     fn try_ask(
         &mut self,
+        machine: &impl Machine<Wire = W>,
         source: SourceId,
         server: SocketAddr,
         request: impl FnOnce(Stamp) -> io::Result<Vec<u8>>,
     ) -> io::Result<Event<'static>> {
-        let nonce = Stamp(sys::random::nonce()?.get());
-        let socket = Socket::connected(server)?;
+        let nonce = Stamp(machine.nonce()?.get());
+        let socket = machine.connect(server)?;
         let request = request(nonce)?;
-        let before = clock::raw();
+        let before = machine.raw();
         socket.send(&request)?;
-        let at = socket.departure().map_or(before, |left| clock::departure(before, left));
+        let departure = socket.departure();
+        let at = departure.map_or(before, |left| clock::departure(before, machine.now(), left));
         self.asking.insert(source, socket);
         Ok(Event::Sent(source, nonce, at))
     }
@@ -93,21 +92,13 @@ impl Sockets {
     /// Those of poll(2).
     pub(crate) fn wait(
         &self,
+        machine: &impl Machine<Wire = W>,
         others: &[BorrowedFd<'_>],
         limit: Duration,
     ) -> io::Result<(Vec<Arrived>, Vec<bool>)> {
-        let asking = self.asking.values().map(|socket| socket.as_fd());
-        let steps = self.steps.iter().map(|steps| steps.as_fd());
-        let waited: Vec<BorrowedFd<'_>> =
-            others.iter().copied().chain(asking).chain(steps).collect();
-        let mut others_ready = sys::udp::wait(&waited, limit)?;
-        let mut ready = others_ready.split_off(others.len().min(others_ready.len()));
-        if let Some(steps) = &self.steps
-            && ready.pop() == Some(true)
-        {
-            // Who is woken looks at the clock; how it was moved is seen there.
-            steps.taken()?;
-        }
+        let asking: Vec<&W> = self.asking.values().collect();
+        let mut others_ready = machine.wait(others, &asking, limit)?;
+        let ready = others_ready.split_off(others.len().min(others_ready.len()));
         let mut arrived = Vec::new();
         for ((source, socket), ready) in self.asking.iter().zip(ready) {
             if ready {

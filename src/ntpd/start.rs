@@ -7,15 +7,16 @@ use std::process::ExitCode;
 use cli::UnableExt as _;
 use ntp::bank::Frequency;
 use ntp::client::{Authority, Client, Level, Setup};
-use sys::timex::{self, Steering};
+use sys::timex::{self, Adjtimex, Steering};
 use sys::wake;
 
-use super::clock;
 use super::control::Control;
 use super::daemon::{Daemon, PPM};
 use super::hooks::Hooks;
+use super::kernel::Kernel;
 use super::leaps::Leaps;
 use super::log::Log;
+use super::machine::Machine;
 use super::options::Options;
 use super::privileges::{self, Belongings};
 use super::proofs::Proofs;
@@ -34,11 +35,11 @@ const KEPT_SD: f64 = 2e-6;
 const UNKNOWN_SD: f64 = 1e-4;
 
 /// What was opened while everything could be.
-struct Opened {
-    service: Option<Service>,
-    control: Option<Control>,
-    state: Option<State>,
-    ready: Option<Ready>,
+pub(super) struct Opened {
+    pub(super) service: Option<Service>,
+    pub(super) control: Option<Control>,
+    pub(super) state: Option<State>,
+    pub(super) ready: Option<Ready>,
 }
 
 /// Runs until told to leave.
@@ -61,7 +62,9 @@ pub(crate) fn run(mut options: Options) -> anyhow::Result<ExitCode> {
     wake::install().unable("catch signals")?;
     sys::entry::ignore_sigxfsz();
     let is_local = options.servers.is_empty();
-    let service = options.serve.take().map(|serve| Service::open(serve, is_local)).transpose()?;
+    let machine = Kernel::new();
+    let serve = options.serve.take();
+    let service = serve.map(|serve| Service::open(&machine, serve, is_local)).transpose()?;
     if let Some(service) = &service {
         log.info(&service.sentence());
     }
@@ -72,22 +75,22 @@ pub(crate) fn run(mut options: Options) -> anyhow::Result<ExitCode> {
     privileges::give_up(options.user.as_deref(), steers, belongings, &mut log)?;
     log.settle()?;
     let opened = Opened { service, control, state, ready };
-    let mut daemon = Daemon::begin(options, log, opened);
+    let mut daemon = Daemon::begin(machine, options, log, opened);
     // Programs around a step are the operator's, and may need any call.
     if daemon.hooks.is_none() {
         privileges::confine(&mut daemon.log);
     }
-    daemon.rivals.we_steered();
     daemon.set_forward();
     daemon.turns()
 }
 
-impl Daemon {
-    fn begin(options: Options, mut log: Log, opened: Opened) -> Self {
+impl<M: Machine> Daemon<M> {
+    /// Takes the clock, unless it is to be left alone, and knows what is known.
+    pub(super) fn begin(machine: M, options: Options, mut log: Log, opened: Opened) -> Self {
         let Opened { service, control, state, ready } = opened;
         let is_local = options.servers.is_empty();
-        let (authority, steering) = take_the_clock(options.observe || is_local, &mut log);
-        let frequency = frequency(state.as_ref(), &mut log);
+        let (authority, steering) = take_the_clock(&machine, options.observe || is_local, &mut log);
+        let frequency = frequency(&machine, state.as_ref(), &mut log);
         let mut policy = options.policy;
         let steers = steering.is_some();
         let mut keep_first = steers && policy.any_first && !options.once;
@@ -98,13 +101,12 @@ impl Daemon {
             log.info(&format!("-g has been used up in this boot, says {file}"));
         }
         let cure = control.as_ref().map(|control| format!("{} step", control.command()));
-        let now = clock::now();
+        let now = machine.now();
         let last_good = state.as_ref().map(State::last_good).unwrap_or_default();
         let kept_at = state.as_ref().and_then(State::frequency_kept_at);
         let good = last_good.time.and_then(|time| u64::try_from(time).ok());
         let proofs = Proofs::new(options.keys, options.authorities, good.max(kept_at));
         let steps = Steps::new(last_good.time, policy.any_first);
-        let mut sockets = Sockets::default();
         let setup = Setup {
             servers: options.servers,
             policy,
@@ -113,13 +115,16 @@ impl Daemon {
             frequency,
             prepares: options.before_step.is_some(),
             known: last_good.hosts,
-            announced: sockets.watch_steps(),
+            announced: machine.announces_steps(),
             permit: cure.clone().unwrap_or(options.permit),
         };
+        let mut rivals = Rivals::default();
+        rivals.we_steered(&machine);
         Self {
+            machine,
             client: Client::new(setup, now),
             steering,
-            sockets,
+            sockets: Sockets::default(),
             resolver: Resolver::default(),
             proofs,
             known: None,
@@ -135,7 +140,7 @@ impl Daemon {
             cure,
             ready,
             hooks: Hooks::new(options.before_step, options.after_step),
-            rivals: Rivals::default(),
+            rivals,
             steps,
         }
     }
@@ -155,11 +160,15 @@ fn listen(socket: Option<(PathBuf, bool)>, log: &mut Log) -> Option<Control> {
 }
 
 /// Takes the clock, unless it is to be left alone: that is known before anything is tried.
-fn take_the_clock(leave_alone: bool, log: &mut Log) -> (Authority, Option<Steering>) {
+fn take_the_clock(
+    kernel: &dyn Adjtimex,
+    leave_alone: bool,
+    log: &mut Log,
+) -> (Authority, Option<Steering>) {
     if leave_alone {
         return (Authority::Observe, None);
     }
-    match Steering::acquire() {
+    match Steering::acquire(kernel) {
         Ok(steering) => (Authority::Steer, Some(steering)),
         Err(error) => {
             let why = cli::reason(&error);
@@ -170,12 +179,12 @@ fn take_the_clock(leave_alone: bool, log: &mut Log) -> (Authority, Option<Steeri
 }
 
 /// What is known of the oscillator: what was kept, else what the kernel was told last.
-fn frequency(state: Option<&State>, log: &mut Log) -> Frequency {
+fn frequency(kernel: &dyn Adjtimex, state: Option<&State>, log: &mut Log) -> Frequency {
     match state.map(State::frequency) {
         Some(Ok(Some(ppm))) => return Frequency { ratio: ppm * PPM, sd: KEPT_SD },
         Some(Err(error)) => log.warning(&error.to_string()),
         Some(Ok(None)) | None => {}
     }
     // Where even reading is forbidden, nothing is known.
-    Frequency { ratio: timex::frequency().unwrap_or(0.0) * PPM, sd: UNKNOWN_SD }
+    Frequency { ratio: timex::frequency(kernel).unwrap_or(0.0) * PPM, sd: UNKNOWN_SD }
 }

@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use ntp::client::Event;
 use ntp::time::{Now, Raw, Span, Wall};
 
-use super::clock;
 use super::daemon::Daemon;
 use super::hooks::When;
 use super::last_good::LastGood;
+use super::machine::Machine;
 use super::resolver::GLANCE;
 
 const NANOS: i64 = 1_000_000_000;
@@ -42,14 +42,14 @@ impl Steps {
     }
 }
 
-impl Daemon {
+impl<M: Machine> Daemon<M> {
     /// A clock that is before the last time that was good is surely wrong: with -g it is set
     /// forward to that, long before a server has answered.
     pub(super) fn set_forward(&mut self) {
         let Some(good) = self.steps.good.take().filter(|good| (1..TIME_MAX).contains(good)) else {
             return;
         };
-        let before = clock::now();
+        let before = self.machine.now();
         let by = Wall::from_nanos(good * NANOS) - before.wall;
         if by <= Span::ZERO {
             return;
@@ -60,7 +60,7 @@ impl Daemon {
         if !self.steps.any_first {
             return self.log.warning(&format!("{line}; -g would set it forward to that"));
         }
-        match steering.step(by.nanos()) {
+        match steering.step(&self.machine, by.nanos()) {
             Ok(()) => {
                 self.log.info(&format!("{line}; it is set forward to that, for the time being"));
                 self.stepped(by, before, "file");
@@ -82,14 +82,14 @@ impl Daemon {
             self.steps.count
         ));
         self.steps.last = Some(format!("{seconds:+.6} s by what the {by_whom} said, at {to}"));
-        if let Err(line) = self.hooks.begin(When::After, by, clock::raw()) {
+        if let Err(line) = self.hooks.begin(&self.machine, When::After, by) {
             self.log.warning(&line);
         }
     }
 
     /// Something is to be done before a step. Where that cannot even begin, the step does not wait.
     pub(super) fn prepare(&mut self, by: Span) -> Option<Event<'static>> {
-        match self.hooks.begin(When::Before, by, clock::raw()) {
+        match self.hooks.begin(&self.machine, When::Before, by) {
             Ok(()) => None,
             Err(line) => {
                 self.log.warning(&line);
@@ -101,7 +101,7 @@ impl Daemon {
     /// Programs that have ended.
     pub(super) fn look_at_hooks(&mut self) -> Option<ExitCode> {
         let mut code = None;
-        for (when, line) in self.hooks.harvest(clock::raw()) {
+        for (when, line) in self.hooks.harvest(self.machine.raw()) {
             self.log.info(&line);
             if when == When::Before {
                 code = code.or_else(|| self.tell(Event::Prepared));
@@ -112,11 +112,11 @@ impl Daemon {
 
     /// At the end of `-q`: nobody else would see to it that a program after a step ends.
     pub(super) fn wait_for_hooks(&mut self) {
-        while self.hooks.is_busy() && sys::wake::take().is_none() {
-            for (_, line) in self.hooks.harvest(clock::raw()) {
+        while self.hooks.is_busy() && self.machine.wish().is_none() {
+            for (_, line) in self.hooks.harvest(self.machine.raw()) {
                 self.log.info(&line);
             }
-            if self.hooks.is_busy() && self.sockets.wait(&[], GLANCE).is_err() {
+            if self.hooks.is_busy() && self.sockets.wait(&self.machine, &[], GLANCE).is_err() {
                 return;
             }
         }
@@ -134,7 +134,7 @@ impl Daemon {
     /// Is somebody else at our clock?
     pub(super) fn look_for_rivals(&mut self) {
         if self.steering.is_some()
-            && let Some(line) = self.rivals.look(clock::raw())
+            && let Some(line) = self.rivals.look(&self.machine, self.machine.raw())
         {
             self.log.warning(&line);
         }
@@ -142,13 +142,13 @@ impl Daemon {
 
     /// Now and then: is somebody else at our clock, and is it right enough to say so?
     pub(super) fn look_around(&mut self) {
-        let raw = clock::raw();
+        let raw = self.machine.raw();
         if raw - self.steps.looked < LOOK_EVERY {
             return;
         }
         self.steps.looked = raw;
         self.look_for_rivals();
-        let now = clock::now();
+        let now = self.machine.now();
         let is_good = || self.client.view(now).is_known;
         if let Some(ready) = self.ready.as_mut().filter(|ready| !ready.is_said())
             && let Some((offset, sd)) = self.client.offset(now)

@@ -63,7 +63,8 @@ pub fn vote(candidates: &[Candidate]) -> Vote {
     }
     let truechimers: Vec<bool> = intervals.iter().map(|i| i.holds(meeting)).collect();
     let believed = candidates.iter().zip(&truechimers).filter(|(_, believed)| **believed);
-    let believed: Vec<Estimate> = believed.map(|(candidate, _)| candidate.estimate).collect();
+    let mut believed: Vec<Estimate> = believed.map(|(candidate, _)| candidate.estimate).collect();
+    leave_out_stragglers(&mut believed, candidates.len() / 2 + 1, reference);
     Vote::Agreed(Agreed { estimate: combine(&believed, reference), truechimers })
 }
 
@@ -86,16 +87,42 @@ fn interval(candidate: &Candidate, reference: Span) -> Interval {
 }
 
 /// The point that the most intervals hold, and how many do. One of their lower ends is such a
-/// point. Of several, the one whose intervals are the narrowest: to be vague must not win a tie.
+/// point. Of several, the one whose intervals take the least room together: neither to be vague nor
+/// to be asked just now must win a tie for who is far from the others.
 fn meeting_point(intervals: &[Interval]) -> (usize, f64) {
     let at = |point: f64| {
         let holding = || intervals.iter().filter(move |interval| interval.holds(point));
-        let width: f64 = holding().map(|interval| interval.high - interval.low).sum();
-        (holding().count(), width, point)
+        let low = holding().map(|interval| interval.low).fold(point, f64::min);
+        let high = holding().map(|interval| interval.high).fold(point, f64::max);
+        (holding().count(), high - low, point)
     };
     let points = intervals.iter().map(|interval| at(interval.low));
     let best = points.max_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)));
     best.map_or((0, 0.0), |(count, _, point)| (count, point))
+}
+
+/// Leaves out, one by one, who lies farther from the middle than he can be off by noise, while more
+/// than `least` are left: nobody can say that he is wrong, but he would drag the others with him
+/// (RFC 5905, section 11.2.2, to the same end).
+fn leave_out_stragglers(believed: &mut Vec<Estimate>, least: usize, reference: Span) {
+    let offset = |estimate: &Estimate| (estimate.theta - reference).seconds();
+    while believed.len() > least {
+        let middle = median(believed.iter().map(offset).collect());
+        let beyond = |e: &Estimate| (offset(e) - middle).abs() - INTERVAL_SDS * e.sd - INTERVAL_MIN;
+        let farthest = believed.iter().map(beyond).enumerate().max_by(|a, b| a.1.total_cmp(&b.1));
+        match farthest {
+            Some((index, by)) if by > 0.0 => believed.remove(index),
+            Some(_) | None => return,
+        };
+    }
+}
+
+/// The value in the middle; of two, their mean.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let beside = |from_end: usize| values.iter().copied().nth(from_end);
+    let (low, high) = ((values.len().max(1) - 1) / 2, values.len() / 2);
+    beside(low).zip(beside(high)).map_or(0.0, |(low, high)| low.midpoint(high))
 }
 
 /// Estimates weighed by their certainty. Where they lie farther apart than their deviations allow,
@@ -207,6 +234,25 @@ mod tests {
         let vague = says(1.5, 1e-6, 1.2);
         let agreed = agreed(&[vague, says(0.2, 1e-6, 0.2), says(2.5, 1e-6, 0.6)]);
         assert_eq!(agreed.truechimers, [true, true, false]);
+    }
+
+    #[test]
+    fn who_is_far_from_those_who_are_close_is_not_weighed_though_nobody_can_say_he_is_wrong() {
+        let honest = [0.0, 1e-5, -1e-5].map(|offset| says(offset, 2e-5, 0.005));
+        let outcome = agreed(&[&honest[..], &[says(0.008, 1e-6, 0.005)]].concat());
+        assert_eq!(outcome.truechimers, [true; 4]);
+        assert!(offset(&outcome).abs() < 1e-4, "{outcome:?}");
+        // More than half of all must be left.
+        let outcome = agreed(&[says(0.0, 2e-5, 0.005), says(0.008, 2e-5, 0.005)]);
+        assert!((offset(&outcome) - 0.004).abs() < 1e-4, "{outcome:?}");
+    }
+
+    #[test]
+    fn of_two_majorities_the_one_that_is_closer_together_is_believed() {
+        // The liar was asked just now, so his distance is the least.
+        let honest = [0.005, 0.006, 0.006].map(|distance| says(0.0, 2e-5, distance));
+        let outcome = agreed(&[&honest[..], &[says(0.0095, 1e-6, 0.004)]].concat());
+        assert_eq!(outcome.truechimers, [true, true, true, false]);
     }
 
     proptest! {

@@ -41,7 +41,7 @@ fn an_offset_below_the_step_threshold_is_slewed_away_in_seconds() {
 fn the_frequency_is_found_and_the_error_stays_small() {
     for seed in 1..6 {
         let mut world = plain(seed, 0.05, setup(1, "iburst"));
-        world.wander = 1e-9;
+        world.clock.wander = 1e-9;
         let settled = world.settle(0.001, 2000.0);
         assert!(settled < 600.0, "seed {seed}: {settled} s");
         let (worst, rms) = world.run(20_000.0);
@@ -83,7 +83,7 @@ fn a_clock_moved_by_somebody_is_back_in_ten_seconds() {
     for (seed, moved) in [(1, 0.5), (2, 3.0), (3, 2000.0), (4, -2000.0), (5, 1e6)] {
         let mut world = plain(seed, 0.01, setup(1, "iburst"));
         world.run(10_000.0);
-        let before = world.truth;
+        let before = world.clock.truth;
         world.strike(Blow::Move(moved));
         let settled = world.settle(0.01, 1000.0) - before;
         assert!(settled < 12.0, "moved by {moved}: {settled} s\n{}", world.log());
@@ -97,7 +97,7 @@ fn also_when_that_happens_twice_soon_after_the_start() {
     let mut world = plain(1, 0.01, setup(1, "iburst"));
     for moved in [100.0, -50.0] {
         world.run(20.0);
-        let before = world.truth;
+        let before = world.clock.truth;
         world.strike(Blow::Move(moved));
         let settled = world.settle(0.01, 60.0) - before;
         assert!(settled < 12.0, "moved by {moved}: {settled} s\n{}", world.log());
@@ -138,7 +138,7 @@ fn after_a_foreign_step_nothing_is_said_that_was_true_before() {
 fn a_sleep_is_survived() {
     let mut world = plain(3, 0.01, setup(1, "iburst"));
     world.run(5000.0);
-    let before = world.truth + 30_000.3;
+    let before = world.clock.truth + 30_000.3;
     world.strike(Blow::Sleep(30_000.3));
     let settled = world.settle(0.01, 1000.0) - before;
     assert!(settled < 15.0, "{settled} s\n{}", world.log());
@@ -300,7 +300,7 @@ fn nobody_can_make_it_chatter() {
     let options = "iburst minpoll 3 maxpoll 3";
     let mut world = World::new(1, TODAY, 0.0, 0.0, setup(3, options), &peers);
     let day = 86_400.0;
-    while world.truth < day {
+    while world.clock.truth < day {
         world.run(100.0);
         world.strike(Blow::Change(0, Character::Silent));
         world.run(100.0);
@@ -311,7 +311,7 @@ fn nobody_can_make_it_chatter() {
     let said = world.lines("10.0.0.1 ");
     assert!((100..300).contains(&said), "of one server {said} lines a day");
     let before = world.lines("synchronised to");
-    while world.truth < 2.0 * day {
+    while world.clock.truth < 2.0 * day {
         for character in [Character::Silent, Character::Honest] {
             world.run(200.0);
             for index in 0..3 {
@@ -491,7 +491,7 @@ fn the_error_stays_within_bounds_for_every_kind_of_network() {
             let rms = (1..6).map(|seed| {
                 let peers = [Peer { jitter, ..Peer::new(Character::Honest) }];
                 let mut world = World::new(seed, TODAY, 0.01, 1e-5, setup(1, options), &peers);
-                world.wander = wander;
+                world.clock.wander = wander;
                 world.run(2000.0);
                 world.run(18_000.0).1
             });
@@ -554,10 +554,10 @@ proptest! {
         prop_assert_eq!(&world.done, &None);
         let large = world.steps.iter().filter(|(_, by)| by.abs() > 1000.0).count();
         prop_assert!(large <= usize::from(any_first) + disturbed, "{}", world.log());
-        let polite = 4 * (30 + count(world.truth / 32.0)) + 40 * disturbed;
+        let polite = 4 * (30 + count(world.clock.truth / 32.0)) + 40 * disturbed;
         prop_assert!(world.requests <= polite, "{} requests of {polite}", world.requests);
         let said = world.lines("");
-        let budget = 60 + world.steps.len() + 5 * count(world.truth / 300.0);
+        let budget = 60 + world.steps.len() + 5 * count(world.clock.truth / 300.0);
         prop_assert!(said <= budget, "{said} lines of {budget}\n{}", world.log());
     }
 

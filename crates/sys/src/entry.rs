@@ -6,7 +6,7 @@
 //! start-up, from `.init_array`; [`restore_sigpipe`], [`leave_closed`] and
 //! [`close_what_was_closed`] put it back.
 
-use std::ffi::{c_char, c_int};
+use std::ffi::c_char;
 use std::ptr::{NonNull, null_mut};
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
@@ -16,21 +16,33 @@ static WAS_CLOSED: [AtomicBool; 3] = [const { AtomicBool::new(false) }; 3];
 /// The last word of the command line; null where there is none.
 static LAST_WORD: AtomicPtr<u8> = AtomicPtr::new(null_mut());
 
+unsafe extern "C" {
+    /// The environment, environ(7).
+    static environ: *const *mut c_char;
+}
+
 #[used]
 // SAFETY: the section holds functions to be called before main; `record` is one and needs nothing
-// that main sets up. The C library (glibc) gives it what it gives main.
+// that main sets up. It takes no arguments: glibc would give it main's, musl gives none.
 #[unsafe(link_section = ".init_array")]
-static RECORD: extern "C" fn(c_int, *mut *mut c_char, *mut *mut c_char) = record;
+static RECORD: extern "C" fn() = record;
 
-extern "C" fn record(count: c_int, words: *mut *mut c_char, _environment: *mut *mut c_char) {
+extern "C" fn record() {
     record_sigpipe();
     record_closed();
-    if let Some(last) = usize::try_from(count).ok().and_then(|count| count.checked_sub(1)) {
-        // SAFETY: `words` has `count` pointers, of which this is the last.
-        let word = unsafe { words.add(last) };
-        // SAFETY: as above.
-        LAST_WORD.store(unsafe { *word }.cast(), Ordering::Relaxed);
-    }
+    record_last_word();
+}
+
+/// Before main the environment is still where the kernel has put it: behind the words of the
+/// command line and their null, which stand behind their count (System V ABI, "Process
+/// Initialization"). Where there is no word, it is the count, 0, that is read.
+fn record_last_word() {
+    // SAFETY: the C library has set it by now, and this process has one thread.
+    let environment = unsafe { environ };
+    // SAFETY: as the kernel lays them out, two pointers stand before it.
+    let last = unsafe { environment.sub(2) };
+    // SAFETY: as above.
+    LAST_WORD.store(unsafe { *last }.cast(), Ordering::Relaxed);
 }
 
 fn record_closed() {

@@ -10,11 +10,8 @@ use crate::child::Ended;
 /// Asks for the exit code, and says that it was given (`PIDFD_INFO_EXIT`).
 const EXIT: u64 = 1 << 3;
 
-/// Reads and writes ([`READ_WRITE`]) as many bytes as [`Info`] has: number 11 of the magic 0xFF.
-const GET_INFO: libc::Ioctl = READ_WRITE | (size_of::<Info>() as libc::Ioctl) << 16 | 0xFF0B;
-
-/// `_IOC_READ | _IOC_WRITE` (asm-generic/ioctl.h).
-const READ_WRITE: libc::Ioctl = 0xC000_0000;
+/// Reads and writes as many bytes as [`Info`] has: number 11 of the magic 0xFF.
+const GET_INFO: libc::Ioctl = libc::_IOWR::<Info>(0xFF, 11);
 
 /// `struct pidfd_info`, as far as it went at first: 64 bytes.
 #[repr(C)]

@@ -13,9 +13,11 @@ const TRIES: usize = 3;
 pub fn nonce() -> io::Result<NonZeroU64> {
     for _ in 0..TRIES {
         let mut bytes = [0_u8; 8];
+        let (room, len) = (bytes.as_mut_ptr(), bytes.len());
+        // The call itself: std knows the function as a weak symbol, and in a static program a weak
+        // symbol is nothing (musl).
         // SAFETY: the pointer and the length are those of an array that is ours alone.
-        let filled =
-            unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), libc::GRND_NONBLOCK) };
+        let filled = unsafe { libc::syscall(libc::SYS_getrandom, room, len, libc::GRND_NONBLOCK) };
         if filled == -1 {
             return Err(io::Error::last_os_error());
         }

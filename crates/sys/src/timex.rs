@@ -2,7 +2,8 @@
 //!
 //! Reading is free for everybody and changes nothing ([`frequency`]). All that changes the clock is
 //! a method of [`Steering`], and there is no `Steering` without [`Steering::acquire`]: a program
-//! that never calls that cannot touch the clock.
+//! that never calls that cannot touch the clock. What is asked of adjtimex(2) is a [`Request`],
+//! which only this file makes; whose adjtimex it is ([`Adjtimex`]), the caller says.
 //!
 //! Nothing here leaves a clock running fast when its program is killed. A slew is given to the
 //! kernel's phase-locked loop, which takes a fixed part of what is left each second and so comes
@@ -28,12 +29,42 @@ const ERROR_MAX: i64 = 16_000_000;
 
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
 
+/// A `struct timex` for adjtimex(2), made here and nowhere else.
+#[derive(Debug)]
+pub struct Request(libc::timex);
+
+impl Request {
+    /// What is asked, and the room for the answer: for who answers it.
+    pub fn timex(&mut self) -> &mut libc::timex {
+        &mut self.0
+    }
+}
+
+/// Who answers adjtimex(2): the kernel, or in a test what stands in for it.
+pub trait Adjtimex {
+    /// Does what is asked and fills in what is so; the state of the clock (`TIME_OK`).
+    ///
+    /// # Errors
+    /// Those of adjtimex(2).
+    fn adjtimex(&self, request: &mut Request) -> io::Result<i32>;
+}
+
+/// The kernel's own answer.
+///
+/// # Errors
+/// Those of adjtimex(2).
+pub fn adjtimex(request: &mut Request) -> io::Result<i32> {
+    // SAFETY: the pointer is to a whole `struct timex` that is ours alone during the call.
+    let state = unsafe { libc::adjtimex(&raw mut request.0) };
+    if state == -1 { Err(io::Error::last_os_error()) } else { Ok(state) }
+}
+
 /// How fast the clock is set to run beyond its oscillator, in parts per million. Writes nothing.
 ///
 /// # Errors
 /// Those of adjtimex(2); a sandbox may forbid even this.
-pub fn frequency() -> io::Result<f64> {
-    adjust(&mut nothing()).map(|timex| ppm(timex.freq))
+pub fn frequency(kernel: &dyn Adjtimex) -> io::Result<f64> {
+    adjust(kernel, nothing()).map(|timex| ppm(timex.freq))
 }
 
 /// A leap second that the kernel is to make at the end of the UTC day.
@@ -51,11 +82,9 @@ pub enum Leap {
 /// Whether the kernel has just made a leap second, and has not been told since that it is over.
 /// Writes nothing.
 #[must_use]
-pub fn leap_was_made() -> bool {
-    let mut timex = nothing();
-    // SAFETY: the pointer is to a whole `struct timex` that is ours alone during the call.
-    let state = unsafe { libc::adjtimex(&raw mut timex) };
-    matches!(state, libc::TIME_OOP | libc::TIME_WAIT)
+pub fn leap_was_made(kernel: &dyn Adjtimex) -> bool {
+    let state = kernel.adjtimex(&mut Request(nothing()));
+    matches!(state, Ok(libc::TIME_OOP | libc::TIME_WAIT))
 }
 
 /// The status bits that only a program sets.
@@ -83,9 +112,8 @@ pub struct Reading {
 ///
 /// # Errors
 /// Those of adjtimex(2); a sandbox may forbid even this.
-pub fn reading() -> io::Result<Reading> {
-    let mut timex = nothing();
-    let timex = adjust(&mut timex)?;
+pub fn reading(kernel: &dyn Adjtimex) -> io::Result<Reading> {
+    let timex = adjust(kernel, nothing())?;
     let per_unit = if timex.status & libc::STA_NANO == 0 { 1000 } else { 1 };
     Ok(Reading {
         frequency: ppm(timex.freq),
@@ -110,12 +138,11 @@ impl Steering {
     ///
     /// # Errors
     /// `EPERM` without `CAP_SYS_TIME`, and all of adjtimex(2).
-    pub fn acquire() -> io::Result<Self> {
-        let mut probe = nothing();
-        let freq = adjust(&mut probe)?.freq;
-        adjust(&mut libc::timex { modes: libc::ADJ_FREQUENCY, freq, ..nothing() })?;
+    pub fn acquire(kernel: &dyn Adjtimex) -> io::Result<Self> {
+        let freq = adjust(kernel, nothing())?.freq;
+        adjust(kernel, libc::timex { modes: libc::ADJ_FREQUENCY, freq, ..nothing() })?;
         let steering = Self { leap: Cell::new(Leap::None) };
-        steering.rest()?;
+        steering.rest(kernel)?;
         Ok(steering)
     }
 
@@ -123,26 +150,26 @@ impl Steering {
     ///
     /// # Errors
     /// Those of adjtimex(2).
-    pub fn rest(&self) -> io::Result<()> {
+    pub fn rest(&self, kernel: &dyn Adjtimex) -> io::Result<()> {
         let modes = libc::ADJ_STATUS
             | libc::ADJ_NANO
             | libc::ADJ_TICK
             | libc::ADJ_TIMECONST
             | libc::ADJ_OFFSET;
         let status = libc::STA_PLL | libc::STA_FREQHOLD | libc::STA_UNSYNC | self.leap_status();
-        adjust(&mut libc::timex { modes, status, tick: TICK, ..nothing() })?;
+        adjust(kernel, libc::timex { modes, status, tick: TICK, ..nothing() })?;
         // What adjtime(3) has begun is a slew of its own.
         let modes = libc::ADJ_OFFSET_SINGLESHOT;
-        adjust(&mut libc::timex { modes, ..nothing() }).map(drop)
+        adjust(kernel, libc::timex { modes, ..nothing() }).map(drop)
     }
 
     /// Lets the clock run faster than its oscillator by so many parts per million, 500 at most.
     ///
     /// # Errors
     /// Those of adjtimex(2).
-    pub fn set_frequency(&self, ppm: f64) -> io::Result<()> {
+    pub fn set_frequency(&self, kernel: &dyn Adjtimex, ppm: f64) -> io::Result<()> {
         let freq = whole(ppm.clamp(-FREQUENCY_MAX, FREQUENCY_MAX) * FREQUENCY_UNIT);
-        adjust(&mut libc::timex { modes: libc::ADJ_FREQUENCY, freq, ..nothing() }).map(drop)
+        adjust(kernel, libc::timex { modes: libc::ADJ_FREQUENCY, freq, ..nothing() }).map(drop)
     }
 
     /// Brings the clock forward by so many nanoseconds, half a second at most, instead of what
@@ -150,49 +177,49 @@ impl Steering {
     ///
     /// # Errors
     /// Those of adjtimex(2).
-    pub fn slew(&self, nanos: i64, time_constant: u8) -> io::Result<()> {
+    pub fn slew(&self, kernel: &dyn Adjtimex, nanos: i64, time_constant: u8) -> io::Result<()> {
         let modes = libc::ADJ_STATUS | libc::ADJ_NANO | libc::ADJ_TIMECONST | libc::ADJ_OFFSET;
         // Not STA_UNSYNC: the kernel may keep the hardware clock right now.
         let status = libc::STA_PLL | libc::STA_FREQHOLD | self.leap_status();
         let offset = nanos.clamp(-SLEW_MAX, SLEW_MAX);
         let constant = time_constant.into();
-        adjust(&mut libc::timex { modes, status, constant, offset, ..nothing() }).map(drop)
+        adjust(kernel, libc::timex { modes, status, constant, offset, ..nothing() }).map(drop)
     }
 
     /// Sets the clock forward by so many nanoseconds, at once; a slew that is under way ends.
     ///
     /// # Errors
     /// Those of adjtimex(2); `EINVAL` for a time before 1970.
-    pub fn step(&self, nanos: i64) -> io::Result<()> {
-        self.rest()?;
+    pub fn step(&self, kernel: &dyn Adjtimex, nanos: i64) -> io::Result<()> {
+        self.rest(kernel)?;
         // Relative, so that no time is lost between reading the clock and setting it.
         let modes = libc::ADJ_SETOFFSET | libc::ADJ_NANO;
         let time = libc::timeval {
             tv_sec: nanos.div_euclid(NANOS_PER_SECOND),
             tv_usec: nanos.rem_euclid(NANOS_PER_SECOND),
         };
-        adjust(&mut libc::timex { modes, time, ..nothing() }).map(drop)
+        adjust(kernel, libc::timex { modes, time, ..nothing() }).map(drop)
     }
 
     /// Has the kernel make a leap second at the end of this UTC day, or makes it forget one.
     ///
     /// # Errors
     /// Those of adjtimex(2).
-    pub fn announce(&self, leap: Leap) -> io::Result<()> {
-        let known = adjust(&mut nothing())?.status;
+    pub fn announce(&self, kernel: &dyn Adjtimex, leap: Leap) -> io::Result<()> {
+        let known = adjust(kernel, nothing())?.status;
         self.leap.set(leap);
         let ours = libc::STA_PLL | libc::STA_FREQHOLD | libc::STA_UNSYNC;
         let status = (known & ours) | self.leap_status();
-        adjust(&mut libc::timex { modes: libc::ADJ_STATUS, status, ..nothing() }).map(drop)
+        adjust(kernel, libc::timex { modes: libc::ADJ_STATUS, status, ..nothing() }).map(drop)
     }
 
     /// Tells the kernel by how many seconds TAI is ahead of UTC, for `CLOCK_TAI`.
     ///
     /// # Errors
     /// Those of adjtimex(2).
-    pub fn set_tai(&self, seconds: i32) -> io::Result<()> {
+    pub fn set_tai(&self, kernel: &dyn Adjtimex, seconds: i32) -> io::Result<()> {
         let constant = seconds.into();
-        adjust(&mut libc::timex { modes: libc::ADJ_TAI, constant, ..nothing() }).map(drop)
+        adjust(kernel, libc::timex { modes: libc::ADJ_TAI, constant, ..nothing() }).map(drop)
     }
 
     fn leap_status(&self) -> libc::c_int {
@@ -208,10 +235,10 @@ impl Steering {
     ///
     /// # Errors
     /// Those of adjtimex(2).
-    pub fn set_errors(&self, likely: i64, most: i64) -> io::Result<()> {
+    pub fn set_errors(&self, kernel: &dyn Adjtimex, likely: i64, most: i64) -> io::Result<()> {
         let modes = libc::ADJ_ESTERROR | libc::ADJ_MAXERROR;
         let (esterror, maxerror) = (likely.clamp(0, ERROR_MAX), most.clamp(0, ERROR_MAX));
-        adjust(&mut libc::timex { modes, esterror, maxerror, ..nothing() }).map(drop)
+        adjust(kernel, libc::timex { modes, esterror, maxerror, ..nothing() }).map(drop)
     }
 }
 
@@ -221,10 +248,10 @@ fn nothing() -> libc::timex {
     unsafe { std::mem::zeroed() }
 }
 
-fn adjust(timex: &mut libc::timex) -> io::Result<&libc::timex> {
-    // SAFETY: the pointer is to a whole `struct timex` that is ours alone during the call.
-    let state = unsafe { libc::adjtimex(timex) };
-    if state == -1 { Err(io::Error::last_os_error()) } else { Ok(timex) }
+fn adjust(kernel: &dyn Adjtimex, timex: libc::timex) -> io::Result<libc::timex> {
+    let mut request = Request(timex);
+    kernel.adjtimex(&mut request)?;
+    Ok(request.0)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "the kernel keeps it within 26 bits")]
@@ -241,12 +268,22 @@ fn whole(freq: f64) -> libc::c_long {
 mod tests {
     use super::*;
 
-    // There is no test of `Steering` here, nor may there be: the clock is not a test's to set.
-    // What it does was tried in a virtual machine.
+    // There is no test of `Steering` with the kernel's adjtimex, nor may there be: the clock is not
+    // a test's to set. It is tried in ntpd's simulated machine, and in a virtual one.
+
+    #[derive(Debug)]
+    struct Kernel;
+
+    impl Adjtimex for Kernel {
+        fn adjtimex(&self, request: &mut Request) -> io::Result<i32> {
+            assert_eq!(request.0.modes, 0, "nothing is written");
+            adjtimex(request)
+        }
+    }
 
     #[test]
     fn the_frequency_can_be_read_where_it_may_be() {
-        if let Ok(ppm) = frequency() {
+        if let Ok(ppm) = frequency(&Kernel) {
             assert!(ppm.abs() <= FREQUENCY_MAX, "{ppm}");
         }
     }

@@ -130,7 +130,7 @@ impl Socket {
         message.msg_iov = &raw mut part;
         message.msg_iovlen = 1;
         message.msg_control = control.0.as_mut_ptr().cast();
-        message.msg_controllen = CONTROL;
+        message.msg_controllen = control::c_length(CONTROL);
         // SAFETY: every pointer in the message is to a buffer above, of the length beside it.
         let length = unsafe { libc::recvmsg(self.inner.as_raw_fd(), &raw mut message, 0) };
         let length = usize::try_from(length).map_err(|_| {
@@ -147,8 +147,7 @@ impl Socket {
             to: None,
             stamp: None,
         };
-        let filled = control.0.get(..message.msg_controllen).unwrap_or_default();
-        received.take_in(filled);
+        received.take_in(control::filled(&control.0, message.msg_controllen));
         Ok(received)
     }
 

@@ -237,9 +237,11 @@ impl Client {
                 } else {
                     of_this.all(|entry| entry.source.is_lost())
                 };
+                let heard = |entry: &Entry| entry.server != id || entry.source.is_reachable();
                 if worse {
                     name.lost(now);
-                } else {
+                } else if self.entries.iter().all(heard) {
+                    // Newcomers have to be heard of first: as many as a name has may be dead.
                     name.well();
                 }
             }

@@ -4,12 +4,13 @@
 use core::net::{IpAddr, SocketAddr};
 use std::collections::VecDeque;
 
+use crate::budget::Budget;
 use crate::config::Proof;
 use crate::select::Candidate;
 use crate::time::{Raw, Span};
 
 use super::names::{POOL_MAX, Place};
-use super::{Action, Client, Configured, Entry, Level, ServerId, SourceId};
+use super::{Action, Client, Configured, Entry, LINE_SPACING, Level, ServerId, SourceId};
 
 /// A member that has contradicted the majority for so long is no better for waiting: some eight
 /// requests at the usual shortest interval.
@@ -18,13 +19,25 @@ const FALSE_PATIENCE: Span = Span::from_secs(600);
 /// So many who were sent away are not taken again: two pools of members.
 const DISMISSED_MAX: usize = 2 * POOL_MAX;
 
+/// So many lines on its members may follow each other: each of them comes, and each goes.
+const VOICE: u8 = 16;
+
 /// What a pool remembers beyond its members.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pool {
+    /// For how its members stand, however many come and go.
+    pub(super) voice: Budget,
     /// How many members there should be: as many as its name has had addresses.
     size: usize,
     /// Those that were replaced; the name service may go on naming them.
     dismissed: VecDeque<SocketAddr>,
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        let voice = Budget::new(VOICE, LINE_SPACING);
+        Self { voice, size: 0, dismissed: VecDeque::new() }
+    }
 }
 
 impl Entry {

@@ -164,6 +164,10 @@ impl Client {
             if entry.said == Some(standing) || covered || !entry.voice.spend(now.raw) {
                 continue;
             }
+            let pool = self.configured.get_mut(entry.server.0).filter(|it| it.server.pool);
+            if pool.is_some_and(|configured| !configured.pool.voice.spend(now.raw)) {
+                continue;
+            }
             entry.said = Some(standing);
             let (level, text) = said_of(entry, standing, agreed, now);
             actions.push(Action::Say(level, text));

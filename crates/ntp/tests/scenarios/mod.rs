@@ -110,12 +110,12 @@ pub(crate) fn measure(scenario: &Scenario, seed: u64) -> Measured {
     let peers: Vec<Peer> = (0..scenario.servers).map(peer).collect();
     let setup = setup(scenario.servers, scenario.options);
     let mut world = World::new(seed * 7919 + 13, TODAY, 0.01, 1e-4, setup, &peers);
-    world.wander = scenario.wander;
+    world.clock.wander = scenario.wander;
     let (mut time, mut frequency, mut counted, mut millisecond) = (0.0, 0.0, 0.0, 0);
     for second in 0..scenario.seconds {
         let seconds = f64::from(second);
         let phase = seconds * core::f64::consts::TAU / 7200.0;
-        world.sway = scenario.white * world.normal() + scenario.swing * phase.sin();
+        world.clock.sway = scenario.white * world.chance.normal() + scenario.swing * phase.sin();
         if second % 5000 == 4999 {
             let sign = if second % 10_000 < 5000 { 1.0 } else { -1.0 };
             world.strike(Blow::Speed(sign * scenario.jump));

@@ -3,55 +3,22 @@
 //! It is deterministic: everything random comes from one seed. And it judges: what no client may do
 //! whatever happens is asserted where it would happen.
 
+pub(crate) mod chance;
+pub(crate) mod clockwork;
+pub(crate) mod server;
+
 use ntp::client::{Action, Client, Event, Level, Outcome, Setup, SourceId, Steer};
-use ntp::packet::{self, Header, Leap, Mode};
-use ntp::time::{Now, Raw, Short, Span, Stamp, Wall};
+use ntp::packet;
+use ntp::time::{Now, Stamp};
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
+use chance::Chance;
+use clockwork::Clockwork;
+pub(crate) use server::{Character, Peer};
+
 /// 2026-11-22 00:00:00 UTC.
 pub(crate) const TODAY: i64 = 1_795_305_600;
-
-/// What a server does with a request.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Character {
-    /// Answers truly.
-    Honest,
-    /// Answers with a time that is off by so many seconds.
-    Off(f64),
-    /// Answers truly, after as many forged packets of each sort as an attacker can think of.
-    Besieged,
-    /// Says that it is not synchronised.
-    Unsynchronised,
-    /// Answers with a kiss of death.
-    Kiss([u8; 4]),
-    /// Does not answer.
-    Silent,
-    /// The network refuses to send to it.
-    Unroutable,
-}
-
-/// A server, and the way to it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Peer {
-    pub(crate) character: Character,
-    /// The least delay each way, seconds.
-    pub(crate) path: f64,
-    /// Mean of the delay above that, seconds; and its shape, of a gamma distribution: 1 is
-    /// exponential.
-    pub(crate) jitter: f64,
-    pub(crate) shape: u16,
-    /// That much of it is on the way back, as a ratio.
-    pub(crate) jitter_back: f64,
-    /// Probability that an exchange is lost.
-    pub(crate) loss: f64,
-}
-
-impl Peer {
-    pub(crate) fn new(character: Character) -> Self {
-        Self { character, path: 1e-3, jitter: 1e-4, shape: 1, jitter_back: 1.0, loss: 0.0 }
-    }
-}
 
 /// What may happen from outside.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -81,26 +48,8 @@ struct Flying {
 pub(crate) struct World {
     pub(crate) client: Client,
     pub(crate) peers: Vec<Peer>,
-    /// True seconds since the beginning.
-    pub(crate) truth: f64,
-    /// True time of the beginning, whole seconds since the Unix epoch.
-    start: i64,
-    /// What the oscillator has counted, seconds.
-    raw: f64,
-    /// The oscillator runs fast by this ratio.
-    pub(crate) speed: f64,
-    /// And by this ratio, for the moment.
-    pub(crate) sway: f64,
-    /// Standard deviation of the change of speed in a second.
-    pub(crate) wander: f64,
-    /// The system clock minus the oscillator minus `start`, seconds.
-    ahead: f64,
-    kernel_frequency: f64,
-    slew_left: f64,
-    slew_shift: i32,
-    slew_rate: f64,
-    seconds: f64,
-    seed: u64,
+    pub(crate) clock: Clockwork,
+    pub(crate) chance: Chance,
     flying: Vec<Flying>,
     pub(crate) steps: Vec<(f64, f64)>,
     pub(crate) said: Vec<(f64, Level, String)>,
@@ -145,23 +94,12 @@ impl World {
         peers: &[Peer],
     ) -> Self {
         let may_steer = setup.authority == ntp::client::Authority::Steer;
-        let now = now_of(start, 100.0, offset - 100.0);
+        let clock = Clockwork::new(start, offset, fast);
         Self {
-            client: Client::new(setup, now),
+            client: Client::new(setup, clock.now()),
             peers: peers.to_vec(),
-            truth: 0.0,
-            start,
-            raw: 100.0,
-            speed: fast,
-            sway: 0.0,
-            wander: 0.0,
-            ahead: offset - 100.0,
-            kernel_frequency: 0.0,
-            slew_left: 0.0,
-            slew_shift: 2,
-            slew_rate: 0.0,
-            seconds: 0.0,
-            seed: seed | 1,
+            clock,
+            chance: Chance::new(seed),
             flying: Vec::new(),
             steps: Vec::new(),
             said: Vec::new(),
@@ -179,20 +117,20 @@ impl World {
 
     /// Clock minus true time, seconds.
     pub(crate) fn error(&self) -> f64 {
-        self.raw + self.ahead - self.truth
+        self.clock.error()
     }
 
     /// How fast the clock runs beyond true time, as a ratio.
     pub(crate) fn rate(&self) -> f64 {
-        (1.0 + self.speed + self.sway) * (1.0 + self.kernel_frequency + self.slew_rate) - 1.0
+        self.clock.rate()
     }
 
     /// Goes on for so many true seconds; the largest error from then on, and the root mean square.
     pub(crate) fn run(&mut self, seconds: f64) -> (f64, f64) {
-        let end = self.truth + seconds;
+        let end = self.clock.truth + seconds;
         let (mut worst, mut sum, mut count) = (0.0_f64, 0.0, 0.0);
         let mut turns = 0;
-        while self.truth < end {
+        while self.clock.truth < end {
             let error = self.error().abs();
             worst = worst.max(error);
             sum += error * error;
@@ -206,11 +144,11 @@ impl World {
 
     /// Runs until the error stays below `limit`; when that was, or never within `seconds`.
     pub(crate) fn settle(&mut self, limit: f64, seconds: f64) -> f64 {
-        let end = self.truth + seconds;
-        let mut since = self.truth;
-        while self.truth < end {
+        let end = self.clock.truth + seconds;
+        let mut since = self.clock.truth;
+        while self.clock.truth < end {
             if self.error().abs() > limit {
-                since = self.truth;
+                since = self.clock.truth;
             }
             self.turn(end);
         }
@@ -219,18 +157,16 @@ impl World {
 
     pub(crate) fn strike(&mut self, blow: Blow) {
         match blow {
-            Blow::Move(by) => self.ahead += by,
+            Blow::Move(by) => self.clock.ahead += by,
             Blow::Sleep(seconds) => {
-                // The hardware clock is right to the second.
-                self.truth += seconds;
-                self.ahead += seconds.round();
+                self.clock.sleep(seconds);
                 self.flying.clear();
             }
             Blow::Change(index, character) => {
                 let count = self.peers.len();
                 self.peers[index % count].character = character;
             }
-            Blow::Speed(by) => self.speed += by,
+            Blow::Speed(by) => self.clock.speed += by,
             Blow::Network => self.tell(Event::Network),
             Blow::Revoke => self.may_steer = false,
         }
@@ -250,7 +186,7 @@ impl World {
     }
 
     pub(crate) fn now(&self) -> Now {
-        now_of(self.start, self.raw, self.ahead)
+        self.clock.now()
     }
 
     /// Until the next thing happens, or `end`, or a second is over.
@@ -259,44 +195,28 @@ impl World {
         let deadline = self.client.deadline().unwrap();
         let wait = (deadline - now.raw).seconds().max(0.0);
         let packet = self.flying.iter().map(|flying| flying.arrives).fold(f64::INFINITY, f64::min);
-        let second = self.seconds + 1.0;
+        let second = self.clock.next_second();
         let wait = if self.done.is_some() { f64::INFINITY } else { wait };
-        let pace = 1.0 + self.speed + self.sway;
-        let next = (self.truth + wait / pace).max(self.truth + 1e-9);
+        let next = (self.clock.truth + wait / self.clock.pace()).max(self.clock.truth + 1e-9);
         let next = next.min(self.prepared_at.unwrap_or(f64::INFINITY));
-        let until = next.min(packet).min(second).min(end).max(self.truth);
-        self.advance(until - self.truth);
-        if self.truth >= second {
-            self.second();
+        let until = next.min(packet).min(second).min(end).max(self.clock.truth);
+        self.clock.advance(until - self.clock.truth);
+        if self.clock.truth >= second {
+            self.clock.second(&mut self.chance);
         }
-        if self.prepared_at.is_some_and(|at| self.truth >= at) {
+        if self.prepared_at.is_some_and(|at| self.clock.truth >= at) {
             self.prepared_at = None;
             self.tell(Event::Prepared);
         }
-        if let Some(index) = self.flying.iter().position(|flying| flying.arrives <= self.truth) {
+        if let Some(index) =
+            self.flying.iter().position(|flying| flying.arrives <= self.clock.truth)
+        {
             let flying = self.flying.remove(index);
             let arrived = self.now().raw;
             self.tell(Event::Packet(flying.source, &flying.bytes, arrived));
-        } else if self.truth >= next && self.done.is_none() {
+        } else if self.clock.truth >= next && self.done.is_none() {
             self.tell(Event::Tick);
         }
-    }
-
-    fn advance(&mut self, seconds: f64) {
-        let raw = seconds * (1.0 + self.speed + self.sway);
-        self.truth += seconds;
-        self.raw += raw;
-        self.ahead += raw * (self.kernel_frequency + self.slew_rate);
-    }
-
-    /// What a kernel does each second: it takes its part of what is to be slewed.
-    fn second(&mut self) {
-        self.seconds = self.truth;
-        let part = self.slew_left / f64::from(1 << self.slew_shift);
-        self.slew_left -= part;
-        self.slew_rate = part;
-        assert!(part.abs() <= 0.05 + 1e-9, "the clock is driven too hard: {part}");
-        self.speed += self.wander * self.normal();
     }
 
     pub(crate) fn tell(&mut self, event: Event) {
@@ -314,8 +234,8 @@ impl World {
                 }
                 Action::Prepare(_) => {
                     assert!(self.prepared_at.is_none(), "one at a time");
-                    self.preparations.push(self.truth);
-                    self.prepared_at = Some(self.truth + self.preparing_takes);
+                    self.preparations.push(self.clock.truth);
+                    self.prepared_at = Some(self.clock.truth + self.preparing_takes);
                     Vec::new()
                 }
                 Action::Forget(_) => {
@@ -324,7 +244,7 @@ impl World {
                 }
                 Action::Steer(steer) => self.steer(steer),
                 Action::Say(level, text) => {
-                    self.said.push((self.truth, level, text));
+                    self.said.push((self.clock.truth, level, text));
                     Vec::new()
                 }
                 Action::Done(outcome) => {
@@ -343,16 +263,13 @@ impl World {
         self.steers += 1;
         match steer {
             Steer::Step(by) => {
-                self.ahead += by.seconds();
-                (self.slew_left, self.slew_rate) = (0.0, 0.0);
-                self.steps.push((self.truth, by.seconds()));
+                self.clock.step(by.seconds());
+                self.steps.push((self.clock.truth, by.seconds()));
             }
             Steer::Slew { by, time_constant } => {
-                assert!(by.abs().seconds() <= 0.5, "more than a kernel takes");
-                self.slew_left = by.seconds();
-                self.slew_shift = 2 + i32::from(time_constant);
+                self.clock.slew(by.seconds(), i32::from(time_constant));
             }
-            Steer::Frequency(ratio) => self.kernel_frequency = ratio.clamp(-5e-4, 5e-4),
+            Steer::Frequency(ratio) => self.clock.frequency = ratio.clamp(-5e-4, 5e-4),
             Steer::Known { error, bound } => assert!(error >= 0.0 && bound > 0.0),
         }
         Vec::new()
@@ -366,104 +283,17 @@ impl World {
             return self.client.step(self.now(), event);
         }
         self.requests += 1;
-        let nonce = Stamp(self.random() | 1);
+        let nonce = Stamp(self.chance.random() | 1);
         let request = packet::request(nonce);
-        let there = peer.path + peer.jitter * self.queue(peer.shape);
-        let back = peer.path + peer.jitter * peer.jitter_back * self.queue(peer.shape);
-        if self.uniform() >= peer.loss {
-            self.answer(source, &peer, &request, there, back);
+        let there = peer.path + peer.jitter * self.chance.queue(peer.shape);
+        let back = peer.path + peer.jitter * peer.jitter_back * self.chance.queue(peer.shape);
+        if self.chance.uniform() >= peer.loss {
+            let wall = |seconds| self.clock.wall(self.clock.truth + seconds);
+            for (after, bytes) in server::answers(&peer, &request, wall, there, back) {
+                self.flying.push(Flying { arrives: self.clock.truth + after, source, bytes });
+            }
         }
         let now = self.now();
         self.client.step(now, Event::Sent(source, nonce, now.raw))
     }
-
-    fn answer(&mut self, source: SourceId, peer: &Peer, request: &[u8], there: f64, back: f64) {
-        let (asked, _) = packet::parse(request).unwrap();
-        let off = if let Character::Off(seconds) = peer.character { seconds } else { 0.0 };
-        let came = self.start_wall() + Span::from_seconds(self.truth + there + off);
-        let left = came + Span::from_nanos(20_000);
-        let good = Header {
-            version: 4,
-            mode: Mode::Server,
-            stratum: 2,
-            reference_id: [10, 0, 0, 254],
-            root_delay: Short::from_seconds(0.002),
-            root_dispersion: Short::from_seconds(0.002),
-            origin: asked.transmit,
-            receive: Stamp::from_wall(came),
-            transmit: Stamp::from_wall(left),
-            ..Header::default()
-        };
-        let arrives = self.truth + there + 20e-6 + back;
-        let mut fly = |header: Header, arrives: f64| {
-            self.flying.push(Flying { arrives, source, bytes: header.encode().to_vec() });
-        };
-        match peer.character {
-            Character::Silent | Character::Unroutable => {}
-            Character::Unsynchronised => {
-                fly(Header { leap: Leap::Unsynchronised, stratum: 0, ..good }, arrives);
-            }
-            Character::Kiss(reference_id) => {
-                fly(Header { stratum: 0, reference_id, ..good }, arrives);
-            }
-            Character::Honest | Character::Off(_) => fly(good, arrives),
-            Character::Besieged => {
-                for forged in forgeries(good) {
-                    fly(forged, arrives - 1e-6);
-                }
-                fly(good, arrives);
-            }
-        }
-    }
-
-    fn start_wall(&self) -> Wall {
-        Wall::from_nanos(self.start * 1_000_000_000)
-    }
-
-    pub(crate) fn random(&mut self) -> u64 {
-        // xorshift64* (Vigna).
-        self.seed ^= self.seed >> 12;
-        self.seed ^= self.seed << 25;
-        self.seed ^= self.seed >> 27;
-        self.seed.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    fn uniform(&mut self) -> f64 {
-        f64::from(u32::try_from(self.random() >> 32).unwrap()) / f64::from(u32::MAX)
-    }
-
-    fn queue(&mut self, shape: u16) -> f64 {
-        (0..shape).map(|_| self.exponential()).sum::<f64>() / f64::from(shape)
-    }
-
-    fn exponential(&mut self) -> f64 {
-        -(1.0 - self.uniform()).max(1e-12).ln()
-    }
-
-    pub(crate) fn normal(&mut self) -> f64 {
-        (0..12).map(|_| self.uniform()).sum::<f64>() - 6.0
-    }
-}
-
-fn now_of(start: i64, raw: f64, ahead: f64) -> Now {
-    let wall = Wall::from_nanos(start * 1_000_000_000) + Span::from_seconds(raw + ahead);
-    Now { raw: Raw::default() + Span::from_seconds(raw), wall }
-}
-
-/// What somebody sends who has not seen our request, and knows all else.
-fn forgeries(good: Header) -> Vec<Header> {
-    let lie = |stamp: Stamp| Stamp(stamp.0.wrapping_add(5000 << 32));
-    let forged = Header { receive: lie(good.receive), transmit: lie(good.transmit), ..good };
-    let mut all = vec![
-        Header { origin: Stamp::ZERO, ..forged },
-        Header { origin: Stamp(good.origin.0 ^ 1), ..forged },
-        Header { origin: good.receive, ..forged },
-    ];
-    for reference_id in [*b"DENY", *b"RATE", *b"RSTR"] {
-        all.push(Header { origin: Stamp::ZERO, stratum: 0, reference_id, ..forged });
-    }
-    for mode in [Mode::SymmetricActive, Mode::SymmetricPassive, Mode::Broadcast, Mode::Client] {
-        all.push(Header { mode, ..forged });
-    }
-    all
 }

@@ -7,6 +7,17 @@ const WORD: usize = size_of::<usize>();
 /// Length, level, type.
 const HEAD: usize = WORD + 8;
 
+/// A length in the C library's own type: `size_t` in glibc, `socklen_t` in musl. None of ours is
+/// too long for either.
+pub(super) fn c_length<T: TryFrom<usize> + Default>(length: usize) -> T {
+    T::try_from(length).unwrap_or_default()
+}
+
+/// As many of the bytes as the kernel says that it has filled, in the C library's own type.
+pub(super) fn filled(bytes: &[u8], length: impl TryInto<usize>) -> &[u8] {
+    length.try_into().ok().and_then(|length| bytes.get(..length)).unwrap_or_default()
+}
+
 /// The messages in what the kernel has filled.
 pub(super) fn messages(bytes: &[u8]) -> impl Iterator<Item = (i32, i32, &[u8])> {
     let mut rest = bytes;

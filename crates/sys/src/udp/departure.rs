@@ -67,7 +67,7 @@ impl Socket {
         message.msg_iov = &raw mut part;
         message.msg_iovlen = 1;
         message.msg_control = aligned.0.as_mut_ptr().cast();
-        message.msg_controllen = extra.len();
+        message.msg_controllen = control::c_length(extra.len());
         // SAFETY: every pointer in the message is to a value above, of the length beside it; the
         // kernel only reads them.
         let sent = unsafe { libc::sendmsg(self.inner.as_raw_fd(), &raw const message, 0) };
@@ -119,12 +119,12 @@ impl Socket {
         message.msg_iov = &raw mut part;
         message.msg_iovlen = 1;
         message.msg_control = extra.0.as_mut_ptr().cast();
-        message.msg_controllen = CONTROL;
+        message.msg_controllen = control::c_length(CONTROL);
         let (fd, flags) = (self.inner.as_raw_fd(), libc::MSG_ERRQUEUE | libc::MSG_DONTWAIT);
         // SAFETY: every pointer in the message is to a buffer above, of the length beside it.
         let read = unsafe { libc::recvmsg(fd, &raw mut message, flags) };
         (read >= 0).then_some(())?;
-        let filled = extra.0.get(..message.msg_controllen)?;
+        let filled = control::filled(&extra.0, message.msg_controllen);
         let errors = [(libc::SOL_IP, libc::IP_RECVERR), (libc::SOL_IPV6, libc::IPV6_RECVERR)];
         let mut number = None;
         let mut stamp = None;
