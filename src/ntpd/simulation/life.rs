@@ -148,18 +148,24 @@ impl Life {
         self.read_log();
     }
 
-    /// Goes on second by second until the error stays below `limit`; how long that took, or
-    /// `seconds`.
+    /// Goes on for so many true seconds, in the first of which something happens while the loop
+    /// waits; how long after that the error was below `limit` for good.
+    pub(super) fn heal(&mut self, blow: Blow, limit: f64, seconds: f64) -> f64 {
+        let at = self.truth() + 1.0;
+        self.world.borrow_mut().ahead = Some((at, blow));
+        let asleep = if let Blow::Sleep(seconds) = blow { seconds } else { 0.0 };
+        self.settle(limit, asleep + seconds) - asleep - 1.0
+    }
+
+    /// Goes on for so many true seconds; after how many the error was below `limit` for good.
     pub(super) fn settle(&mut self, limit: f64, seconds: f64) -> f64 {
         let begun = self.truth();
-        let mut since = begun;
-        while self.truth() < begun + seconds {
-            self.run_until(self.truth() + 0.25);
-            if self.error().abs() > limit {
-                since = self.truth();
-            }
+        {
+            let mut world = self.world.borrow_mut();
+            (world.limit, world.discontent) = (limit, begun);
         }
-        since - begun
+        self.run(seconds);
+        self.world.borrow().discontent - begun
     }
 
     pub(super) fn read_log(&mut self) {
