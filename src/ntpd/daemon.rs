@@ -17,6 +17,7 @@ use ntp::time::{Raw, Span, Wall};
 use sys::timex::Steering;
 use sys::wake::Wish;
 
+use super::clock;
 use super::control::Control;
 use super::hooks::Hooks;
 use super::leaps::Leaps;
@@ -82,6 +83,7 @@ impl<M: Machine> Daemon<M> {
                     if let Err(error) = self.log.reopen() {
                         self.log.warning(&error.to_string());
                     }
+                    self.service.iter_mut().for_each(Service::reload);
                     if let Some(code) = self.tell(Event::Network) {
                         return Ok(code);
                     }
@@ -107,9 +109,11 @@ impl<M: Machine> Daemon<M> {
         let limit = self.limit();
         let served = self.service.as_ref().map_or(&[][..], Service::sockets);
         let control = self.control.as_ref();
-        let control =
-            control.map(|control| control.descriptors(self.machine.raw())).unwrap_or_default();
+        let now = self.machine.raw();
+        let control = control.map(|control| control.descriptors(now)).unwrap_or_default();
+        let guests = self.service.as_ref().map(|service| service.guests(now));
         let others = served.iter().map(|socket| socket.as_fd()).chain(control);
+        let others = others.chain(guests.into_iter().flatten());
         let others: Vec<BorrowedFd<'_>> = others.collect();
         let (arrived, mut ready) = self.sockets.wait(&self.machine, &others, limit)?;
         ready.truncate(served.len());
@@ -154,7 +158,13 @@ impl<M: Machine> Daemon<M> {
 
     fn take_in(&mut self, arrived: Vec<Arrived>) -> Option<ExitCode> {
         let now = self.machine.now();
-        for Arrived { source, received, bytes } in arrived {
+        for Arrived { source, left, received, bytes } in arrived {
+            let left = left.and_then(|left| clock::stamped(now, left));
+            if let Some(left) = left
+                && let Some(code) = self.tell(Event::Left(source, left))
+            {
+                return Some(code);
+            }
             let proof = self.client.proof(source);
             let event = sockets::event(source, received, &bytes, now, |bytes| {
                 self.proofs.open(source, proof, bytes)
@@ -177,8 +187,9 @@ impl<M: Machine> Daemon<M> {
             let event = match action {
                 Action::Send(source, to) => {
                     let proof = self.client.proof(source);
-                    let request = |stamp| self.proofs.request(source, proof, stamp);
-                    Some(self.sockets.ask(&self.machine, source, to, request))
+                    let shows = self.client.shows(source);
+                    let proven = |request| self.proofs.request(source, proof, request);
+                    Some(self.sockets.ask(&self.machine, source, to, shows, proven))
                 }
                 Action::Resolve(server, host) => self.resolve(server, &host),
                 Action::Steer(steer) => self.steer(steer),
@@ -237,11 +248,14 @@ impl<M: Machine> Daemon<M> {
     }
 
     fn answer(&mut self, asked: &[bool]) {
-        if asked.contains(&true)
-            && let Some(service) = &mut self.service
-        {
+        let Some(service) = &mut self.service else { return };
+        if asked.contains(&true) {
             let known = self.client.status(self.machine.now()).reference;
             service.answer(&self.machine, asked, known, &self.leaps, &self.proofs);
+        }
+        service.turn(&self.machine);
+        for (level, line) in service.lines() {
+            self.log.say(level, &line);
         }
     }
 

@@ -10,7 +10,7 @@ use crate::discipline::{PANIC_LIMIT, STEP_THRESHOLD};
 use crate::source::{POLL_MAX, POLL_MIN, Polling};
 
 use proof::Asked;
-pub use proof::Proof;
+pub use proof::{Granting, Proof};
 pub use serving::Serving;
 
 mod proof;
@@ -68,7 +68,7 @@ const NOT_OBEYED: &[&str] = &[
 ];
 
 /// Words that may follow `server` and are not obeyed, without a value.
-const NOT_OBEYED_FLAGS: &[&str] = &["autokey", "noselect", "preempt", "prefer", "true", "xleave"];
+const NOT_OBEYED_FLAGS: &[&str] = &["autokey", "noselect", "preempt", "prefer", "true"];
 
 /// Words that may follow `server` and are not obeyed, with a value.
 const NOT_OBEYED_OPTIONS: &[&str] = &["ask", "bias", "cert", "mode", "require", "ttl", "version"];
@@ -119,6 +119,8 @@ pub struct Config {
     pub trusted: Vec<(u32, u32)>,
     /// Whom to trust instead of the system's authorities (`nts ca`): a file of certificates.
     pub authorities: Option<String>,
+    /// What it says of serving NTS.
+    pub granting: Granting,
     /// What stands there and is not obeyed: line and word.
     pub not_obeyed: Vec<(usize, String)>,
 }
@@ -134,6 +136,7 @@ impl Default for Config {
             keys_file: None,
             trusted: Vec::new(),
             authorities: None,
+            granting: Granting::default(),
             not_obeyed: Vec::new(),
         }
     }
@@ -265,6 +268,7 @@ fn parse_server(config: &mut Config, kind: &str, words: &mut Words) -> Result<()
     while let Some(word) = words.words.next() {
         match word {
             "iburst" | "burst" => polling.iburst = true,
+            "xleave" => polling.xleave = true,
             "minpoll" => polling.min = poll(word, words.value(word)?)?,
             "maxpoll" => polling.max = poll(word, words.value(word)?)?,
             "nts" | "key" | "ca" => proof.take(word, words)?,
@@ -338,7 +342,7 @@ mod tests {
         let server = |name: &str, pool, iburst, min, max| Server {
             name: name.to_owned(),
             pool,
-            polling: Polling { iburst, min, max },
+            polling: Polling { iburst, min, max, xleave: false },
             proof: Proof::None,
         };
         let expected = Config {
@@ -354,6 +358,15 @@ mod tests {
         };
         assert_eq!(config, expected);
         assert_eq!(config.not_obeyed_list(), None);
+    }
+
+    #[test]
+    fn servers_and_pools_are_asked_for_interleaved_answers_where_it_is_said() {
+        let config = parse("server a xleave iburst\npool b xleave\nserver c\nserver d nts xleave");
+        let config = config.unwrap();
+        let asked: Vec<bool> = config.servers.iter().map(|s| s.polling.xleave).collect();
+        assert_eq!(asked, [true, true, false, true]);
+        assert!(config.not_obeyed.is_empty());
     }
 
     /// Debian's and Red Hat's files, abridged.

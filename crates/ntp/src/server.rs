@@ -145,7 +145,8 @@ pub fn nak(asked: &Header) -> Vec<u8> {
     [&timeless(asked, *b"CRYP").encode()[..], &[0; 4]].concat()
 }
 
-fn timeless(asked: &Header, code: [u8; 4]) -> Header {
+/// An answer that tells no time, with a code of four letters instead.
+pub(crate) fn timeless(asked: &Header, code: [u8; 4]) -> Header {
     Header {
         leap: Leap::Unsynchronised,
         version: asked.version,
@@ -225,13 +226,14 @@ mod tests {
     }
 
     fn judged(answer: &[u8]) -> Result<Answer, Refused> {
-        let asked = Asked { nonce: NONCE, at: Raw::from_nanos(0) };
-        judge(answer, Some(asked), Raw::from_nanos(100_000))
+        let asked = Asked { request: NONCE.into(), at: Raw::from_nanos(0) };
+        judge(answer, Some(asked), None, Raw::from_nanos(100_000))
     }
 
     #[test]
     fn our_own_client_believes_our_own_server() {
-        let Ok(Answer::Sample(sample)) = judged(&answered(&packet::request(NONCE)).unwrap()) else {
+        let Ok(Answer::Sample(sample, _)) = judged(&answered(&packet::request(NONCE)).unwrap())
+        else {
             panic!("it is a good answer");
         };
         assert_eq!(sample.origin.stratum, 10);

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, UdpSocket};
+use std::time::Duration;
 
 use ntp::packet::{self, Mode};
 use ntp::time::{Stamp, Wall};
@@ -14,8 +15,11 @@ use super::world::{Blow, TODAY};
 
 const HOUR: f64 = 3600.0;
 
+/// The real network is waited for no longer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 #[test]
-fn a_name_with_ten_thousand_addresses_that_lead_nowhere_is_asked_for_once_an_hour_in_the_end() {
+fn a_name_with_ten_thousand_addresses_that_lead_nowhere_is_asked_for_once_an_hour() {
     let config = "pool pool.example iburst\nserver 10.0.0.1 iburst\nserver 10.0.0.2 iburst\n";
     let mut life = Life::begin(&Birth { config: config.to_owned(), ..Birth::with(2) });
     let names = |n: u32| Ipv4Addr::from_bits(0x0a01_0000 + n).into();
@@ -27,6 +31,24 @@ fn a_name_with_ten_thousand_addresses_that_lead_nowhere_is_asked_for_once_an_hou
     let asked = life.world.borrow().names.asked;
     assert!(asked < 24 + 12, "the name was asked for {asked} times");
     assert!(life.lines("") < 50 + 25 * 14, "{} lines", life.lines(""));
+}
+
+#[test]
+fn of_a_pool_whose_members_are_silent_no_sockets_are_left_behind() {
+    let config = "pool pool.example iburst\nserver 10.0.0.39 iburst\nserver 10.0.0.40 iburst\n";
+    let mut birth = Birth { config: config.to_owned(), ..Birth::with(40) };
+    for peer in birth.peers.iter_mut().take(38) {
+        peer.character = Character::Silent;
+    }
+    let mut life = Life::begin(&birth);
+    life.know("pool.example", 38);
+    for _ in 0..24 {
+        life.run(HOUR);
+        let open = life.world.borrow().wires.len();
+        assert!(open <= 10, "{open} sockets");
+    }
+    assert!(life.lines("takes its place") > 8, "{}", life.log());
+    assert!(life.run(HOUR) < 0.001, "{}", life.log());
 }
 
 #[test]
@@ -84,9 +106,12 @@ fn whoever_asks_us_is_told_the_time_of_the_servers() {
     let at = life.serves.unwrap();
     let asker = UdpSocket::bind("127.0.0.1:0").unwrap();
     asker.connect(at).unwrap();
-    asker.set_read_timeout(Some(std::time::Duration::from_secs(30))).unwrap();
+    asker.set_read_timeout(Some(PATIENCE)).unwrap();
     let ask = |life: &mut Life, stamp| {
         asker.send(&packet::request(Stamp(stamp))).unwrap();
+        // That goes over the real network, whose time is not the world's.
+        let service = life.daemon.service.as_ref().unwrap();
+        assert_eq!(sys::udp::wait(service.sockets(), PATIENCE).unwrap(), [true]);
         life.run(0.1);
         let mut buffer = [0; 100];
         let length = asker.recv(&mut buffer).unwrap();

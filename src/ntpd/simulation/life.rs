@@ -44,6 +44,7 @@ pub(super) struct Birth {
     pub(super) may_steer: bool,
     pub(super) announces_steps: bool,
     pub(super) stamps: bool,
+    pub(super) stamps_late: bool,
     /// Somebody waits for readiness.
     pub(super) ready: bool,
 }
@@ -62,6 +63,7 @@ impl Birth {
             may_steer: true,
             announces_steps: true,
             stamps: true,
+            stamps_late: false,
             ready: false,
         }
     }
@@ -100,6 +102,7 @@ impl Life {
         let mut world = World::new(birth.seed, clock, birth.peers.clone());
         world.kernel.may_steer = birth.may_steer;
         (world.announces_steps, world.stamps) = (birth.announces_steps, birth.stamps);
+        world.stamps_late = birth.stamps_late;
         let world = Rc::new(RefCell::new(world));
         let mut options = options_of(&dir, birth);
         let machine = Played(Rc::clone(&world));
@@ -145,18 +148,24 @@ impl Life {
         self.read_log();
     }
 
-    /// Goes on second by second until the error stays below `limit`; how long that took, or
-    /// `seconds`.
+    /// Goes on for so many true seconds, in the first of which something happens while the loop
+    /// waits; how long after that the error was below `limit` for good.
+    pub(super) fn heal(&mut self, blow: Blow, limit: f64, seconds: f64) -> f64 {
+        let at = self.truth() + 1.0;
+        self.world.borrow_mut().ahead = Some((at, blow));
+        let asleep = if let Blow::Sleep(seconds) = blow { seconds } else { 0.0 };
+        self.settle(limit, asleep + seconds) - asleep - 1.0
+    }
+
+    /// Goes on for so many true seconds; after how many the error was below `limit` for good.
     pub(super) fn settle(&mut self, limit: f64, seconds: f64) -> f64 {
         let begun = self.truth();
-        let mut since = begun;
-        while self.truth() < begun + seconds {
-            self.run_until(self.truth() + 0.25);
-            if self.error().abs() > limit {
-                since = self.truth();
-            }
+        {
+            let mut world = self.world.borrow_mut();
+            (world.limit, world.discontent) = (limit, begun);
         }
-        since - begun
+        self.run(seconds);
+        self.world.borrow().discontent - begun
     }
 
     pub(super) fn read_log(&mut self) {
@@ -234,8 +243,11 @@ impl Life {
 fn options_of(dir: &tempfile::TempDir, birth: &Birth) -> options::Options {
     let path = |name: &str| dir.path().join(name).to_string_lossy().into_owned();
     let config = if birth.config.is_empty() {
-        let server = |n: usize| format!("server 10.0.0.{n} iburst\n");
-        (1..=birth.peers.len()).map(server).collect()
+        let server = |(n, peer): (usize, &Peer)| {
+            let xleave = if peer.interleaves { "xleave" } else { "" };
+            format!("server 10.0.0.{} iburst {xleave}\n", n + 1)
+        };
+        birth.peers.iter().enumerate().map(server).collect()
     } else {
         birth.config.clone()
     };

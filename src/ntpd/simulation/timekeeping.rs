@@ -31,7 +31,7 @@ pub(super) struct Timekeeping {
     frequency: i64,
     tick: i64,
     status: i32,
-    constant: i64,
+    pub(super) constant: i64,
     pub(super) tai: i64,
     errors: (i64, i64),
     leap: Leap,
@@ -134,6 +134,14 @@ impl Timekeeping {
                 clock.rest();
             }
         }
+        clock.frequency = self.ratio();
+    }
+
+    /// Somebody else sets the frequency, in parts per million.
+    pub(super) fn steer_too(&mut self, clock: &mut Clockwork, ppm: f64) {
+        #[expect(clippy::cast_possible_truncation, reason = "26 bits")]
+        let frequency = (ppm * 65_536.0) as i64;
+        self.frequency = frequency;
         clock.frequency = self.ratio();
     }
 

@@ -5,6 +5,7 @@ use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use ntp::interleave::Pairs;
 use ntp::time::Wall;
 use sys::wake::Wish;
 
@@ -76,6 +77,8 @@ pub(super) struct World {
     pub(super) kernel: Timekeeping,
     pub(super) chance: Chance,
     pub(super) peers: Vec<Peer>,
+    /// What each of them remembers of its answers.
+    pairs: Vec<Pairs>,
     pub(super) names: Names,
     pub(super) judge: Judge,
     pub(super) opponent: Opponent,
@@ -89,8 +92,12 @@ pub(super) struct World {
     pub(super) announces_steps: bool,
     /// Whether the kernel stamps datagrams.
     pub(super) stamps: bool,
+    /// Whether it does so with those that leave only after it was asked.
+    pub(super) stamps_late: bool,
     /// True seconds at which the loop is left for the test.
     pub(super) until: f64,
+    /// What is to happen while the loop waits, and when: true seconds.
+    pub(super) ahead: Option<(f64, Blow)>,
     /// When a leap second is put into UTC, true seconds.
     pub(super) leap: f64,
     /// Programs that were started, when, and their words.
@@ -100,6 +107,9 @@ pub(super) struct World {
     pub(super) requests: usize,
     /// The largest error of the clock since the test has set this to another.
     pub(super) worst: f64,
+    /// An error above this is none to be content with; when there was one last, true seconds.
+    pub(super) limit: f64,
+    pub(super) discontent: f64,
 }
 
 impl World {
@@ -110,6 +120,7 @@ impl World {
             chance: Chance::new(seed),
             judge: Judge::new(peers.len()),
             opponent: Opponent::default(),
+            pairs: vec![Pairs::default(); peers.len()],
             peers,
             names: Names::default(),
             wires: BTreeMap::new(),
@@ -119,13 +130,17 @@ impl World {
             was_set: false,
             announces_steps: true,
             stamps: true,
+            stamps_late: false,
             until: 0.0,
+            ahead: None,
             leap: f64::INFINITY,
             programs: Vec::new(),
             program_takes: 1.0,
             processes: 0,
             requests: 0,
             worst: 0.0,
+            limit: f64::INFINITY,
+            discontent: 0.0,
         }
     }
 
@@ -164,6 +179,12 @@ impl World {
         self.judge.comes();
     }
 
+    /// Somebody else lets the clock run fast by so many parts per million.
+    pub(super) fn steer_too(&mut self, ppm: f64) {
+        self.judge.event();
+        self.kernel.steer_too(&mut self.clock, ppm);
+    }
+
     /// What the system clock says since 1970; a kernel's stamp.
     pub(super) fn stamp(&self) -> Duration {
         since_epoch(self.clock.now().wall)
@@ -184,14 +205,10 @@ impl World {
         self.judge.request(index);
         self.requests += 1;
         let peer = self.peers[index];
-        let there = peer.path + peer.jitter * self.chance.exponential();
-        let back = peer.path + peer.jitter * peer.jitter_back * self.chance.exponential();
-        if self.chance.uniform() < peer.loss {
-            return Ok(());
-        }
+        let Some(way) = peer.way(&mut self.chance) else { return Ok(()) };
         let truth = self.clock.truth;
         let wall = |after| self.clock.wall(truth + after);
-        let answers = server::answers(&peer, bytes, wall, there, back);
+        let answers = server::answers(&peer, &mut self.pairs[index], bytes, wall, way);
         let answers = self.opponent.answers(index, bytes, answers, &mut self.chance);
         for (after, mut bytes) in answers {
             if self.leap - truth < LEAP_IS_KNOWN {
@@ -229,10 +246,15 @@ impl World {
         let arrivals = self.flying.iter().map(|flying| flying.arrives);
         let second = self.clock.next_second();
         let leap = self.clock.truth + self.kernel.leap_in(&self.clock);
-        let events = arrivals.chain([second, self.leap, leap, end]);
+        let blow = self.ahead.map_or(f64::INFINITY, |(at, _)| at);
+        let events = arrivals.chain([second, self.leap, leap, blow, end]);
         let next = events.fold(f64::INFINITY, f64::min).max(self.clock.truth);
         self.clock.advance(next - self.clock.truth);
-        self.worst = self.worst.max(self.clock.error().abs());
+        let error = self.clock.error().abs();
+        self.worst = self.worst.max(error);
+        if error > self.limit {
+            self.discontent = self.clock.truth;
+        }
         self.judge.until(self.clock.truth, &self.kernel);
         if self.clock.truth >= self.leap {
             // UTC goes back; the oscillator and the clock do not.
@@ -246,6 +268,9 @@ impl World {
         let begins = self.clock.truth >= second || self.clock.truth >= leap;
         if begins && self.kernel.second(&mut self.clock) {
             self.set();
+        }
+        if let Some((_, blow)) = self.ahead.take_if(|(at, _)| self.clock.truth >= *at) {
+            self.strike(blow);
         }
         self.deliver();
     }
