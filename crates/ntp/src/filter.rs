@@ -5,8 +5,8 @@
 //! exponential each way, the sample's error is spread evenly over plus and minus half of the
 //! excess. So each sample is judged by its own excess, none is thrown away, and [`crate::bank`]
 //! does the rest. If it is not exponential, the error's deviation is still that of the delays, as
-//! long as the two ways have nothing to do with each other; the bank considers that as well. Where queues are mostly on one way, `slope` finds out and the sample is set
-//! right.
+//! long as the two ways have nothing to do with each other; the bank considers that as well. Where
+//! queues are mostly on one way, `slope` finds out and the sample is set right.
 //!
 //! Samples live on the oscillator's scale. A step of our clock, by whomever, is not seen here. What
 //! is seen is the server's time breaking away, or our oscillator having stood still in a suspend:
