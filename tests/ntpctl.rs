@@ -162,6 +162,30 @@ fn a_clock_that_nobody_vouches_for_is_exit_code_1() {
 }
 
 #[test]
+fn whose_answers_are_interleaved_is_shown() {
+    let dirs = [dir(), dir(), dir()];
+    let (_a, a) = Ntpd::reference(&dirs[0], &[]);
+    let (_b, b) = Ntpd::reference(&dirs[1], &[]);
+    let conf = format!("server {a} iburst minpoll 3 xleave\nserver {b} iburst minpoll 3\n");
+    fs::write(dirs[2].path().join("conf"), conf).unwrap();
+    let observer = Ntpd::observer(&dirs[2], &["-c", "conf"]);
+    let line = |name: &str| {
+        let (text, _) = observer.asked(&["sources"]);
+        text.lines().find(|line| line.contains(name)).unwrap_or_default().to_owned()
+    };
+    wait_for("interleaved answers", || line(&a).ends_with(", interleaved"));
+    assert!(!line(&b).contains("interleaved"), "{}", line(&b));
+    let (text, _) = observer.asked(&["--json"]);
+    let told = |name: &str, is: &str| {
+        let mut sources = text.split("{\"server\":\"");
+        let source = sources.find(|source| source.starts_with(name)).unwrap();
+        assert!(source.contains(&format!("\"interleaved\":{is}}}")), "{name}: {text}");
+    };
+    told(&a, "true");
+    told(&b, "false");
+}
+
+#[test]
 fn an_observer_says_that_it_sets_nothing() {
     let dirs = [dir(), dir()];
     let (_reference, address) = Ntpd::reference(&dirs[0], &["--serve-offset", "-2h"]);

@@ -20,9 +20,14 @@ pub(crate) fn wall(since_epoch: Duration) -> Wall {
 
 /// When a datagram came, on the oscillator's scale: from the kernel's stamp where there is one.
 pub(crate) fn arrival(now: Now, stamp: Option<Duration>) -> Raw {
-    let queued = stamp.map_or(Span::ZERO, |stamp| now.wall - wall(stamp));
+    stamp.and_then(|stamp| stamped(now, stamp)).unwrap_or(now.raw)
+}
+
+/// When the kernel stamped what is read now, where that can be.
+pub(crate) fn stamped(now: Now, stamp: Duration) -> Option<Raw> {
+    let queued = now.wall - wall(stamp);
     let believable = queued >= Span::ZERO && queued <= QUEUED_MAX;
-    now.raw - if believable { queued } else { Span::ZERO }
+    believable.then(|| now.raw - queued)
 }
 
 /// When a datagram left, on the oscillator's scale: by the kernel's stamp, where that is after
@@ -48,6 +53,7 @@ mod tests {
         assert_eq!(at(999_999_999_999_000), Raw::from_nanos(4_000));
         assert_eq!(at(1_000_000_000_000_001), now.raw, "it comes from the future");
         assert_eq!(at(0), now.raw, "it comes from 1970");
+        assert_eq!(stamped(now, Duration::ZERO), None);
     }
 
     #[test]

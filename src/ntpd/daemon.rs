@@ -17,6 +17,7 @@ use ntp::time::{Raw, Span, Wall};
 use sys::timex::Steering;
 use sys::wake::Wish;
 
+use super::clock;
 use super::control::Control;
 use super::hooks::Hooks;
 use super::leaps::Leaps;
@@ -154,7 +155,13 @@ impl<M: Machine> Daemon<M> {
 
     fn take_in(&mut self, arrived: Vec<Arrived>) -> Option<ExitCode> {
         let now = self.machine.now();
-        for Arrived { source, received, bytes } in arrived {
+        for Arrived { source, left, received, bytes } in arrived {
+            let left = left.and_then(|left| clock::stamped(now, left));
+            if let Some(left) = left
+                && let Some(code) = self.tell(Event::Left(source, left))
+            {
+                return Some(code);
+            }
             let proof = self.client.proof(source);
             let event = sockets::event(source, received, &bytes, now, |bytes| {
                 self.proofs.open(source, proof, bytes)
@@ -177,8 +184,9 @@ impl<M: Machine> Daemon<M> {
             let event = match action {
                 Action::Send(source, to) => {
                     let proof = self.client.proof(source);
-                    let request = |stamp| self.proofs.request(source, proof, stamp);
-                    Some(self.sockets.ask(&self.machine, source, to, request))
+                    let shows = self.client.shows(source);
+                    let proven = |request| self.proofs.request(source, proof, request);
+                    Some(self.sockets.ask(&self.machine, source, to, shows, proven))
                 }
                 Action::Resolve(server, host) => self.resolve(server, &host),
                 Action::Steer(steer) => self.steer(steer),

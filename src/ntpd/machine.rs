@@ -91,7 +91,8 @@ pub(crate) trait Wire: Debug {
     /// Those of send(2).
     fn send(&self, bytes: &[u8]) -> io::Result<()>;
 
-    /// When the last one really left, by the system clock since the Unix epoch, if that is known.
+    /// When the last one really left, by the system clock since the Unix epoch, if that is known by
+    /// now; it is said once.
     fn departure(&self) -> Option<Duration>;
 
     /// Takes one datagram.

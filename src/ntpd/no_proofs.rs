@@ -7,8 +7,8 @@ use ntp::client::{Event, Level, ServerId, SourceId};
 use ntp::config::Proof;
 use ntp::keys::Key;
 use ntp::mac::Claim;
-use ntp::packet;
-use ntp::time::{Raw, Stamp};
+use ntp::packet::Request;
+use ntp::time::Raw;
 
 /// What the time is, in seconds since 1970, and whether that is certain.
 #[derive(Debug, Clone, Copy)]
@@ -36,9 +36,9 @@ impl Proofs {
         &mut self,
         _: SourceId,
         _: Option<(ServerId, &Proof)>,
-        stamp: Stamp,
+        request: Request,
     ) -> io::Result<Vec<u8>> {
-        Ok(packet::request(stamp).to_vec())
+        Ok(request.encode().to_vec())
     }
 
     pub(crate) fn open<'a>(

@@ -11,8 +11,8 @@ use ntp::config::Proof;
 use ntp::keys::Key;
 use ntp::mac::{self, Claim};
 use ntp::nts::{Chance, Session};
-use ntp::packet;
-use ntp::time::{Raw, Span, Stamp};
+use ntp::packet::Request;
+use ntp::time::{Raw, Span};
 use nts::certificate;
 use nts::cipher::AesSiv;
 use nts::code::Signer;
@@ -46,7 +46,7 @@ pub(crate) struct When {
 pub(crate) struct Proofs {
     keys: Vec<Signer>,
     /// The open requests of servers that share a key with us.
-    asked: BTreeMap<SourceId, Stamp>,
+    asked: BTreeMap<SourceId, Request>,
     authorities: Option<String>,
     /// A time that has passed for sure.
     floor: u64,
@@ -109,14 +109,14 @@ impl Proofs {
         &mut self,
         source: SourceId,
         proof: Option<(ServerId, &Proof)>,
-        stamp: Stamp,
+        request: Request,
     ) -> io::Result<Vec<u8>> {
         match proof {
-            None | Some((_, Proof::None)) => Ok(packet::request(stamp).to_vec()),
+            None | Some((_, Proof::None)) => Ok(request.encode().to_vec()),
             Some((_, Proof::Key(id))) => {
                 let key = self.key(*id).ok_or_else(|| io::Error::other("there is no such key"))?;
-                let packet = mac::sign(packet::request(stamp).to_vec(), *id, key);
-                self.asked.insert(source, stamp);
+                let packet = mac::sign(request.encode().to_vec(), *id, key);
+                self.asked.insert(source, request);
                 Ok(packet)
             }
             Some((server, Proof::Nts(_))) => {
@@ -124,7 +124,7 @@ impl Proofs {
                 sys::random::fill(&mut chance.identifier)?;
                 sys::random::fill(&mut chance.nonce)?;
                 let agreed = self.servers.get_mut(&server).and_then(|s| s.agreed.as_mut());
-                let packet = agreed.and_then(|(session, _)| session.request(stamp, &chance));
+                let packet = agreed.and_then(|(session, _)| session.request(request, &chance));
                 packet.ok_or_else(|| io::Error::other("no cookie is left, shaking hands again"))
             }
         }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use ntp::answer::Refused;
 use ntp::client::{Event, SourceId};
-use ntp::packet::PACKET_MAX;
+use ntp::packet::{PACKET_MAX, Request};
 use ntp::time::{Now, Span, Stamp};
 use sys::udp::Received;
 
@@ -39,20 +39,24 @@ impl<W> Default for Sockets<W> {
 #[derive(Debug)]
 pub(crate) struct Arrived {
     pub(crate) source: SourceId,
+    /// When the request really left, where the kernel says so only now.
+    pub(crate) left: Option<Duration>,
     pub(crate) received: io::Result<Received>,
     pub(crate) bytes: Box<[u8]>,
 }
 
 impl<W: Wire> Sockets<W> {
-    /// Sends a request, made of its stamp; what became of it.
+    /// Sends a request that shows what it is to show, with what proves whose it is; what became of
+    /// it.
     pub(crate) fn ask(
         &mut self,
         machine: &impl Machine<Wire = W>,
         source: SourceId,
         server: SocketAddr,
-        request: impl FnOnce(Stamp) -> io::Result<Vec<u8>>,
+        shows: Option<Stamp>,
+        proven: impl FnOnce(Request) -> io::Result<Vec<u8>>,
     ) -> Event<'static> {
-        match self.try_ask(machine, source, server, request) {
+        match self.try_ask(machine, source, server, shows, proven) {
             Ok(event) => event,
             Err(error) => {
                 self.asking.remove(&source);
@@ -66,17 +70,18 @@ impl<W: Wire> Sockets<W> {
         machine: &impl Machine<Wire = W>,
         source: SourceId,
         server: SocketAddr,
-        request: impl FnOnce(Stamp) -> io::Result<Vec<u8>>,
+        shows: Option<Stamp>,
+        proven: impl FnOnce(Request) -> io::Result<Vec<u8>>,
     ) -> io::Result<Event<'static>> {
-        let nonce = Stamp(machine.nonce()?.get());
+        let request = request(machine, shows)?;
         let socket = machine.connect(server)?;
-        let request = request(nonce)?;
+        let bytes = proven(request)?;
         let before = machine.raw();
-        socket.send(&request)?;
+        socket.send(&bytes)?;
         let departure = socket.departure();
         let at = departure.map_or(before, |left| clock::departure(before, machine.now(), left));
         self.asking.insert(source, socket);
-        Ok(Event::Sent(source, nonce, at))
+        Ok(Event::Sent(source, request, at))
     }
 
     /// A server that is not asked any more.
@@ -103,12 +108,22 @@ impl<W: Wire> Sockets<W> {
         for ((source, socket), ready) in self.asking.iter().zip(ready) {
             if ready {
                 let mut buffer = vec![0; BUFFER].into_boxed_slice();
+                let left = socket.departure();
                 let received = socket.receive(&mut buffer);
-                arrived.push(Arrived { source: *source, received, bytes: buffer });
+                arrived.push(Arrived { source: *source, left, received, bytes: buffer });
             }
         }
         Ok((arrived, others_ready))
     }
+}
+
+/// A request that nobody can foresee.
+fn request(machine: &impl Machine, shows: Option<Stamp>) -> io::Result<Request> {
+    let nonce = || machine.nonce().map(|nonce| Stamp(nonce.get()));
+    Ok(match shows {
+        Some(origin) => Request::interleaved(origin, nonce()?, nonce()?),
+        None => Request::from(nonce()?),
+    })
 }
 
 /// What to tell the client of an answer, of which `open` says what is believed.

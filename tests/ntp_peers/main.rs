@@ -8,6 +8,7 @@
 #![cfg(feature = "nts")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
+mod interleaved;
 mod peers;
 mod serving;
 mod unpacked;
@@ -30,7 +31,11 @@ const KEYS: &str = "\
 ";
 
 fn trusting(port: u16, key: u32, keys: &str) -> Ours {
-    let server = format!("server 127.0.0.1:{port} key {key} iburst");
+    trusting_with(port, key, keys, "")
+}
+
+fn trusting_with(port: u16, key: u32, keys: &str, options: &str) -> Ours {
+    let server = format!("server 127.0.0.1:{port} key {key} iburst {options}");
     Ours::with_keys(&format!("trustedkey (1 ... 9)\n{server}\n"), keys)
 }
 

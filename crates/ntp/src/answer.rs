@@ -7,7 +7,8 @@
 
 use std::fmt;
 
-use crate::packet::{self, Header, Leap, Malformed, Mode, Tail};
+use crate::interleave::Exchange;
+use crate::packet::{self, Header, Leap, Malformed, Manner, Mode, Request, Tail};
 use crate::time::{Raw, Span, Stamp};
 
 /// The most that may lie between the reference clock and us, in seconds: what is farther away
@@ -32,8 +33,8 @@ const VERSION_MAX: u8 = 4;
 /// A request that was sent and not yet answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Asked {
-    /// Its transmit stamp; never zero.
-    pub nonce: Stamp,
+    /// What it said.
+    pub request: Request,
     /// When it left (T1).
     pub at: Raw,
 }
@@ -77,8 +78,11 @@ impl Origin {
 /// What an answer to our request is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Answer {
-    /// A measurement.
-    Sample(Sample),
+    /// A measurement; and the exchange whose departure the next answer may tell.
+    Sample(Sample, Exchange),
+    /// A good one that measures nothing: the exchange that it completes was measured already, or
+    /// is not known any more.
+    Known(Exchange),
     /// The server asks for something instead (RFC 5905, section 7.4).
     Kiss(Kiss),
 }
@@ -101,7 +105,7 @@ pub enum Refused {
     Mode,
     /// Version 0, or one that is not known yet.
     Version,
-    /// The origin is not our open request's nonce: forged, late, or seen before.
+    /// The origin is no nonce of our open request: forged, late, or seen before.
     Origin,
     /// A code that we have no key for.
     Mac,
@@ -195,11 +199,17 @@ impl fmt::Display for Refused {
     }
 }
 
-/// Judges a packet that came from the address we asked. `arrived` is T4.
+/// Judges a packet that came from the address we asked. `arrived` is T4; `last` is the exchange
+/// that an interleaved answer may complete.
 ///
 /// # Errors
 /// [`Refused`]: by which check.
-pub fn judge(bytes: &[u8], asked: Option<Asked>, arrived: Raw) -> Result<Answer, Refused> {
+pub fn judge(
+    bytes: &[u8],
+    asked: Option<Asked>,
+    last: Option<Exchange>,
+    arrived: Raw,
+) -> Result<Answer, Refused> {
     let (header, tail) = packet::parse(bytes).map_err(Refused::Malformed)?;
     if header.mode != Mode::Server {
         return Err(Refused::Mode);
@@ -207,9 +217,8 @@ pub fn judge(bytes: &[u8], asked: Option<Asked>, arrived: Raw) -> Result<Answer,
     if header.version == 0 || header.version > VERSION_MAX {
         return Err(Refused::Version);
     }
-    let asked = asked
-        .filter(|asked| header.origin == asked.nonce && header.origin != Stamp::ZERO)
-        .ok_or(Refused::Origin)?;
+    let answers = |asked: Asked| Some((asked, asked.request.answered(header.origin)?));
+    let (asked, manner) = asked.and_then(answers).ok_or(Refused::Origin)?;
     if matches!(tail, Tail::Mac(_)) {
         return Err(Refused::Mac);
     }
@@ -218,7 +227,7 @@ pub fn judge(bytes: &[u8], asked: Option<Asked>, arrived: Raw) -> Result<Answer,
     }
     match kiss(&header) {
         Some(kiss) => Ok(Answer::Kiss(kiss)),
-        None => measure(&header, asked, arrived).map(Answer::Sample),
+        None => measure(&header, asked, manner, last, arrived),
     }
 }
 
@@ -230,7 +239,13 @@ fn kiss(header: &Header) -> Option<Kiss> {
     }
 }
 
-fn measure(header: &Header, asked: Asked, arrived: Raw) -> Result<Sample, Refused> {
+fn measure(
+    header: &Header,
+    asked: Asked,
+    manner: Manner,
+    last: Option<Exchange>,
+    arrived: Raw,
+) -> Result<Answer, Refused> {
     if header.leap == Leap::Unsynchronised {
         return Err(Refused::Unsynchronised);
     }
@@ -243,19 +258,37 @@ fn measure(header: &Header, asked: Asked, arrived: Raw) -> Result<Sample, Refuse
     if header.transmit == Stamp::ZERO {
         return Err(Refused::ZeroTransmit);
     }
-    let (came, left) = (header.receive.wall(), header.transmit.wall());
+    let measured = manner == Manner::Plain;
+    let this = Exchange { asked: asked.at, came: header.receive, arrived, measured };
+    let completed = match manner {
+        Manner::Plain => Some(this),
+        Manner::Interleaved => last.filter(|last| last.came == asked.request.origin),
+    };
+    let Some(completed) = completed else {
+        believable_origin(header, arrived - asked.at)?;
+        // What made us forget the last exchange may have happened in the middle of this one.
+        return Ok(Answer::Known(Exchange { measured: true, ..this }));
+    };
+    let sample = complete(header, completed)?;
+    let is_new = measured || !completed.measured;
+    Ok(if is_new { Answer::Sample(sample, this) } else { Answer::Known(this) })
+}
+
+/// What an exchange measures whose answer left as this header says.
+fn complete(header: &Header, exchange: Exchange) -> Result<Sample, Refused> {
+    let (came, left) = (exchange.came.wall(), header.transmit.wall());
     if left + precision(header) < came {
         return Err(Refused::Backwards);
     }
-    let round = arrived - asked.at;
+    let round = exchange.arrived - exchange.asked;
     let delay = round - (left - came);
     if delay < Span::ZERO {
         return Err(Refused::NegativeDelay);
     }
     let origin = believable_origin(header, delay)?;
     // (T2 - T1 + T3 - T4) / 2, written so that no sum of two times of day is needed.
-    let theta = came.theta(asked.at) - delay.half();
-    Ok(Sample { at: asked.at + round.half(), theta, delay, origin })
+    let theta = came.theta(exchange.asked) - delay.half();
+    Ok(Sample { at: exchange.asked + round.half(), theta, delay, origin })
 }
 
 /// How finely the server reads its clock, or [`BACKWARDS_MAX`] where that is coarser.
@@ -291,7 +324,8 @@ mod tests {
     use crate::time::{Short, Wall};
 
     const NONCE: Stamp = Stamp(0x0123_4567_89ab_cdef);
-    const ASKED: Asked = Asked { nonce: NONCE, at: Raw::from_nanos(5_000_000_000) };
+    const PLAIN: Request = Request { origin: Stamp::ZERO, receive: Stamp::ZERO, transmit: NONCE };
+    const ASKED: Asked = Asked { request: PLAIN, at: Raw::from_nanos(5_000_000_000) };
 
     fn arrived() -> Raw {
         ASKED.at + Span::from_nanos(3_000_000)
@@ -319,16 +353,32 @@ mod tests {
     }
 
     fn judged(header: Header) -> Result<Answer, Refused> {
-        judge(&header.encode(), Some(ASKED), arrived())
+        judge(&header.encode(), Some(ASKED), None, arrived())
     }
 
     fn refused(header: Header) -> Refused {
         judged(header).unwrap_err()
     }
 
+    /// One that was asked for by an arrival that is not the last exchange's tells of no exchange.
+    #[test]
+    fn an_interleaved_answer_measures_only_the_exchange_that_was_shown() {
+        let shown = Stamp::from_wall(came());
+        let request = Request::interleaved(shown, Stamp(77), NONCE);
+        let asked = Asked { request, at: ASKED.at + Span::from_secs(64) };
+        let last = Exchange { asked: ASKED.at, came: shown, arrived: arrived(), measured: false };
+        let answer = Header { origin: Stamp(77), ..honest() }.encode();
+        let judged = |last| judge(&answer, Some(asked), last, arrived() + Span::from_secs(64));
+        assert!(matches!(judged(Some(last)), Ok(Answer::Sample(..))));
+        for last in [None, Some(Exchange { came: Stamp(shown.0 ^ 1), ..last })] {
+            let Ok(Answer::Known(this)) = judged(last) else { panic!("{last:?}") };
+            assert!(this.measured);
+        }
+    }
+
     #[test]
     fn an_honest_answer_measures_theta_and_delay() {
-        let Ok(Answer::Sample(sample)) = judged(honest()) else { panic!("it is honest") };
+        let Ok(Answer::Sample(sample, _)) = judged(honest()) else { panic!("it is honest") };
         assert_eq!(sample.delay, Span::from_nanos(2_000_000));
         assert_eq!(sample.at, ASKED.at + Span::from_nanos(1_500_000));
         assert_eq!(sample.theta, (came() + Span::from_nanos(-1_000_000)).theta(ASKED.at));
@@ -346,14 +396,14 @@ mod tests {
     fn a_zero_origin_is_refused_even_if_nothing_was_asked() {
         let zero = Header { origin: Stamp::ZERO, ..honest() };
         assert_eq!(refused(zero), Refused::Origin);
-        assert_eq!(judge(&zero.encode(), None, arrived()), Err(Refused::Origin));
-        let cleared = Some(Asked { nonce: Stamp::ZERO, at: ASKED.at });
-        assert_eq!(judge(&zero.encode(), cleared, arrived()), Err(Refused::Origin));
+        assert_eq!(judge(&zero.encode(), None, None, arrived()), Err(Refused::Origin));
+        let cleared = Some(Asked { request: Stamp::ZERO.into(), at: ASKED.at });
+        assert_eq!(judge(&zero.encode(), cleared, None, arrived()), Err(Refused::Origin));
     }
 
     #[test]
     fn an_answer_nobody_asked_for_is_refused() {
-        assert_eq!(judge(&honest().encode(), None, arrived()), Err(Refused::Origin));
+        assert_eq!(judge(&honest().encode(), None, None, arrived()), Err(Refused::Origin));
     }
 
     #[test]
@@ -379,7 +429,7 @@ mod tests {
     fn noise_below_the_servers_own_precision_is_not_held_against_it() {
         let left = Stamp::from_wall(came() + Span::from_nanos(-900));
         let header = Header { transmit: left, precision: -20, ..honest() };
-        let Ok(Answer::Sample(sample)) = judged(header) else { panic!("it is honest") };
+        let Ok(Answer::Sample(sample, _)) = judged(header) else { panic!("it is honest") };
         assert_eq!(sample.delay, Span::from_nanos(3_000_900));
     }
 
@@ -477,14 +527,14 @@ mod tests {
     fn a_signed_answer_is_refused_without_a_key() {
         for length in [4, 20, 24] {
             let bytes = [&honest().encode()[..], &vec![0; length]].concat();
-            assert_eq!(judge(&bytes, Some(ASKED), arrived()), Err(Refused::Mac), "{length}");
+            assert_eq!(judge(&bytes, Some(ASKED), None, arrived()), Err(Refused::Mac), "{length}");
         }
     }
 
     #[test]
     fn malformed_packets_are_refused() {
         for bytes in [&[][..], &[0x24; 47], &[0x24; 49], &[0x24; 2000]] {
-            let refused = judge(bytes, Some(ASKED), arrived()).unwrap_err();
+            let refused = judge(bytes, Some(ASKED), None, arrived()).unwrap_err();
             assert!(matches!(refused, Refused::Malformed(_)), "{refused:?}");
         }
     }
@@ -492,7 +542,7 @@ mod tests {
     #[test]
     fn a_late_answer_is_refused() {
         let late = ASKED.at + Span::from_nanos(4_000_000_001);
-        assert_eq!(judge(&honest().encode(), Some(ASKED), late), Err(Refused::Late));
+        assert_eq!(judge(&honest().encode(), Some(ASKED), None, late), Err(Refused::Late));
     }
 
     #[test]
@@ -505,7 +555,7 @@ mod tests {
             transmit: Stamp::from_wall(left),
             ..honest()
         };
-        let Ok(Answer::Sample(sample)) = judged(header) else { panic!("it is honest") };
+        let Ok(Answer::Sample(sample, _)) = judged(header) else { panic!("it is honest") };
         assert_eq!(sample.delay, Span::from_nanos(2_000_000));
         assert_eq!(sample.theta, (came + Span::from_nanos(-1_000_000)).theta(ASKED.at));
     }
@@ -520,7 +570,7 @@ mod tests {
             if let Some(byte) = bytes.first_mut() {
                 *byte = first;
             }
-            let judged = judge(&bytes, Some(ASKED), arrived());
+            let judged = judge(&bytes, Some(ASKED), None, arrived());
             prop_assert!(judged.is_err_and(|refused| !refused.is_the_servers()));
         }
 
@@ -540,7 +590,8 @@ mod tests {
                 ..honest()
             };
             let arrived = ASKED.at + Span::from_nanos(there + inside + back);
-            let Ok(Answer::Sample(sample)) = judge(&header.encode(), Some(ASKED), arrived) else {
+            let judged = judge(&header.encode(), Some(ASKED), None, arrived);
+            let Ok(Answer::Sample(sample, _)) = judged else {
                 return Err(TestCaseError::fail("an honest answer was refused"));
             };
             prop_assert_eq!(sample.delay, Span::from_nanos(there + back));

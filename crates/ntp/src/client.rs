@@ -217,7 +217,8 @@ impl Client {
     fn absorb(&mut self, now: Now, event: Event, actions: &mut Vec<Action>) {
         match event {
             Event::Tick => {}
-            Event::Sent(id, nonce, at) => self.with(id, |source| source.sent(nonce, at)),
+            Event::Sent(id, request, at) => self.with(id, |source| source.sent(request, at)),
+            Event::Left(id, at) => self.with(id, |source| source.left(at)),
             Event::Unsent(id, why) => self.with(id, |source| source.unsent(why, now.raw)),
             Event::Unreachable(id, why) => self.with(id, |source| source.unreachable(why)),
             Event::Packet(id, bytes, arrived) => self.hear(now, id, bytes, arrived, actions),

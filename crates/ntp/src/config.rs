@@ -68,7 +68,7 @@ const NOT_OBEYED: &[&str] = &[
 ];
 
 /// Words that may follow `server` and are not obeyed, without a value.
-const NOT_OBEYED_FLAGS: &[&str] = &["autokey", "noselect", "preempt", "prefer", "true", "xleave"];
+const NOT_OBEYED_FLAGS: &[&str] = &["autokey", "noselect", "preempt", "prefer", "true"];
 
 /// Words that may follow `server` and are not obeyed, with a value.
 const NOT_OBEYED_OPTIONS: &[&str] = &["ask", "bias", "cert", "mode", "require", "ttl", "version"];
@@ -265,6 +265,7 @@ fn parse_server(config: &mut Config, kind: &str, words: &mut Words) -> Result<()
     while let Some(word) = words.words.next() {
         match word {
             "iburst" | "burst" => polling.iburst = true,
+            "xleave" => polling.xleave = true,
             "minpoll" => polling.min = poll(word, words.value(word)?)?,
             "maxpoll" => polling.max = poll(word, words.value(word)?)?,
             "nts" | "key" | "ca" => proof.take(word, words)?,
@@ -338,7 +339,7 @@ mod tests {
         let server = |name: &str, pool, iburst, min, max| Server {
             name: name.to_owned(),
             pool,
-            polling: Polling { iburst, min, max },
+            polling: Polling { iburst, min, max, xleave: false },
             proof: Proof::None,
         };
         let expected = Config {
@@ -354,6 +355,15 @@ mod tests {
         };
         assert_eq!(config, expected);
         assert_eq!(config.not_obeyed_list(), None);
+    }
+
+    #[test]
+    fn servers_and_pools_are_asked_for_interleaved_answers_where_it_is_said() {
+        let config = parse("server a xleave iburst\npool b xleave\nserver c\nserver d nts xleave");
+        let config = config.unwrap();
+        let asked: Vec<bool> = config.servers.iter().map(|s| s.polling.xleave).collect();
+        assert_eq!(asked, [true, true, false, true]);
+        assert!(config.not_obeyed.is_empty());
     }
 
     /// Debian's and Red Hat's files, abridged.

@@ -4,12 +4,16 @@
 //! What is remembered are pairs: when a question came, which is told to its client in the answer,
 //! and when that answer left. A client that shows the first of a pair gets the second; addresses
 //! are not looked at, and each pair is told once. The number of pairs is bounded: whoever is
-//! forgotten gets a plain answer.
+//! forgotten gets a plain answer. How it looks to the client is [`Asking`]'s.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::packet::Header;
 use crate::time::Stamp;
+
+pub use asking::{Asking, Exchange};
+
+mod asking;
 
 /// The most pairs: what 128 clients a second leave behind in a minute; some 400 kB.
 pub const PAIRS_MAX: usize = 8192;

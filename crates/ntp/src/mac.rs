@@ -5,7 +5,7 @@
 //! How a code is made of a packet is [`Sign`]'s business: ciphers are not written here.
 
 use crate::answer::Refused;
-use crate::packet::{HEADER, Malformed, PACKET_MAX};
+use crate::packet::{HEADER, Malformed, PACKET_MAX, Request};
 use crate::time::Stamp;
 
 /// The longest code that is sent: more is cut, so that what follows a packet can be told apart by
@@ -31,18 +31,18 @@ pub fn sign(mut packet: Vec<u8>, id: u32, key: &impl Sign) -> Vec<u8> {
     packet
 }
 
-/// The header of an answer to the request with this nonce, if the code says that it is one of
+/// The header of an answer to this request, if the code says that it is one of
 /// somebody who has the key.
 ///
 /// # Errors
-/// [`Refused`]. Whoever does not know the nonce is refused with what is not the server's fault.
+/// [`Refused`]. Whoever does not know its nonces is refused with what is not the server's fault.
 pub fn open<'a>(
     bytes: &'a [u8],
-    nonce: Option<Stamp>,
+    asked: Option<impl Into<Request>>,
     id: u32,
     key: &impl Sign,
 ) -> Result<&'a [u8], Refused> {
-    let header = answers(bytes, nonce)?;
+    let header = answers(bytes, asked.map(Into::into))?;
     let tail = bytes.len() - HEADER;
     if tail == 0 {
         return Err(Refused::Unsigned);
@@ -109,8 +109,8 @@ impl Claim {
     }
 }
 
-/// The header of a packet that answers the request with this nonce, signed or not.
-pub(crate) fn answers(bytes: &[u8], nonce: Option<Stamp>) -> Result<&[u8], Refused> {
+/// The header of a packet that answers this request, signed or not.
+pub(crate) fn answers(bytes: &[u8], asked: Option<Request>) -> Result<&[u8], Refused> {
     if bytes.len() > PACKET_MAX {
         return Err(Refused::Malformed(Malformed::Long));
     }
@@ -119,8 +119,8 @@ pub(crate) fn answers(bytes: &[u8], nonce: Option<Stamp>) -> Result<&[u8], Refus
         return Err(Refused::Malformed(Malformed::Odd));
     }
     let origin = header.get(24..).and_then(<[u8]>::first_chunk).copied().map(u64::from_be_bytes);
-    let is_ours = nonce.is_some_and(|nonce| nonce != Stamp::ZERO && origin == Some(nonce.0));
-    if is_ours { Ok(header) } else { Err(Refused::Origin) }
+    let answered = asked.zip(origin).and_then(|(asked, origin)| asked.answered(Stamp(origin)));
+    answered.map(|_| header).ok_or(Refused::Origin)
 }
 
 /// Whether two codes are the same, in a time that does not tell how much of them is.
@@ -170,6 +170,21 @@ mod tests {
     }
 
     #[test]
+    fn an_interleaved_answer_is_opened_by_its_own_nonce_and_what_was_shown_opens_nothing() {
+        for (asks, opens) in [
+            (Request::interleaved(Stamp(1), NONCE, Stamp(2)), true),
+            (Request::interleaved(NONCE, Stamp(1), Stamp(2)), false),
+        ] {
+            let signed = sign(answer(), 7, &Sum(16, 1));
+            assert_eq!(open(&signed, Some(asks), 7, &Sum(16, 1)).is_ok(), opens);
+            let mut bent = signed.clone();
+            bent[40] ^= 1;
+            let refused = if opens { Refused::Key(7) } else { Refused::Origin };
+            assert_eq!(open(&bent, Some(asks), 7, &Sum(16, 1)), Err(refused));
+        }
+    }
+
+    #[test]
     fn an_answer_without_a_code_is_refused() {
         assert_eq!(opened(&answer()), Err(Refused::Unsigned));
     }
@@ -194,7 +209,7 @@ mod tests {
     #[test]
     fn a_request_that_is_not_open_is_answered_by_nobody() {
         let signed = sign(answer(), 7, &Sum(16, 1));
-        assert_eq!(open(&signed, None, 7, &Sum(16, 1)), Err(Refused::Origin));
+        assert_eq!(open(&signed, None::<Stamp>, 7, &Sum(16, 1)), Err(Refused::Origin));
         assert_eq!(open(&signed, Some(Stamp::ZERO), 7, &Sum(16, 1)), Err(Refused::Origin));
     }
 

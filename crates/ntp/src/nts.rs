@@ -9,8 +9,7 @@ use std::collections::VecDeque;
 use crate::answer::Refused;
 use crate::field::{self, FIELD_HEAD, Field, Fields};
 use crate::mac;
-use crate::packet::{self, HEADER, Malformed, PACKET_MAX};
-use crate::time::Stamp;
+use crate::packet::{HEADER, Malformed, PACKET_MAX, Request};
 
 pub mod ke;
 
@@ -62,7 +61,7 @@ pub struct Session<A> {
     ours: A,
     theirs: A,
     cookies: VecDeque<Vec<u8>>,
-    open: Option<(Stamp, [u8; IDENTIFIER_LENGTH])>,
+    open: Option<(Request, [u8; IDENTIFIER_LENGTH])>,
     /// The server has said that it cannot read our cookie, and nothing better since.
     disowned: bool,
 }
@@ -76,15 +75,16 @@ impl<A: Aead> Session<A> {
     }
 
     /// The next request, with one cookie that is then used up: nobody can tell by it that two
-    /// requests are of one client. None where there is no cookie, or the server has disowned what
-    /// we have: then it takes a new handshake.
-    pub fn request(&mut self, stamp: Stamp, chance: &Chance) -> Option<Vec<u8>> {
+    /// requests are of one client; by what an interleaved one shows, who sees both can. None where
+    /// there is no cookie, or the server has disowned what we have: then it takes a new handshake.
+    pub fn request(&mut self, asks: impl Into<Request>, chance: &Chance) -> Option<Vec<u8>> {
+        let asks = asks.into();
         if self.disowned {
             self.cookies.clear();
         }
         self.open = None;
         let cookie = self.cookies.pop_front()?;
-        let mut packet = packet::request(stamp).to_vec();
+        let mut packet = asks.encode().to_vec();
         field::append(&mut packet, IDENTIFIER, &chance.identifier);
         let before = packet.len();
         field::append(&mut packet, COOKIE, &cookie);
@@ -96,7 +96,7 @@ impl<A: Aead> Session<A> {
         }
         let sealed = self.ours.seal(&chance.nonce, &packet, &[]);
         field::append(&mut packet, AUTHENTICATOR, &authenticator(&chance.nonce, &sealed));
-        self.open = Some((stamp, chance.identifier));
+        self.open = Some((asks, chance.identifier));
         Some(packet)
     }
 
@@ -107,7 +107,7 @@ impl<A: Aead> Session<A> {
     /// [`Refused`]. Whoever has not seen the request is refused with what is not the server's
     /// fault.
     pub fn open<'a>(&mut self, bytes: &'a [u8]) -> Result<&'a [u8], Refused> {
-        let header = mac::answers(bytes, self.open.map(|(stamp, _)| stamp))?;
+        let header = mac::answers(bytes, self.open.map(|(asks, _)| asks))?;
         let tail = bytes.get(HEADER..).unwrap_or_default();
         let found = Found::in_tail(tail)?;
         let expected = self.open.map(|(_, identifier)| identifier);

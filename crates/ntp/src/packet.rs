@@ -128,11 +128,75 @@ pub fn parse(bytes: &[u8]) -> Result<(Header, Tail), Malformed> {
     Ok((header, read_tail(header.version, tail)?))
 }
 
-/// A client's request. It tells nothing about us but our poll interval's absence: everything that
-/// RFC 5905 lets a client send and no server needs is left out (draft-ietf-ntp-data-minimization).
+/// What of a client's request differs from one to the next. None of it is our clock's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Request {
+    /// When our last request arrived, as the server told it; zero in a plain request.
+    pub origin: Stamp,
+    /// Random, where an interleaved answer is asked for: it comes back in that; else zero.
+    pub receive: Stamp,
+    /// Random and never zero: it comes back in a plain answer.
+    pub transmit: Stamp,
+}
+
+/// What an answer tells of departures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    /// Its own, as far as it is known before.
+    Plain,
+    /// The last answer's, as it really was (RFC 9769).
+    Interleaved,
+}
+
+impl Request {
+    /// One that shows `origin` and so asks when the last answer left. Its two nonces are made to
+    /// differ (RFC 9769, section 2).
+    #[must_use]
+    pub fn interleaved(origin: Stamp, receive: Stamp, transmit: Stamp) -> Self {
+        let receive = if receive == transmit { Stamp(!transmit.0) } else { receive };
+        Self { origin, receive, transmit }
+    }
+
+    /// Whether it asks for an interleaved answer.
+    #[must_use]
+    pub fn is_interleaved(&self) -> bool {
+        self.receive != Stamp::ZERO
+    }
+
+    /// Whether an answer with this origin is one to it, and how it answers.
+    #[must_use]
+    pub fn answered(&self, origin: Stamp) -> Option<Manner> {
+        if origin == Stamp::ZERO {
+            None
+        } else if origin == self.transmit {
+            Some(Manner::Plain)
+        } else {
+            (origin == self.receive).then_some(Manner::Interleaved)
+        }
+    }
+
+    /// Its 48 bytes. They tell nothing about us but our poll interval's absence: everything that
+    /// RFC 5905 lets a client send and no server needs is left out
+    /// (draft-ietf-ntp-data-minimization).
+    #[must_use]
+    pub fn encode(&self) -> [u8; HEADER] {
+        let Self { origin, receive, transmit } = *self;
+        let mode = Mode::Client;
+        Header { version: 4, mode, origin, receive, transmit, ..Header::default() }.encode()
+    }
+}
+
+/// A plain one.
+impl From<Stamp> for Request {
+    fn from(nonce: Stamp) -> Self {
+        Self { origin: Stamp::ZERO, receive: Stamp::ZERO, transmit: nonce }
+    }
+}
+
+/// A client's plain request.
 #[must_use]
 pub fn request(nonce: Stamp) -> [u8; HEADER] {
-    Header { version: 4, mode: Mode::Client, transmit: nonce, ..Header::default() }.encode()
+    Request::from(nonce).encode()
 }
 
 impl Header {
@@ -314,6 +378,31 @@ mod tests {
         assert_eq!(bytes[0], 0x23, "version 4, mode 3");
         assert!(bytes[1..40].iter().all(|&byte| byte == 0));
         assert_eq!(bytes[40..], [1, 2, 3, 4, 5, 6, 7, 8]);
+    }
+
+    #[test]
+    fn an_interleaved_request_shows_what_the_server_told_and_two_nonces() {
+        let request = Request::interleaved(Stamp(1), Stamp(2), Stamp(3));
+        let (header, _) = parse(&request.encode()).unwrap();
+        let plain = parse(&super::request(Stamp(3))).unwrap().0;
+        assert_eq!(header, Header { origin: Stamp(1), receive: Stamp(2), ..plain });
+        let same = Request::interleaved(Stamp(1), Stamp(3), Stamp(3));
+        assert!(same.receive != same.transmit && same.is_interleaved());
+        assert!(!Request::from(Stamp(3)).is_interleaved());
+    }
+
+    #[test]
+    fn by_its_origin_an_answer_says_how_it_answers() {
+        let request = Request::interleaved(Stamp(1), Stamp(2), Stamp(3));
+        let answers = [0, 1, 2, 3, 4].map(|origin| request.answered(Stamp(origin)));
+        assert_eq!(
+            answers,
+            [None, None, Some(Manner::Interleaved), Some(Manner::Plain), None],
+            "what we have shown is no nonce: it was seen before"
+        );
+        let plain = Request::from(Stamp(3));
+        assert_eq!(plain.answered(Stamp(3)), Some(Manner::Plain));
+        assert_eq!(plain.answered(Stamp::ZERO), None);
     }
 
     #[test]

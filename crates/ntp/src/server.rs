@@ -225,13 +225,14 @@ mod tests {
     }
 
     fn judged(answer: &[u8]) -> Result<Answer, Refused> {
-        let asked = Asked { nonce: NONCE, at: Raw::from_nanos(0) };
-        judge(answer, Some(asked), Raw::from_nanos(100_000))
+        let asked = Asked { request: NONCE.into(), at: Raw::from_nanos(0) };
+        judge(answer, Some(asked), None, Raw::from_nanos(100_000))
     }
 
     #[test]
     fn our_own_client_believes_our_own_server() {
-        let Ok(Answer::Sample(sample)) = judged(&answered(&packet::request(NONCE)).unwrap()) else {
+        let Ok(Answer::Sample(sample, _)) = judged(&answered(&packet::request(NONCE)).unwrap())
+        else {
             panic!("it is a good answer");
         };
         assert_eq!(sample.origin.stratum, 10);

@@ -9,22 +9,22 @@
 //!
 //! A request stays open until its answer was believed or the next one leaves. A forged packet, or a
 //! bad answer, closes nothing: the genuine one that follows is still heard.
+//!
+//! With `xleave` interleaved answers are asked for ([`Asking`]), but plain ones in a burst at the
+//! start or after a doubt: there each answer is to count at once.
 
 use crate::answer::{self, Answer, Asked, Kiss, Refused, Sample};
 use crate::bank::Frequency;
 use crate::budget::Budget;
 use crate::filter::{Advice, Filter, Taken};
+use crate::interleave::{Asking, Exchange};
+use crate::packet::Request;
 use crate::select::Candidate;
 use crate::time::{Raw, Span, Stamp};
 
-/// The shortest poll interval that may be configured, as a power of two in seconds (ntpd's).
-pub const POLL_MIN: i8 = 3;
-/// The longest (ntpd's): a day and a half.
-pub const POLL_MAX: i8 = 17;
-/// The usual shortest (ntpd's): about a minute.
-pub const POLL_USUAL_MIN: i8 = 6;
-/// The usual longest (ntpd's): a quarter of an hour.
-pub const POLL_USUAL_MAX: i8 = 10;
+pub use polling::{POLL_MAX, POLL_MIN, POLL_USUAL_MAX, POLL_USUAL_MIN, Polling};
+
+mod polling;
 
 /// Between the requests of a burst. Servers with ntpd's default limits take offence at less.
 const BURST_INTERVAL: Span = Span::from_secs(2);
@@ -60,23 +60,6 @@ const FRESH_MIN: u32 = 2;
 const RARER_AFTER: u32 = 12;
 /// An estimate grows vaguer by this ratio beyond what its own deviation says (RFC 5905, PHI).
 const DRIFT_TOLERANCE: f64 = 15e-6;
-
-/// How often to ask, as `server` lines say it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Polling {
-    /// A few quick requests at first.
-    pub iburst: bool,
-    /// The shortest interval, as a power of two in seconds.
-    pub min: i8,
-    /// The longest.
-    pub max: i8,
-}
-
-impl Default for Polling {
-    fn default() -> Self {
-        Self { iburst: false, min: POLL_USUAL_MIN, max: POLL_USUAL_MAX }
-    }
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -114,6 +97,8 @@ pub enum Heard {
     Useless(Refused),
     /// A measurement.
     Sample(Sample, Taken),
+    /// A good answer that measures nothing new: the next one will.
+    Known,
     /// It asks to be asked less often.
     Slower,
     /// It asks not to be asked again.
@@ -129,6 +114,11 @@ pub struct Source {
     poll: i8,
     due: Raw,
     asked: Option<Asked>,
+    asking: Asking,
+    /// What the request that is due is to show.
+    shows: Option<Stamp>,
+    /// When the last good answer came.
+    heard: Option<Raw>,
     /// One bit per request, the newest lowest: whether it was answered (RFC 5905, p.reach).
     reach: u8,
     /// Requests without an answer, in a row.
@@ -152,6 +142,9 @@ impl Source {
             poll: polling.min,
             due: now,
             asked: None,
+            asking: Asking::new(polling.xleave),
+            shows: None,
+            heard: None,
             reach: 0,
             misses: 0,
             fresh: 0,
@@ -177,10 +170,17 @@ impl Source {
         }
         if self.asked.take().is_some() {
             let trouble = self.hint.take().unwrap_or(Trouble::Silent(None));
+            if matches!(trouble, Trouble::Refused(_)) {
+                self.asking.forget();
+            }
             self.miss(trouble);
         }
         self.reach <<= 1;
         self.due = now + self.interval();
+        // Whoever would ask plainly in the middle of it would never hear out what contradicts the
+        // plain answers of before.
+        let is_plain = matches!(self.phase, Phase::Burst { .. }) && !self.is_interleaved();
+        self.shows = self.asking.shows().filter(|_| !is_plain);
         self.phase = match self.phase {
             Phase::Burst { left } if left > 1 => Phase::Burst { left: left - 1 },
             Phase::Burst { .. } if self.filter.count() <= u32::from(BURST_MORE) => {
@@ -195,12 +195,31 @@ impl Source {
         true
     }
 
-    /// A request with this nonce left at `at`.
-    pub fn sent(&mut self, nonce: Stamp, at: Raw) {
-        self.asked = Some(Asked { nonce, at });
+    /// The arrival that the request which is due is to show ([`Request::interleaved`]); nothing
+    /// where it is to be plain.
+    #[must_use]
+    pub fn shows(&self) -> Option<Stamp> {
+        self.shows
+    }
+
+    /// This request left at `at`.
+    pub fn sent(&mut self, request: impl Into<Request>, at: Raw) {
+        let request = request.into();
+        self.asked = Some(Asked { request, at });
+        self.asking.sent(&request);
         self.hint = None;
         if self.phase == Phase::Steady {
-            self.due = self.due + dither(nonce, self.interval());
+            self.due = self.due + dither(request.transmit, self.interval());
+        }
+    }
+
+    /// The open request waited in a queue and really left at `at`; what cannot be is not believed.
+    pub fn left(&mut self, at: Raw) {
+        if let Some(asked) = &mut self.asked
+            && at > asked.at
+            && at - asked.at < answer::ANSWER_PATIENCE
+        {
+            asked.at = at;
         }
     }
 
@@ -217,7 +236,7 @@ impl Source {
 
     /// A packet came from the server's address at `arrived`.
     pub fn hear(&mut self, bytes: &[u8], arrived: Raw) -> Heard {
-        match answer::judge(bytes, self.asked, arrived) {
+        match answer::judge(bytes, self.asked, self.asking.last(), arrived) {
             Err(refused) => self.refuse(refused),
             Ok(Answer::Kiss(Kiss::Deny)) => {
                 self.asked = None;
@@ -230,7 +249,15 @@ impl Source {
                 self.slower(arrived);
                 Heard::Slower
             }
-            Ok(Answer::Sample(sample)) => Heard::Sample(sample, self.take(sample, arrived)),
+            Ok(Answer::Sample(sample, exchange)) => {
+                self.answered(exchange);
+                Heard::Sample(sample, self.take(sample, arrived))
+            }
+            Ok(Answer::Known(exchange)) => {
+                self.answered(exchange);
+                self.begin_anew(arrived);
+                Heard::Known
+            }
         }
     }
 
@@ -247,6 +274,7 @@ impl Source {
     /// Something has happened to time itself: ask again soon, and wait for fresh samples.
     pub fn doubt(&mut self, now: Raw) {
         self.fresh = 0;
+        self.asking.forget();
         self.burst(now);
     }
 
@@ -320,6 +348,18 @@ impl Source {
         self.last.as_ref()
     }
 
+    /// When its last good answer came.
+    #[must_use]
+    pub fn heard(&self) -> Option<Raw> {
+        self.heard
+    }
+
+    /// Whether its last good answer was interleaved.
+    #[must_use]
+    pub fn is_interleaved(&self) -> bool {
+        self.asking.is_interleaved()
+    }
+
     /// Its samples.
     #[must_use]
     pub fn filter(&self) -> &Filter {
@@ -350,11 +390,16 @@ impl Source {
         self.fresh < FRESH_MIN || self.filter.count() < SAMPLES_MIN
     }
 
-    fn take(&mut self, sample: Sample, arrived: Raw) -> Taken {
+    fn answered(&mut self, exchange: Exchange) {
         self.asked = None;
+        self.asking.answered(exchange);
+        self.heard = Some(exchange.arrived);
         self.reach |= 1;
         self.misses = 0;
         self.trouble = None;
+    }
+
+    fn take(&mut self, sample: Sample, arrived: Raw) -> Taken {
         self.last = Some(sample);
         let taken = self.filter.take(&sample);
         match taken {
@@ -365,6 +410,12 @@ impl Source {
             Taken::Aside => self.burst(arrived),
             Taken::Anew => self.fresh = 1,
         }
+        self.begin_anew(arrived);
+        taken
+    }
+
+    /// An answer to who knocks.
+    fn begin_anew(&mut self, arrived: Raw) {
         if self.phase == Phase::Knock {
             self.phase = Phase::Steady;
             self.poll = self.polling.min;
@@ -373,14 +424,16 @@ impl Source {
                 self.burst(arrived);
             }
         }
-        taken
     }
 
     fn adapt(&mut self) {
         if self.phase != Phase::Steady {
             return;
         }
-        match self.filter.advice(Span::from_exponent(self.poll)) {
+        let interval = Span::from_exponent(self.poll);
+        // What an interleaved answer measures is an interval old when it comes.
+        let ahead = if self.is_interleaved() { interval + interval } else { interval };
+        match self.filter.advice(ahead) {
             Advice::Stay => {}
             Advice::Oftener => self.poll = (self.poll - 1).max(self.polling.min),
             Advice::Rarer if self.filter.count() < RARER_AFTER => {}

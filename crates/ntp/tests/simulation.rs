@@ -536,11 +536,13 @@ proptest! {
         seed: u64,
         offset in -1e5_f64..1e5,
         any_first: bool,
+        interleaves: bool,
         story in proptest::collection::vec((0.0_f64..4000.0, any_blow()), 0..25),
     ) {
         let policy = Policy { any_first, ..Policy::default() };
-        let peers = [Peer { loss: 0.1, ..Peer::new(Character::Honest) }; 4];
-        let setup = Setup { policy, ..setup(4, "iburst") };
+        let peers = [Peer { loss: 0.1, interleaves, ..Peer::new(Character::Honest) }; 4];
+        let options = if interleaves { "iburst xleave" } else { "iburst" };
+        let setup = Setup { policy, ..setup(4, options) };
         let mut world = World::new(seed, TODAY, offset, 2e-5, setup, &peers);
         let mut disturbed = 0;
         for (seconds, blow) in story {
@@ -565,10 +567,12 @@ proptest! {
     #[test]
     fn left_alone_with_honest_servers_it_recovers(
         seed: u64,
+        interleaves: bool,
         story in proptest::collection::vec((0.0_f64..4000.0, any_blow()), 0..10),
     ) {
-        let peers = [Peer::new(Character::Honest); 4];
-        let mut world = World::new(seed, TODAY, 0.01, 2e-5, setup(4, "iburst"), &peers);
+        let peers = [Peer { interleaves, ..Peer::new(Character::Honest) }; 4];
+        let options = if interleaves { "iburst xleave" } else { "iburst" };
+        let mut world = World::new(seed, TODAY, 0.01, 2e-5, setup(4, options), &peers);
         world.run(100.0);
         let harmless = |blow: &Blow| !matches!(blow, Blow::Change(_, Character::Kiss(_)));
         for (seconds, blow) in story.into_iter().filter(|(_, blow)| harmless(blow)) {

@@ -70,7 +70,7 @@ fn source(source: &SourceView) -> String {
     number(&mut element, "offset", source.offset.map(ntp::time::Span::seconds));
     number(&mut element, "delay", heard.then_some(source.delay));
     number(&mut element, "jitter", heard.then_some(source.jitter));
-    element.pop();
+    let _ = write!(element, "\"interleaved\":{}", source.interleaved);
     element.push('}');
     element
 }

@@ -125,7 +125,7 @@ fn line(source: &SourceView, width: usize) -> String {
     let of_heard = |text: String| if heard { text } else { "-".to_owned() };
     let offset = source.offset.map_or_else(|| "-".to_owned(), |it| signed(it.seconds()));
     format!(
-        "{} {:<width$} {:>2}   {:03o} {:>5} {:>6} {:>11} {:>9} {:>9}  {}\n",
+        "{} {:<width$} {:>2}   {:03o} {:>5} {:>6} {:>11} {:>9} {:>9}  {}{}\n",
         letter(source.mark),
         source.label,
         source.stratum.map_or_else(|| "-".to_owned(), |stratum| stratum.to_string()),
@@ -136,6 +136,7 @@ fn line(source: &SourceView, width: usize) -> String {
         of_heard(unsigned(source.delay)),
         of_heard(unsigned(source.jitter)),
         source.why,
+        if source.interleaved { ", interleaved" } else { "" },
     )
 }
 

@@ -18,6 +18,7 @@ fn source(label: &str, mark: Mark, heard: bool) -> SourceView {
         offset: heard.then_some(Span::from_nanos(-123_456)),
         delay: if heard { 0.012_34 } else { 0.0 },
         jitter: if heard { 2.5e-5 } else { 0.0 },
+        interleaved: mark == Mark::Agrees,
     }
 }
 
@@ -58,6 +59,7 @@ fn a_line_for_each_server_and_nothing_but_dashes_for_what_is_not_known() {
     let text = sources(&view(vec![
         source("time.example (192.0.2.1)", Mark::Best, true),
         source("192.0.2.2", Mark::Silent, false),
+        source("192.0.2.3", Mark::Agrees, true),
     ]));
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(
@@ -70,7 +72,8 @@ fn a_line_for_each_server_and_nothing_but_dashes_for_what_is_not_known() {
         "  192.0.2.2                 -   000   64s      -           -         -         -  \
          so \"it\" is"
     );
-    assert_eq!(lines[3], "  a.example: no such name");
+    assert!(lines[3].ends_with(" us  so \"it\" is, interleaved"), "{}", lines[3]);
+    assert_eq!(lines[4], "  a.example: no such name");
 }
 
 #[test]
@@ -165,7 +168,8 @@ proptest! {
         }
         prop_assert!(depth == 0 && !quoted, "{}", text);
         prop_assert!(!text.contains("NaN"), "JSON knows no such number: {}", text);
-        for key in ["state", "offset", "sources", "history", "cure", "reach", "why"] {
+        let of_source = ["reach", "why", "interleaved"];
+        for key in ["state", "offset", "sources", "history", "cure"].iter().chain(&of_source) {
             let key = format!("\"{key}\":");
             prop_assert!(text.contains(&key), "{} in {}", key, text);
         }

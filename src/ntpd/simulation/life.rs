@@ -44,6 +44,7 @@ pub(super) struct Birth {
     pub(super) may_steer: bool,
     pub(super) announces_steps: bool,
     pub(super) stamps: bool,
+    pub(super) stamps_late: bool,
     /// Somebody waits for readiness.
     pub(super) ready: bool,
 }
@@ -62,6 +63,7 @@ impl Birth {
             may_steer: true,
             announces_steps: true,
             stamps: true,
+            stamps_late: false,
             ready: false,
         }
     }
@@ -100,6 +102,7 @@ impl Life {
         let mut world = World::new(birth.seed, clock, birth.peers.clone());
         world.kernel.may_steer = birth.may_steer;
         (world.announces_steps, world.stamps) = (birth.announces_steps, birth.stamps);
+        world.stamps_late = birth.stamps_late;
         let world = Rc::new(RefCell::new(world));
         let mut options = options_of(&dir, birth);
         let machine = Played(Rc::clone(&world));
@@ -240,8 +243,11 @@ impl Life {
 fn options_of(dir: &tempfile::TempDir, birth: &Birth) -> options::Options {
     let path = |name: &str| dir.path().join(name).to_string_lossy().into_owned();
     let config = if birth.config.is_empty() {
-        let server = |n: usize| format!("server 10.0.0.{n} iburst\n");
-        (1..=birth.peers.len()).map(server).collect()
+        let server = |(n, peer): (usize, &Peer)| {
+            let xleave = if peer.interleaves { "xleave" } else { "" };
+            format!("server 10.0.0.{} iburst {xleave}\n", n + 1)
+        };
+        birth.peers.iter().enumerate().map(server).collect()
     } else {
         birth.config.clone()
     };

@@ -74,6 +74,7 @@ fn any_birth(chance: &mut Chance) -> Birth {
     let peer = Peer {
         path: 10_f64.powf(-4.0 + 2.0 * chance.uniform()) / 5.0,
         jitter: 10_f64.powf(-5.0 + 1.5 * chance.uniform()),
+        interleaves: dice(chance, 2) == 0,
         ..Peer::new(Character::Honest)
     };
     let servers = 3 + dice(chance, 3);
@@ -84,6 +85,7 @@ fn any_birth(chance: &mut Chance) -> Birth {
         peers: vec![peer; servers],
         announces_steps: dice(chance, 2) == 0,
         stamps: dice(chance, 4) > 0,
+        stamps_late: dice(chance, 3) == 0,
         ..Birth::with(servers)
     }
 }

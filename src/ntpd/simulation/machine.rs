@@ -1,6 +1,6 @@
 //! The machine that is played.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
@@ -59,7 +59,8 @@ impl Machine for Played {
         let number = world.next_wire;
         world.next_wire += 1;
         world.wires.insert(number, VecDeque::new());
-        Ok(PlayedWire { world: Rc::clone(&self.0), number, server })
+        let left = Cell::new((None, false));
+        Ok(PlayedWire { world: Rc::clone(&self.0), number, server, left })
     }
 
     fn wait(
@@ -113,16 +114,22 @@ pub(super) struct PlayedWire {
     world: Rc<RefCell<World>>,
     number: u64,
     server: SocketAddr,
+    /// When the last datagram left, until that was said; and whether it can be said by now.
+    left: Cell<(Option<Duration>, bool)>,
 }
 
 impl Wire for PlayedWire {
     fn send(&self, bytes: &[u8]) -> io::Result<()> {
-        self.world.borrow_mut().send(self.number, self.server.ip(), bytes)
+        let mut world = self.world.borrow_mut();
+        let left = world.stamps.then(|| world.stamp());
+        self.left.set((left, !world.stamps_late));
+        world.send(self.number, self.server.ip(), bytes)
     }
 
     fn departure(&self) -> Option<Duration> {
-        let world = self.world.borrow();
-        world.stamps.then(|| world.stamp())
+        let (left, is_known) = self.left.get();
+        self.left.set((left.filter(|_| !is_known), true));
+        left.filter(|_| is_known)
     }
 
     fn receive(&self, buffer: &mut [u8]) -> io::Result<Received> {

@@ -7,7 +7,7 @@ use sys::wake::Wish;
 
 use super::super::control::Question;
 use super::life::{Birth, Life};
-use super::server::Character;
+use super::server::{Character, Peer};
 use super::world::Blow;
 
 const HOUR: f64 = 3600.0;
@@ -33,6 +33,21 @@ fn it_learns_the_frequency_keeps_the_time_and_writes_down_what_it_knows() {
     assert!((life.world.borrow().kernel.ppm() + 30.0).abs() < 0.1);
     assert!(life.world.borrow().kernel.constant > 0, "the last slew is a slow one");
     assert!(life.file("drift.last").starts_with("time 17953"), "{}", life.file("drift.last"));
+}
+
+/// Also where the kernel says only later when a request left.
+#[test]
+fn what_servers_hold_back_does_not_count_where_they_say_so_interleaved() {
+    for stamps_late in [false, true] {
+        let worst = [false, true].map(|interleaves| {
+            let held = Peer { held: 2e-3, interleaves, ..Peer::new(Character::Honest) };
+            let mut life =
+                Life::begin(&Birth { peers: vec![held; 3], stamps_late, ..Birth::with(3) });
+            life.run(2.0 * HOUR);
+            life.run(2.0 * HOUR)
+        });
+        assert!(worst[0] > 8e-4 && worst[1] < 3e-4, "{worst:?}");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use ntp::interleave::Pairs;
 use ntp::time::Wall;
 use sys::wake::Wish;
 
@@ -76,6 +77,8 @@ pub(super) struct World {
     pub(super) kernel: Timekeeping,
     pub(super) chance: Chance,
     pub(super) peers: Vec<Peer>,
+    /// What each of them remembers of its answers.
+    pairs: Vec<Pairs>,
     pub(super) names: Names,
     pub(super) judge: Judge,
     pub(super) opponent: Opponent,
@@ -89,6 +92,8 @@ pub(super) struct World {
     pub(super) announces_steps: bool,
     /// Whether the kernel stamps datagrams.
     pub(super) stamps: bool,
+    /// Whether it does so with those that leave only after it was asked.
+    pub(super) stamps_late: bool,
     /// True seconds at which the loop is left for the test.
     pub(super) until: f64,
     /// What is to happen while the loop waits, and when: true seconds.
@@ -115,6 +120,7 @@ impl World {
             chance: Chance::new(seed),
             judge: Judge::new(peers.len()),
             opponent: Opponent::default(),
+            pairs: vec![Pairs::default(); peers.len()],
             peers,
             names: Names::default(),
             wires: BTreeMap::new(),
@@ -124,6 +130,7 @@ impl World {
             was_set: false,
             announces_steps: true,
             stamps: true,
+            stamps_late: false,
             until: 0.0,
             ahead: None,
             leap: f64::INFINITY,
@@ -198,14 +205,10 @@ impl World {
         self.judge.request(index);
         self.requests += 1;
         let peer = self.peers[index];
-        let there = peer.path + peer.jitter * self.chance.exponential();
-        let back = peer.path + peer.jitter * peer.jitter_back * self.chance.exponential();
-        if self.chance.uniform() < peer.loss {
-            return Ok(());
-        }
+        let Some(way) = peer.way(&mut self.chance) else { return Ok(()) };
         let truth = self.clock.truth;
         let wall = |after| self.clock.wall(truth + after);
-        let answers = server::answers(&peer, bytes, wall, there, back);
+        let answers = server::answers(&peer, &mut self.pairs[index], bytes, wall, way);
         let answers = self.opponent.answers(index, bytes, answers, &mut self.chance);
         for (after, mut bytes) in answers {
             if self.leap - truth < LEAP_IS_KNOWN {

@@ -5,7 +5,7 @@ use core::net::{IpAddr, SocketAddr};
 use crate::answer::Refused;
 use crate::config::Proof;
 use crate::source::{Heard, Source, Trouble};
-use crate::time::{Now, Raw};
+use crate::time::{Now, Raw, Stamp};
 
 use super::names::Place;
 use super::{Action, Client, Configured, Entry, Level, ServerId, SourceId, lines};
@@ -56,8 +56,13 @@ impl Entry {
                 // At most one per request: no need for a budget.
                 let (offset, delay) =
                     ((sample.theta - now.theta()).seconds(), sample.delay.seconds());
+                let how = if self.source.is_interleaved() { ", interleaved" } else { "" };
                 let text =
-                    format!("{label}: offset {offset:+.6} s, delay {delay:.6} s ({taken:?})");
+                    format!("{label}: offset {offset:+.6} s, delay {delay:.6} s ({taken:?}{how})");
+                return Some(Action::Say(Level::Debug, text));
+            }
+            Heard::Known => {
+                let text = format!("{label}: an interleaved answer that the next one completes");
                 return Some(Action::Say(Level::Debug, text));
             }
             Heard::Foreign(refused) => {
@@ -141,6 +146,12 @@ impl Client {
     pub fn proof(&self, source: SourceId) -> Option<(ServerId, &Proof)> {
         let entry = self.entries.iter().find(|entry| entry.id == source)?;
         Some((entry.server, self.proof_of(entry.server)))
+    }
+
+    /// The arrival that the request to a source is to show, as [`Source::shows`].
+    #[must_use]
+    pub fn shows(&self, source: SourceId) -> Option<Stamp> {
+        self.entries.iter().find(|entry| entry.id == source)?.source.shows()
     }
 
     pub(super) fn negotiated(

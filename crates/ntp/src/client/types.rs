@@ -6,8 +6,9 @@ use crate::answer::Refused;
 use crate::bank::Frequency;
 use crate::config::Server;
 use crate::discipline::Policy;
+use crate::packet::Request;
 use crate::server::Reference;
-use crate::time::{Raw, Span, Stamp};
+use crate::time::{Raw, Span};
 
 /// Which source: never used again for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,8 +57,10 @@ pub struct Setup {
 pub enum Event<'a> {
     /// The deadline has passed.
     Tick,
-    /// A request left, with this transmit stamp, at this instant.
-    Sent(SourceId, Stamp, Raw),
+    /// This request left, at this instant.
+    Sent(SourceId, Request, Raw),
+    /// The open request really left at this instant.
+    Left(SourceId, Raw),
     /// A request could not be sent.
     Unsent(SourceId, String),
     /// The network says that a request did not arrive.
@@ -87,8 +90,8 @@ pub enum Event<'a> {
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
-    /// Send a request to this address, with what [`super::Client::proof`] wants, and say
-    /// [`Event::Sent`], or [`Event::Unsent`].
+    /// Send a request to this address, which shows what [`super::Client::shows`] says, with what
+    /// [`super::Client::proof`] wants, and say [`Event::Sent`], or [`Event::Unsent`].
     Send(SourceId, SocketAddr),
     /// A source is no more.
     Forget(SourceId),

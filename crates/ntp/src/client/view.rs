@@ -50,6 +50,8 @@ pub struct SourceView {
     pub delay: f64,
     /// The usual error of a sample, seconds.
     pub jitter: f64,
+    /// Its last good answer was interleaved (RFC 9769).
+    pub interleaved: bool,
 }
 
 /// The whole.
@@ -150,11 +152,12 @@ impl Client {
             why,
             reach: source.reach(),
             interval: source.interval(),
-            age: last.map(|last| now.raw - last.at),
+            age: source.heard().map(|heard| now.raw - heard),
             stratum: last.map(|last| last.origin.stratum),
             offset: estimate.map(|estimate| estimate.theta - now.theta()),
             delay: source.filter().delay(),
             jitter: source.filter().jitter(),
+            interleaved: source.is_interleaved(),
         }
     }
 

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::packet::{Header, Mode};
+use crate::time::Stamp;
 
 const STAMP: Stamp = Stamp(0x0123_4567_89ab_cdef);
 const CHANCE: Chance = Chance { identifier: [0x5a; 32], nonce: [0xa5; 16] };
@@ -110,6 +111,29 @@ fn a_cookie_is_used_once_and_without_one_nothing_is_asked() {
     assert_eq!(cookie(&session.request(STAMP, &CHANCE).unwrap()), 0);
     assert_eq!(cookie(&session.request(STAMP, &CHANCE).unwrap()), 1);
     assert_eq!(session.request(STAMP, &CHANCE), None);
+}
+
+#[test]
+fn an_interleaved_answer_is_opened_by_its_own_nonce_and_what_was_shown_opens_nothing() {
+    let mut session = session(6);
+    let asks = Request::interleaved(Stamp(3), Stamp(4), STAMP);
+    let request = session.request(asks, &CHANCE).unwrap();
+    assert_eq!(request[..HEADER], asks.encode());
+    let with = |origin: u64| {
+        let mut packet = header();
+        packet[24..32].copy_from_slice(&origin.to_be_bytes());
+        field::append(&mut packet, IDENTIFIER, &CHANCE.identifier);
+        let sealed = Toy(2).seal(&[3; 16], &packet, &[]);
+        field::append(&mut packet, AUTHENTICATOR, &authenticator(&[3; 16], &sealed));
+        packet
+    };
+    assert_eq!(session.open(&with(3)), Err(Refused::Origin));
+    assert_eq!(session.open(&with(0)), Err(Refused::Origin));
+    let mut bent = with(4);
+    bent[32] ^= 1;
+    assert_eq!(session.open(&bent), Err(Refused::Code));
+    assert!(session.open(&with(4)).is_ok());
+    assert_eq!(session.open(&with(STAMP.0)), Err(Refused::Origin), "one answer");
 }
 
 #[test]

@@ -3,7 +3,7 @@ use crate::packet::{Header, Leap, Mode};
 use crate::time::Short;
 
 const PRIOR: Frequency = Frequency { ratio: 0.0, sd: 1e-4 };
-const IBURST: Polling = Polling { iburst: true, min: 6, max: 10 };
+const IBURST: Polling = Polling { iburst: true, min: 6, max: 10, xleave: false };
 const DELAY: Span = Span::from_nanos(200_000);
 
 /// A server that shows the right time, and the client's turn at it.
@@ -76,7 +76,7 @@ fn without_iburst_the_shortest_interval_is_kept_from_the_first_answer_on() {
 
 #[test]
 fn a_quiet_server_is_asked_more_and_more_rarely_up_to_the_longest_interval() {
-    let mut pair = Pair::new(Polling { iburst: true, min: 4, max: 7 });
+    let mut pair = Pair::new(Polling { iburst: true, min: 4, max: 7, xleave: false });
     let waited: Vec<i64> = (0..60).map(|_| pair.exchange()).collect();
     assert!(waited[8..].is_sorted() && waited[59] == 128, "{waited:?}");
 }
@@ -106,7 +106,7 @@ fn where_nothing_can_be_sent_knocking_stays_quick() {
 
 #[test]
 fn a_lost_request_is_repeated_soon_and_eight_make_the_server_unreachable() {
-    let mut pair = Pair::new(Polling { iburst: true, min: 4, max: 10 });
+    let mut pair = Pair::new(Polling { iburst: true, min: 4, max: 10, xleave: false });
     for _ in 0..80 {
         pair.exchange();
     }
@@ -135,7 +135,7 @@ fn a_server_that_comes_back_is_asked_quickly_again() {
 
 #[test]
 fn steady_requests_are_dithered_and_never_early() {
-    let mut pair = Pair::new(Polling { iburst: true, min: 6, max: 6 });
+    let mut pair = Pair::new(Polling { iburst: true, min: 6, max: 6, xleave: false });
     for _ in 0..20 {
         pair.exchange();
     }
@@ -163,6 +163,25 @@ fn a_server_has_a_say_after_three_samples() {
     let candidate = pair.source.candidate(pair.now).unwrap();
     assert!((candidate.estimate.theta - pair.theta).abs() < Span::from_nanos(20_000));
     assert!((candidate.distance - 0.0011).abs() < 1e-4, "{candidate:?}");
+}
+
+#[test]
+fn a_departure_that_is_known_later_counts_where_it_can_be() {
+    let delay_with = |left: &[i64]| {
+        let mut pair = Pair::new(IBURST);
+        pair.source.left(pair.now);
+        pair.ask();
+        for nanos in left {
+            pair.source.left(pair.now + Span::from_nanos(*nanos));
+        }
+        let Heard::Sample(sample, _) = pair.hear(pair.answer()) else { panic!("it is good") };
+        pair.source.left(pair.now);
+        sample.delay.nanos()
+    };
+    assert_eq!(delay_with(&[]), 200_000);
+    assert_eq!(delay_with(&[50_000]), 150_000);
+    assert_eq!(delay_with(&[-50_000]), 200_000, "before it was sent");
+    assert_eq!(delay_with(&[4_000_000_000]), 200_000, "of another clock");
 }
 
 /// TALOS-2016-0260: what is not believed does not disarm the nonce.

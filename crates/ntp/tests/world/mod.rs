@@ -8,7 +8,8 @@ pub(crate) mod clockwork;
 pub(crate) mod server;
 
 use ntp::client::{Action, Client, Event, Level, Outcome, Setup, SourceId, Steer};
-use ntp::packet;
+use ntp::interleave::Pairs;
+use ntp::packet::Request;
 use ntp::time::{Now, Stamp};
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -51,6 +52,8 @@ pub(crate) struct World {
     pub(crate) clock: Clockwork,
     pub(crate) chance: Chance,
     flying: Vec<Flying>,
+    /// What each server remembers of its answers.
+    pairs: Vec<Pairs>,
     pub(crate) steps: Vec<(f64, f64)>,
     pub(crate) said: Vec<(f64, Level, String)>,
     pub(crate) done: Option<Outcome>,
@@ -101,6 +104,7 @@ impl World {
             clock,
             chance: Chance::new(seed),
             flying: Vec::new(),
+            pairs: vec![Pairs::default(); peers.len()],
             steps: Vec::new(),
             said: Vec::new(),
             done: None,
@@ -277,23 +281,26 @@ impl World {
 
     fn send(&mut self, source: SourceId, to: IpAddr) -> Vec<Action> {
         let IpAddr::V4(to) = to else { panic!("this world knows no other addresses") };
-        let peer = self.peers[usize::from(to.octets()[3]) - 1];
+        let index = usize::from(to.octets()[3]) - 1;
+        let peer = self.peers[index];
         if peer.character == Character::Unroutable {
             let event = Event::Unsent(source, "network unreachable".to_owned());
             return self.client.step(self.now(), event);
         }
         self.requests += 1;
         let nonce = Stamp(self.chance.random() | 1);
-        let request = packet::request(nonce);
-        let there = peer.path + peer.jitter * self.chance.exponential();
-        let back = peer.path + peer.jitter * peer.jitter_back * self.chance.exponential();
-        if self.chance.uniform() >= peer.loss {
+        let request = match self.client.shows(source) {
+            Some(origin) => Request::interleaved(origin, Stamp(self.chance.random() | 1), nonce),
+            None => Request::from(nonce),
+        };
+        if let Some(way) = peer.way(&mut self.chance) {
             let wall = |seconds| self.clock.wall(self.clock.truth + seconds);
-            for (after, bytes) in server::answers(&peer, &request, wall, there, back) {
+            let pairs = &mut self.pairs[index];
+            for (after, bytes) in server::answers(&peer, pairs, &request.encode(), wall, way) {
                 self.flying.push(Flying { arrives: self.clock.truth + after, source, bytes });
             }
         }
         let now = self.now();
-        self.client.step(now, Event::Sent(source, nonce, now.raw))
+        self.client.step(now, Event::Sent(source, request, now.raw))
     }
 }

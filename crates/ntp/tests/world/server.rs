@@ -1,7 +1,10 @@
 //! Servers of every character, and the way to them.
 
+use ntp::interleave::{self, Pairs};
 use ntp::packet::{self, Header, Leap, Mode};
 use ntp::time::{Short, Span, Stamp, Wall};
+
+use super::chance::Chance;
 
 /// What a server does with a request.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,27 +37,62 @@ pub(crate) struct Peer {
     pub(crate) jitter_back: f64,
     /// Probability that an exchange is lost.
     pub(crate) loss: f64,
+    /// An answer waits so long between its stamp and the wire, seconds; and up to as long again, by
+    /// chance.
+    pub(crate) held: f64,
+    /// It answers interleaved who asks for that.
+    pub(crate) interleaves: bool,
+}
+
+/// How long an exchange takes, seconds: there, between the answer's stamp and the wire, and back.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Way {
+    there: f64,
+    held: f64,
+    back: f64,
 }
 
 impl Peer {
     pub(crate) fn new(character: Character) -> Self {
-        Self { character, path: 1e-3, jitter: 1e-4, jitter_back: 1.0, loss: 0.0 }
+        Self {
+            character,
+            path: 1e-3,
+            jitter: 1e-4,
+            jitter_back: 1.0,
+            loss: 0.0,
+            held: 0.0,
+            interleaves: false,
+        }
+    }
+
+    /// An exchange, unless it is lost.
+    pub(crate) fn way(&self, chance: &mut Chance) -> Option<Way> {
+        let there = self.path + self.jitter * chance.exponential();
+        let back = self.path + self.jitter * self.jitter_back * chance.exponential();
+        if chance.uniform() < self.loss {
+            return None;
+        }
+        let held = if self.held > 0.0 { self.held * (1.0 + chance.uniform()) } else { 0.0 };
+        Some(Way { there, held, back })
     }
 }
 
-/// What arrives after a request that needs `there` seconds to its server, and its answer `back`
-/// seconds: when, in seconds from now. `wall` says what time it truly is then.
+/// What arrives after a request: when, in seconds from now. `wall` says what time it truly is then;
+/// `pairs` is what the server remembers.
 pub(crate) fn answers(
     peer: &Peer,
+    pairs: &mut Pairs,
     request: &[u8],
     wall: impl Fn(f64) -> Wall,
-    there: f64,
-    back: f64,
+    way: Way,
 ) -> Vec<(f64, Vec<u8>)> {
     let (asked, _) = packet::parse(request).unwrap();
     let off = if let Character::Off(seconds) = peer.character { seconds } else { 0.0 };
-    let good = good(asked, wall(there + off));
-    let arrives = there + 20e-6 + back;
+    let mut good = good(asked, wall(way.there + off));
+    if peer.interleaves {
+        good = interleaved(pairs, &asked, good, Span::from_seconds(way.held));
+    }
+    let arrives = way.there + 20e-6 + way.held + way.back;
     let one = |header: Header| vec![(arrives, header.encode().to_vec())];
     match peer.character {
         Character::Silent | Character::Unroutable => Vec::new(),
@@ -83,6 +121,15 @@ pub(crate) fn good(asked: Header, came: Wall) -> Header {
         transmit: Stamp::from_wall(came + Span::from_nanos(20_000)),
         ..Header::default()
     }
+}
+
+/// The answer of a server that remembers when its answers really left.
+fn interleaved(pairs: &mut Pairs, asked: &Header, plain: Header, held: Span) -> Header {
+    let receive = pairs.unique(plain.receive);
+    let last = pairs.last_answer_left(asked);
+    pairs.remember(receive, Stamp::from_wall(plain.transmit.wall() + held));
+    let (origin, left) = last.map_or((plain.origin, plain.transmit), |l| (asked.receive, l));
+    Header { origin, receive, transmit: interleave::apart(left, receive), ..plain }
 }
 
 /// What somebody sends who has not seen our request, and knows all else.
