@@ -39,6 +39,7 @@ fn is_there(file: &str, test: &str) -> bool {
     }
     let path = match file {
         "ntp_peers" | "vm" => format!("tests/{file}/main.rs"),
+        "granting" => "tests/ntp_peers/granting.rs".to_owned(),
         "ntpctl" | "ntpd" | "ntpd_files" => format!("tests/{file}.rs"),
         _ => format!("tests/end_to_end/{file}.rs"),
     };

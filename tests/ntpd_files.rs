@@ -179,6 +179,7 @@ fn checked(dir: &Path, conf: &str, args: &[&str]) -> (Option<i32>, String) {
 }
 
 #[test]
+#[cfg(feature = "nts")]
 fn each_file_of_a_configuration_is_looked_at_and_none_is_made() {
     let dir = tempfile::tempdir().unwrap();
     let at = dir.path();
@@ -236,4 +237,80 @@ fn each_file_of_a_configuration_is_looked_at_and_none_is_made() {
     }
     let made: Vec<_> = fs::read_dir(at).unwrap().collect();
     assert_eq!(made.len(), 6, "{made:?}");
+}
+
+#[cfg(feature = "nts")]
+fn certificate(name: &str) -> String {
+    format!("{}/crates/nts/tests/certificates/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// What serving NTS takes, and a drift file beside which its keys are kept.
+fn granting(certificate: &str, key: &str, more: &str) -> String {
+    let listen = "server 127.127.1.0\ninterface listen 127.0.0.1\n";
+    format!("{listen}nts enable cert {certificate} key {key}\n{more}\n")
+}
+
+#[test]
+#[cfg(feature = "nts")]
+fn what_is_wrong_with_a_certificate_its_key_or_the_file_of_keys_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("other"), "something else\n").unwrap();
+    let (good, key, ca) = (certificate("good.pem"), certificate("s.key"), certificate("ca.pem"));
+    let rows = [
+        (&good[..], &key[..], "drift", String::new()),
+        ("no", &key, "drift", "nts cert no: unable to read it: file does not exist\n".to_owned()),
+        (&good, "no", "drift", "nts key no: unable to read it: file does not exist\n".to_owned()),
+        (&key, &key, "drift", format!("nts cert {key}: there is no certificate in it\n")),
+        (&ca, &key, "drift", format!("nts key {key}: it is not the key of the certificate\n")),
+        (
+            &good,
+            &key,
+            "no/drift",
+            "nts cookie no/drift.cookies: its directory is not there; mkdir no\n".to_owned(),
+        ),
+    ];
+    for (certificate, key, drift, expected) in rows {
+        let conf = granting(certificate, key, &format!("driftfile {drift}"));
+        let (code, said) = checked(dir.path(), &conf, &[]);
+        assert!(said.contains(&expected), "{said}");
+        assert_eq!(code, Some(if expected.is_empty() { 0 } else { 111 }), "{said}");
+    }
+    let conf = granting(&good, &key, "nts cookie other");
+    let (_, said) = checked(dir.path(), &conf, &[]);
+    assert!(said.contains("nts cookie other: it holds something else\n"), "{said}");
+    let made: Vec<_> = fs::read_dir(dir.path()).unwrap().collect();
+    assert_eq!(made.len(), 2, "{made:?}");
+}
+
+#[test]
+#[cfg(not(feature = "nts"))]
+fn without_the_feature_nts_is_refused_in_a_sentence() {
+    let dir = tempfile::tempdir().unwrap();
+    let (code, said) = checked(dir.path(), &granting("c", "k", ""), &[]);
+    let sentence = "ntpd: fatal: conf: this ntpd was built without keys and NTS (feature nts)\n";
+    assert_eq!((code, said.as_str()), (Some(100), sentence));
+}
+
+#[test]
+#[cfg(feature = "nts")]
+fn root_holds_no_keys_of_nts_that_others_may_have_led_elsewhere() {
+    let Some(place) = Place::new() else { return };
+    chown(&place.hers, Some(ALICE), None).unwrap();
+    let nts = "nts port 0 cookie hers/cookies";
+    let conf = granting(&certificate("good.pem"), &certificate("s.key"), nts);
+    fs::write(place.dir.path().join("conf"), conf.replace("interface", "#")).unwrap();
+    let args = ["-d", "-u", NOBODY, "-c", "conf"];
+    place.lead_astray("cookies");
+    let ntpd = place.ntpd(&args);
+    ntpd.says("are not kept in hers/cookies: it holds something else");
+    ntpd.says("running as 65534");
+    assert!(place.is_intact());
+    fs::remove_file(place.hers.join("cookies")).unwrap();
+    symlink("../made", place.hers.join("cookies")).unwrap();
+    let ntpd = place.ntpd(&args);
+    let line = ntpd.says("unable to keep the keys of NTS: ");
+    let why = format!("others than root may write {}", place.hers.display());
+    assert!(line.ends_with(&why), "{line}");
+    ntpd.says("unable to write hers/cookies: access denied");
+    assert!(!place.dir.path().join("made").exists());
 }

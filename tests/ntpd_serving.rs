@@ -9,7 +9,7 @@
 mod unpacked;
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{self, BufRead as _, BufReader};
 use std::net::UdpSocket;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -118,7 +118,12 @@ fn client(address: &str) -> UdpSocket {
 
 fn answer(client: &UdpSocket) -> Header {
     let mut buffer = [0; 2000];
-    let (length, _) = client.recv_from(&mut buffer).unwrap();
+    let heard = |received: &io::Result<usize>| {
+        // Whoever is stopped and goes on has his wait broken off (signal(7)).
+        !received.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::Interrupted)
+    };
+    let mut tries = std::iter::repeat_with(|| client.recv(&mut buffer));
+    let length = tries.find(heard).unwrap().unwrap();
     assert_eq!(length, packet::HEADER, "no answer is longer than the question");
     packet::parse(&buffer[..length]).unwrap().0
 }

@@ -6,8 +6,9 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use ntp::config::{Proof, Server};
+use ntp::config::{self, Proof, Server};
 
+use super::granting;
 use super::leaps;
 use super::options::Options;
 use super::state::State;
@@ -55,6 +56,8 @@ fn files(options: &Options) -> Vec<Checked> {
         // It was read with the configuration, or there would be nothing to say.
         files.push((named("keys", path), Ok(())));
     }
+    let granting = options.serve.iter().filter_map(|serve| serve.granting.as_ref());
+    files.extend(granting.flat_map(nts_files));
     for ca in authorities(options) {
         files.push((named("ca", Path::new(ca)), readable(Path::new(ca))));
     }
@@ -78,6 +81,17 @@ fn authorities(options: &Options) -> Vec<&str> {
     all.sort_unstable();
     all.dedup();
     all
+}
+
+/// Those that serving NTS takes.
+fn nts_files(granting: &config::Granting) -> Vec<Checked> {
+    let mut files = granting::check(granting);
+    if let Some(path) = &granting.cookies
+        && let Some((_, found @ Ok(()))) = files.last_mut()
+    {
+        *found = writable(directory(Path::new(path)));
+    }
+    files
 }
 
 /// It is read at the start, and another takes its place.

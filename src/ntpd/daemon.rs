@@ -83,6 +83,7 @@ impl<M: Machine> Daemon<M> {
                     if let Err(error) = self.log.reopen() {
                         self.log.warning(&error.to_string());
                     }
+                    self.service.iter_mut().for_each(Service::reload);
                     if let Some(code) = self.tell(Event::Network) {
                         return Ok(code);
                     }
@@ -108,9 +109,11 @@ impl<M: Machine> Daemon<M> {
         let limit = self.limit();
         let served = self.service.as_ref().map_or(&[][..], Service::sockets);
         let control = self.control.as_ref();
-        let control =
-            control.map(|control| control.descriptors(self.machine.raw())).unwrap_or_default();
+        let now = self.machine.raw();
+        let control = control.map(|control| control.descriptors(now)).unwrap_or_default();
+        let guests = self.service.as_ref().map(|service| service.guests(now));
         let others = served.iter().map(|socket| socket.as_fd()).chain(control);
+        let others = others.chain(guests.into_iter().flatten());
         let others: Vec<BorrowedFd<'_>> = others.collect();
         let (arrived, mut ready) = self.sockets.wait(&self.machine, &others, limit)?;
         ready.truncate(served.len());
@@ -245,11 +248,14 @@ impl<M: Machine> Daemon<M> {
     }
 
     fn answer(&mut self, asked: &[bool]) {
-        if asked.contains(&true)
-            && let Some(service) = &mut self.service
-        {
+        let Some(service) = &mut self.service else { return };
+        if asked.contains(&true) {
             let known = self.client.status(self.machine.now()).reference;
             service.answer(&self.machine, asked, known, &self.leaps, &self.proofs);
+        }
+        service.turn(&self.machine);
+        for (level, line) in service.lines() {
+            self.log.say(level, &line);
         }
     }
 

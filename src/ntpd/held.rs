@@ -20,11 +20,18 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    /// Opens `path`, unless this user will be able to replace it.
+    /// Opens `path`, unless this user will be able to replace it. Where it is not there it is made
+    /// with `mode`.
     ///
     /// # Errors
     /// It can be neither opened nor made.
-    pub(crate) fn hold(&mut self, path: &Path, uid: u32, groups: &[u32]) -> io::Result<()> {
+    pub(crate) fn hold(
+        &mut self,
+        path: &Path,
+        mode: u32,
+        uid: u32,
+        groups: &[u32],
+    ) -> io::Result<()> {
         let directory = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             Some(_) | None => Path::new("."),
@@ -34,7 +41,7 @@ impl Held {
             return Ok(());
         }
         let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(false).mode(0o644);
+        options.write(true).create(true).truncate(false).mode(mode);
         let way = way::of(path)?;
         match way.open(&options)? {
             Some(file) => self.files.push((path.to_owned(), file)),
@@ -98,7 +105,7 @@ mod tests {
         std::fs::write(&path, "-123.456 and more\n").unwrap();
         let mut held = Held::default();
         // Nobody who is not the owner may write a directory of mode 700.
-        held.hold(&path, u32::MAX - 1, &[u32::MAX - 1]).unwrap();
+        held.hold(&path, 0o644, u32::MAX - 1, &[u32::MAX - 1]).unwrap();
         assert!(held.holds(&path));
         held.write(&path, "1.500\n").unwrap().unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "1.500\n");

@@ -5,11 +5,12 @@
 //! `check` looks at what they name, `start` opens what is needed, `privileges` are given up,
 //! `daemon` is the one loop. What it runs on is a `machine`: the `kernel`, or in the tests one that
 //! they play. `sockets`, `service` and `resolver` talk to the world, `proofs` sees to who it is
-//! that answers and `handshake` agrees on that by NTS (in a build without the feature `nts`,
-//! `no_proofs` stands there). `control` hears `ntpctl` at each `door`, and `answers` what it is
-//! told with the words of `show`. `steps` has what goes with a step, `hooks` the operator's
-//! programs around it; `rivals` sees others at the clock, `leaps` knows of leap seconds, `ready`
-//! tells the supervisor. `state` keeps what outlives us, `log` writes lines.
+//! that answers and `handshake` agrees on that by NTS, as `granting` does with those who ask us (in
+//! a build without the feature `nts`, `no_proofs` and `no_granting` stand there). `control` hears
+//! `ntpctl` at each `door`, and `answers` what it is told with the words of `show`. `steps` has
+//! what goes with a step, `hooks` the operator's programs around it; `rivals` sees others at the
+//! clock, `leaps` knows of leap seconds, `ready` tells the supervisor. `state` keeps what outlives
+//! us, `log` writes lines.
 //!
 //! It never forks into the background, writes to stderr, and has three exit codes: 0, 100 (asked
 //! wrongly), 111 (failed now).
@@ -21,6 +22,11 @@ pub(crate) mod control;
 mod daemon;
 mod door;
 mod foreign;
+#[cfg(feature = "nts")]
+mod granting;
+#[cfg(not(feature = "nts"))]
+#[path = "no_granting.rs"]
+mod granting;
 #[cfg(feature = "nts")]
 mod handshake;
 mod held;

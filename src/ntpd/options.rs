@@ -87,7 +87,7 @@ The programs before and after a step find its size in seconds in NTPD_OFFSET, an
 after-step in NTPD_EVENT. Each is killed after 10 s; a step waits no longer for the one before.
 
 Signals: TERM and INT keep the frequency, bring the clock to rest and leave; HUP opens the log file
-again and tries what has failed at once.
+again, reads the certificate of NTS again and tries what has failed at once.
 
 Exit codes: 0 asked to leave, or -q has set the clock; 100 wrong command line or configuration;
 111 failed now.",
@@ -171,7 +171,7 @@ pub(crate) fn read(args: &Args, words: &[OsString]) -> anyhow::Result<Options> {
     let config = path.map_or_else(|| Ok(Config::default()), read_config)?;
     let mut servers: Vec<Server> =
         named.into_iter().chain(config.servers.iter().cloned()).collect();
-    let serve = serving::complete(asked, config.serving.clone());
+    let mut serve = serving::complete(asked, config.serving.clone());
     let once = args.has("q") || args.has("Q");
     for server in servers.iter_mut().filter(|_| once) {
         // Who wants the time once does not want to wait for it.
@@ -186,9 +186,11 @@ pub(crate) fn read(args: &Args, words: &[OsString]) -> anyhow::Result<Options> {
     if servers.len() > SERVERS_MAX {
         return Err(Usage::because(format!("more than {SERVERS_MAX} servers")).into());
     }
-    let drift = args.value("f").map(PathBuf::from);
     let (keys, mut warnings) = key_file::read(&config, path)?;
     warnings.extend(warnings_of(&config, path));
+    warnings.extend(key_file::readable_by_all(&config));
+    let drift = drift_file(args, &config);
+    warnings.extend(serving::grant(serve.as_mut(), &config, drift.as_deref()));
     Ok(Options {
         servers,
         keys,
@@ -202,8 +204,8 @@ pub(crate) fn read(args: &Args, words: &[OsString]) -> anyhow::Result<Options> {
         user: args.value("u").cloned(),
         log: args.value("l").map(PathBuf::from).or(config.serving.log_file.map(PathBuf::from)),
         leap_file: config.serving.leap_file.map(PathBuf::from),
-        drift_is_meant: drift.is_some(),
-        drift: drift.or_else(|| config.drift_file.as_ref().map(PathBuf::from)),
+        drift_is_meant: args.has("f"),
+        drift,
         serve,
         socket: socket(args),
         ready: ready(args)?,
@@ -215,9 +217,17 @@ pub(crate) fn read(args: &Args, words: &[OsString]) -> anyhow::Result<Options> {
     })
 }
 
+fn drift_file(args: &Args, config: &Config) -> Option<PathBuf> {
+    let named = args.value("f").map(PathBuf::from);
+    named.or_else(|| config.drift_file.as_ref().map(PathBuf::from))
+}
+
 /// What there is to warn of in a configuration, which is in `path`.
 fn warnings_of(config: &Config, path: Option<&Path>) -> Vec<String> {
-    let believed = path.into_iter().chain(config.keys_file.as_deref().map(Path::new));
+    let granting = Some(&config.granting).filter(|granting| granting.is_on);
+    let granting = granting.map(|granting| [&granting.certificate, &granting.key]);
+    let named = config.keys_file.iter().chain(granting.into_iter().flatten());
+    let believed = path.into_iter().chain(named.map(Path::new));
     let unheeded = config.not_obeyed_list().zip(path);
     let unheeded = unheeded
         .map(|(list, path)| format!("{}: not supported and ignored: {list}", path.display()));

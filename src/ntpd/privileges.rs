@@ -20,6 +20,7 @@ use crate::accounts::Account;
 
 use super::control::Control;
 use super::log::Log;
+use super::service::Service;
 use super::state::State;
 
 /// Who ntpd becomes where nobody says it: the first of these that there is.
@@ -42,6 +43,7 @@ struct User {
 pub(crate) struct Belongings<'a> {
     pub(crate) state: Option<&'a mut State>,
     pub(crate) control: Option<&'a Control>,
+    pub(crate) service: Option<&'a mut Service>,
 }
 
 /// Gives up what is not needed any more. `named`: who to become (`-u`); `steers`: the clock is to
@@ -101,6 +103,9 @@ impl Belongings<'_> {
     fn hand_over(self, user: &User, steers: bool, log: &mut Log) {
         if let Some(control) = self.control {
             note(log, "give the private socket away", &control.give_to(user.uid));
+        }
+        if let Some(service) = self.service {
+            service.hold(user.uid, &user.groups);
         }
         match self.state.map(|state| state.hold(user.uid, &user.groups, steers)) {
             None | Some(Ok(false)) => {}

@@ -5,18 +5,23 @@
 //! at most half of one processor: after a batch of questions as much time passes before the next.
 
 use std::net::SocketAddr;
+use std::os::fd::BorrowedFd;
 
 use cli::{Unable, UnableExt as _};
 use ntp::budget::Budget;
+use ntp::client::Level;
+use ntp::config;
 use ntp::interleave::{self, Pairs};
 use ntp::leap::{self, Smear};
 use ntp::limiter::{Limiter, Verdict};
-use ntp::packet::{Header, Leap};
+use ntp::mac;
+use ntp::packet::{HEADER, Header, Leap};
 use ntp::server::{self, Orphan, Question, Reference};
 use ntp::time::{Now, Raw, Span, Stamp};
 use sys::udp::{Received, Socket};
 
 use super::clock;
+use super::granting::{self, Granting, Seal};
 use super::leaps::Leaps;
 use super::machine::Machine;
 use super::options::Serve;
@@ -47,6 +52,15 @@ pub(crate) struct Service {
     is_local: bool,
     /// Nobody is heard before then.
     rests_until: Option<Raw>,
+    granting: Option<Granting>,
+    lines: Vec<(Level, String)>,
+}
+
+/// How it is known who asks, and so what his answer is signed with.
+enum Signature<'a> {
+    None,
+    Key(mac::Claim),
+    Nts(Seal<'a>),
 }
 
 impl Service {
@@ -56,7 +70,7 @@ impl Service {
     /// An address cannot be had.
     pub(crate) fn open(
         machine: &impl Machine,
-        serve: Serve,
+        mut serve: Serve,
         is_local: bool,
     ) -> Result<Self, Unable> {
         let bind = |&at: &SocketAddr| Socket::bound(at).unable(format_args!("bind to {at}"));
@@ -65,7 +79,8 @@ impl Service {
         // Early at boot there may be nothing random; nobody floods us yet.
         let secret = machine.nonce().map_or(1, std::num::NonZeroU64::get);
         let orphan = serve.stratum.filter(|_| !is_local);
-        Ok(Self {
+        let config = serve.granting.take();
+        let mut service = Self {
             limiter: Limiter::new(serve.limits, secret),
             naks: Budget::new(NAKS, NAK_SPACING),
             pairs: Pairs::default(),
@@ -75,11 +90,58 @@ impl Service {
             serve,
             is_local,
             rests_until: None,
-        })
+            granting: None,
+            lines: Vec::new(),
+        };
+        service.lines.push((Level::Info, service.sentence()));
+        if let Some(config) = config {
+            service.grant(config, now);
+        }
+        Ok(service)
+    }
+
+    /// Serves NTS as well; where that cannot be had, the time is served all the same.
+    fn grant(&mut self, config: config::Granting, now: Now) {
+        let at = self.sockets.iter().filter_map(|socket| socket.local().ok());
+        let at: Vec<SocketAddr> = at.collect();
+        match Granting::open(config, &at, now) {
+            Ok((granting, warning)) => {
+                self.lines.push((Level::Info, granting.sentence()));
+                self.lines.extend(warning.map(|warning| (Level::Warning, warning)));
+                self.granting = Some(granting);
+            }
+            Err(why) => self.lines.push((Level::Warning, format!("NTS is not served: {why}"))),
+        }
+    }
+
+    /// Opens what this user may not replace later.
+    pub(crate) fn hold(&mut self, uid: u32, groups: &[u32]) {
+        let held = self.granting.as_mut().map(|granting| granting.hold(uid, groups));
+        if let Some(Err(error)) = held {
+            let why = format!("unable to keep the keys of NTS: {}", cli::reason(&error));
+            self.lines.push((Level::Warning, why));
+        }
+    }
+
+    /// Reads again what may have been replaced.
+    pub(crate) fn reload(&mut self) {
+        self.lines.extend(self.granting.as_mut().map(Granting::reload));
+    }
+
+    /// Goes on with what does not wait for a question.
+    pub(crate) fn turn(&mut self, machine: &impl Machine) {
+        let access = &self.serve.access;
+        let warning = self.granting.as_mut().and_then(|granting| granting.turn(machine, access));
+        self.lines.extend(warning.map(|warning| (Level::Warning, warning)));
+    }
+
+    /// What there is to say since the last call.
+    pub(crate) fn lines(&mut self) -> Vec<(Level, String)> {
+        std::mem::take(&mut self.lines)
     }
 
     /// What is served, and where: ports of the kernel's choice are known by now.
-    pub(crate) fn sentence(&self) -> String {
+    fn sentence(&self) -> String {
         let at = self.sockets.iter().zip(&self.serve.at);
         let at = at.map(|(socket, at)| socket.local().unwrap_or(*at).to_string());
         let at = at.collect::<Vec<_>>().join(" and ");
@@ -97,10 +159,17 @@ impl Service {
         if self.rests_until.is_some() { &[] } else { &self.sockets }
     }
 
-    /// How long it rests, if it does.
+    /// Whom to wait for besides; they are looked at in [`Service::turn`].
+    pub(crate) fn guests(&self, now: Raw) -> Vec<BorrowedFd<'_>> {
+        self.granting.as_ref().map(|granting| granting.descriptors(now)).unwrap_or_default()
+    }
+
+    /// How long there is nothing to do, should nobody ask; none where that is for ever.
     pub(crate) fn rest(&mut self, now: Raw) -> Option<Span> {
         self.rests_until = self.rests_until.filter(|until| now < *until);
-        self.rests_until.map(|until| until - now)
+        let rest = self.rests_until.map(|until| until - now);
+        let granting = self.granting.as_ref().map(|granting| granting.wait(now));
+        rest.into_iter().chain(granting).min()
     }
 
     /// Answers what has come at the sockets that are `ready`, with what the servers say.
@@ -158,8 +227,10 @@ impl Service {
         let now = machine.now();
         let Some(from) = asked.from else { return };
         let terms = self.serve.access.terms(from.ip());
-        let is_welcome =
-            |question: &Question| terms.answered && (question.claim.is_some() || !terms.signed);
+        let may_be_nts = self.granting.is_some() && bytes.len() > HEADER;
+        let is_welcome = |question: &Question| {
+            terms.answered && (question.claim.is_some() || may_be_nts || !terms.signed)
+        };
         let Some(question) = server::question(bytes).ok().filter(is_welcome) else { return };
         let Question { header: question, claim } = question;
         let judged = terms.limited.then(|| self.limiter.judge(from.ip(), terms.kod, now.raw));
@@ -173,14 +244,24 @@ impl Service {
             }
             return;
         }
-        let signed = |header: Header| proofs.sign(claim, header.encode().to_vec());
+        let signature = match self.signature(&question, claim, bytes) {
+            Ok(Signature::None) if terms.signed => return,
+            Ok(signature) => signature,
+            Err(None) => return,
+            Err(Some(kiss)) => return drop(socket.answer(&kiss, from, asked.to, false)),
+        };
+        let signed = |header: Header| match &signature {
+            Signature::None => header.encode().to_vec(),
+            Signature::Key(claim) => proofs.sign(Some(*claim), header.encode().to_vec()),
+            Signature::Nts(seal) => seal.answer(&header),
+        };
         if verdict == Verdict::Kiss {
             let kiss = signed(server::kiss(&question, self.serve.limits.average));
             return drop(socket.answer(&kiss, from, asked.to, false));
         }
         let received = now.wall + -(now.raw - clock::arrival(now, asked.stamp));
         let plain = server::answer(&question, reference, received, machine.wall());
-        let (answer, is_interleaved) = self.interleaved(&question, plain);
+        let (answer, is_interleaved) = interleaved(&mut self.pairs, &question, plain);
         // Whoever cannot be reached asks again.
         if socket.answer(&signed(answer), from, asked.to, is_interleaved).is_err() {
             return;
@@ -192,16 +273,27 @@ impl Service {
         self.pairs.remember(answer.receive, left);
     }
 
-    /// The answer as those get it who ask for the time at which the last one really left.
-    fn interleaved(&mut self, question: &Header, plain: Header) -> (Header, bool) {
-        let receive = self.pairs.unique(plain.receive);
-        let last = self.pairs.last_answer_left(question);
-        let (origin, left) =
-            last.map_or((plain.origin, plain.transmit), |left| (question.receive, left));
-        let transmit = interleave::apart(left, receive);
-        // Whoever shows an origin goes on from answer to answer, and may want the next one so.
-        let goes_on = last.is_some() || question.origin != Stamp::ZERO;
-        (Header { origin, receive, transmit, ..plain }, goes_on)
+    /// How it is known who asks.
+    ///
+    /// # Errors
+    /// By NTS it is not; perhaps there is something to tell him.
+    fn signature<'a>(
+        &self,
+        question: &Header,
+        claim: Option<mac::Claim>,
+        bytes: &'a [u8],
+    ) -> Result<Signature<'a>, Option<Vec<u8>>> {
+        let granting = match (claim, &self.granting) {
+            (Some(claim), _) => return Ok(Signature::Key(claim)),
+            (None, Some(granting)) if bytes.len() > HEADER => granting,
+            (None, Some(_) | None) => return Ok(Signature::None),
+        };
+        match granting.read(bytes, question) {
+            granting::Claim::None => Ok(Signature::None),
+            granting::Claim::Broken => Err(None),
+            granting::Claim::Disowned(kiss) => Err(Some(kiss)),
+            granting::Claim::True(seal) => Ok(Signature::Nts(seal)),
+        }
     }
 
     /// What others are told; nothing, in the moment of a leap second that is smeared.
@@ -231,4 +323,16 @@ impl Service {
         }
         Some(reference)
     }
+}
+
+/// The answer as those get it who ask for the time at which the last one really left.
+fn interleaved(pairs: &mut Pairs, question: &Header, plain: Header) -> (Header, bool) {
+    let receive = pairs.unique(plain.receive);
+    let last = pairs.last_answer_left(question);
+    let (origin, left) =
+        last.map_or((plain.origin, plain.transmit), |left| (question.receive, left));
+    let transmit = interleave::apart(left, receive);
+    // Whoever shows an origin goes on from answer to answer, and may want the next one so.
+    let goes_on = last.is_some() || question.origin != Stamp::ZERO;
+    (Header { origin, receive, transmit, ..plain }, goes_on)
 }

@@ -64,14 +64,15 @@ pub(crate) fn run(mut options: Options) -> anyhow::Result<ExitCode> {
     let is_local = options.servers.is_empty();
     let machine = Kernel::new();
     let serve = options.serve.take();
-    let service = serve.map(|serve| Service::open(&machine, serve, is_local)).transpose()?;
-    if let Some(service) = &service {
-        log.info(&service.sentence());
+    let mut service = serve.map(|serve| Service::open(&machine, serve, is_local)).transpose()?;
+    for (level, line) in service.iter_mut().flat_map(Service::lines) {
+        log.say(level, &line);
     }
     let control = listen(options.socket.take(), &mut log);
     let mut state = options.drift.clone().map(State::new);
     let steers = !options.observe && !is_local;
-    let belongings = Belongings { state: state.as_mut(), control: control.as_ref() };
+    let belongings =
+        Belongings { state: state.as_mut(), control: control.as_ref(), service: service.as_mut() };
     privileges::give_up(options.user.as_deref(), steers, belongings, &mut log)?;
     log.settle()?;
     let opened = Opened { service, control, state, ready };

@@ -20,6 +20,9 @@ const FREQUENCY_MAX: f64 = 500.0;
 /// No file that we read here is longer.
 const TEXT_MAX: u64 = 4096;
 
+/// Everybody may read these files: there is nothing in them but the time.
+const MODE: u32 = 0o644;
+
 /// Where Linux says which boot this is.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
@@ -51,7 +54,7 @@ impl State {
     pub(crate) fn hold(&mut self, uid: u32, groups: &[u32], steers: bool) -> Result<bool, Unable> {
         let mut held = Held::default();
         for path in [&self.drift, &self.last].into_iter().chain(steers.then_some(&self.first)) {
-            held.hold(path, uid, groups).unable(format_args!("open {}", path.display()))?;
+            held.hold(path, MODE, uid, groups).unable(format_args!("open {}", path.display()))?;
         }
         let any = held.holds(&self.drift);
         self.held = Rc::new(held);
@@ -59,7 +62,7 @@ impl State {
     }
 
     fn keep(&self, path: &Path, text: &str) -> io::Result<()> {
-        self.held.write(path, text).unwrap_or_else(|| replace(path, text))
+        self.held.write(path, text).unwrap_or_else(|| replace(path, text, MODE))
     }
 
     /// The frequency that was kept, if one was.
@@ -134,7 +137,7 @@ impl State {
     }
 }
 
-fn read(path: &Path) -> io::Result<String> {
+pub(super) fn read(path: &Path) -> io::Result<String> {
     use std::io::Read as _;
     let mut text = String::new();
     sys::fifo::open_whatever(path)?.take(TEXT_MAX).read_to_string(&mut text)?;
@@ -142,10 +145,10 @@ fn read(path: &Path) -> io::Result<String> {
 }
 
 /// Writes a file so that whoever reads it finds the old text or the new one, also after a crash.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
+pub(super) fn replace(path: &Path, text: &str, mode: u32) -> io::Result<()> {
     let mut new = path.to_path_buf().into_os_string();
     new.push(".new");
-    let mut file = sys::fifo::make_plain(Path::new(&new), 0o644)?;
+    let mut file = sys::fifo::make_plain(Path::new(&new), mode)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     fs::rename(&new, path)

@@ -8,6 +8,7 @@
 #![cfg(feature = "nts")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
+mod granting;
 mod interleaved;
 mod peers;
 mod serving;

@@ -135,6 +135,21 @@ impl Asking {
         Self { child, dir }
     }
 
+    /// By NTS; `more` are words of its configuration.
+    pub(crate) fn by_nts(program: &Path, nts_port: u16, more: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let text = format!(
+            "server localhost nts ntsport {nts_port} iburst minpoll -2 maxpoll -2 {more}\nport 0\n\
+             cmdport 0\nbindcmdaddress /\npidfile {0}/pid\nlogdir {0}\nlog rawmeasurements\n\
+             ntstrustedcerts {1}\nnosystemcert\n",
+            dir.path().display(),
+            certificate("ca.pem")
+        );
+        fs::write(dir.path().join("conf"), text).unwrap();
+        let child = Chronyd::run(program, &dir);
+        Self { child, dir }
+    }
+
     /// Its first measurement, all of whose tests are passed: the fifth is that of the code.
     pub(crate) fn wait_for_a_good_one(&self) {
         let end = Instant::now() + PATIENCE;
@@ -171,11 +186,41 @@ impl Ours {
 
     /// One that serves its own clock to who has these keys; and its port.
     pub(crate) fn serving(config: &str, keys: &str) -> (Self, u16) {
+        Self::serving_with(config, keys, &[])
+    }
+
+    fn serving_with(config: &str, keys: &str, args: &[&str]) -> (Self, u16) {
         let config = format!("server 127.127.1.0\ntrustedkey (1 ... 9)\n{config}");
-        let mut ours = Self::start(&config, keys, &["--serve", "127.0.0.1:0"]);
+        let args = [&["--serve", "127.0.0.1:0"], args].concat();
+        let mut ours = Self::start(&config, keys, &args);
         let line = ours.wait_for("serving the local clock on ");
         let port = line.split("127.0.0.1:").nth(1).unwrap().split(',').next().unwrap();
         (ours, port.parse().unwrap())
+    }
+
+    /// One that serves NTS as well, as localhost; and its ports: of the time, of handshakes.
+    pub(crate) fn granting(config: &str) -> (Self, u16, u16) {
+        Self::granting_with(config, &[])
+    }
+
+    /// The same, with these arguments.
+    pub(crate) fn granting_with(config: &str, args: &[&str]) -> (Self, u16, u16) {
+        let (certificate, key) = (certificate("good.pem"), certificate("s.key"));
+        let nts = format!("nts enable port 0 cert {certificate} key {key}\n");
+        let (mut ours, port) = Self::serving_with(&format!("{nts}{config}"), "", args);
+        let line = ours.wait_for("serving NTS, hands are shaken on ");
+        (ours, port, line.rsplit(':').next().unwrap().parse().unwrap())
+    }
+
+    /// Sends it SIGHUP.
+    pub(crate) fn hang_up(&self) {
+        let kill = Command::new("kill").arg("-HUP").arg(self.child.id().to_string()).status();
+        assert!(kill.unwrap().success());
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     fn start(config: &str, keys: &str, args: &[&str]) -> Self {
@@ -249,6 +294,45 @@ pub(crate) fn beside_ntpsec(program: &Path, keys: &str, config: &str) -> String 
     };
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     if !said.contains("ntpd: ") {
+        println!("SKIPPED: no namespace: {}", String::from_utf8_lossy(&output.stderr));
+        return "SKIPPED".to_owned();
+    }
+    said
+}
+
+/// What an ntpsec has measured that asks our ntpd by NTS, both in namespaces of their own; or
+/// SKIPPED where there are none to be had.
+pub(crate) fn ntpsec_beside_us(program: &Path) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    let (ours, theirs) = (dir.path().join("ours"), dir.path().join("theirs"));
+    let nts = format!("nts enable cert {} key {}", certificate("good.pem"), certificate("s.key"));
+    fs::write(&ours, format!("server 127.127.1.0\n{nts}\n")).unwrap();
+    let text = format!(
+        "interface ignore wildcard\ninterface listen 127.0.0.1\ndisable ntp\nnts ca {}\n\
+         server localhost nts iburst minpoll 3\nstatsdir {}/\nstatistics peerstats\n\
+         filegen peerstats file peerstats type none enable\n",
+        certificate("ca.pem"),
+        dir.path().display()
+    );
+    fs::write(&theirs, text).unwrap();
+    let script = "ip link set lo up || exit 77
+        \"$3\" --observe --serve 127.0.0.1:1123 -c \"$4\" 2>/dev/null & ours=$!
+        \"$1\" -n -c \"$2\" >\"$5\" 2>&1 & theirs=$!
+        for second in $(seq 60); do
+            [ ! -s \"$6\" ] || break
+            sleep 1
+        done
+        kill $theirs $ours; wait; cat \"$5\" \"$6\"";
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--net", "sh", "-c", script, "sh"]);
+    command.arg(program).arg(theirs).arg(env!("CARGO_BIN_EXE_ntpd")).arg(ours);
+    command.arg(dir.path().join("log")).arg(dir.path().join("peerstats"));
+    let Ok(output) = command.stdin(Stdio::null()).output() else {
+        println!("SKIPPED: there is no unshare");
+        return "SKIPPED".to_owned();
+    };
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    if said.is_empty() {
         println!("SKIPPED: no namespace: {}", String::from_utf8_lossy(&output.stderr));
         return "SKIPPED".to_owned();
     }

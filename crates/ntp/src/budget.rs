@@ -30,6 +30,13 @@ impl Budget {
         self.left = self.left.saturating_sub(1);
         may
     }
+
+    /// After how long it may happen; nothing where it may now.
+    #[must_use]
+    pub fn wait(&self, now: Raw) -> Span {
+        let earned = self.since.map_or(now, |since| since + self.spacing);
+        if self.left > 0 { Span::ZERO } else { (earned - now).max(Span::ZERO) }
+    }
 }
 
 #[cfg(test)]
@@ -46,6 +53,21 @@ mod tests {
         let mut budget = Budget::new(6, Span::from_secs(300));
         assert_eq!(happened(&mut budget, 0..60), 6);
         assert_eq!(happened(&mut budget, 60..86_400), 287);
+    }
+
+    #[test]
+    fn what_is_used_up_says_for_how_long() {
+        let (second, at) = (Span::from_secs(1), Raw::default());
+        let mut budget = Budget::new(2, second);
+        assert_eq!(budget.wait(at), Span::ZERO);
+        assert!(budget.spend(at) && budget.spend(at) && !budget.spend(at));
+        assert_eq!(budget.wait(at), second);
+        let half = Span::from_nanos(second.nanos() / 2);
+        assert_eq!(budget.wait(at + half), half);
+        for later in [second, second + second] {
+            assert_eq!(budget.wait(at + later), Span::ZERO);
+        }
+        assert!(budget.spend(at + second) && !budget.spend(at + second));
     }
 
     #[test]

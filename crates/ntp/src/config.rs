@@ -10,7 +10,7 @@ use crate::discipline::{PANIC_LIMIT, STEP_THRESHOLD};
 use crate::source::{POLL_MAX, POLL_MIN, Polling};
 
 use proof::Asked;
-pub use proof::Proof;
+pub use proof::{Granting, Proof};
 pub use serving::Serving;
 
 mod proof;
@@ -119,6 +119,8 @@ pub struct Config {
     pub trusted: Vec<(u32, u32)>,
     /// Whom to trust instead of the system's authorities (`nts ca`): a file of certificates.
     pub authorities: Option<String>,
+    /// What it says of serving NTS.
+    pub granting: Granting,
     /// What stands there and is not obeyed: line and word.
     pub not_obeyed: Vec<(usize, String)>,
 }
@@ -134,6 +136,7 @@ impl Default for Config {
             keys_file: None,
             trusted: Vec::new(),
             authorities: None,
+            granting: Granting::default(),
             not_obeyed: Vec::new(),
         }
     }

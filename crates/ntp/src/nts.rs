@@ -2,7 +2,8 @@
 //! tells the server our keys, and each answer brings a new one, encrypted.
 //!
 //! [`Session`] is what a handshake has given us. The handshake's own bytes are in [`ke`]; the
-//! cipher is [`Aead`]'s business.
+//! cipher is [`Aead`]'s business. A server's side of it: [`granting`] has the handshake's bytes,
+//! [`cookies`] what is given away, [`answering`] the packets.
 
 use std::collections::VecDeque;
 
@@ -11,6 +12,9 @@ use crate::field::{self, FIELD_HEAD, Field, Fields};
 use crate::mac;
 use crate::packet::{HEADER, Malformed, PACKET_MAX, Request};
 
+pub mod answering;
+pub mod cookies;
+pub mod granting;
 pub mod ke;
 
 /// The types of the fields (RFC 8915, section 7.5).
@@ -44,6 +48,12 @@ pub trait Aead {
 
     /// What was encrypted, unless anything of it was changed.
     fn open(&self, nonce: &[u8], beside: &[u8], sealed: &[u8]) -> Option<Vec<u8>>;
+}
+
+/// An [`Aead`] that is made of a key.
+pub trait Keyed: Aead {
+    /// With this key.
+    fn with_key(key: [u8; ke::KEY_LENGTH]) -> Self;
 }
 
 /// Random bytes for one request.

@@ -145,7 +145,8 @@ pub fn nak(asked: &Header) -> Vec<u8> {
     [&timeless(asked, *b"CRYP").encode()[..], &[0; 4]].concat()
 }
 
-fn timeless(asked: &Header, code: [u8; 4]) -> Header {
+/// An answer that tells no time, with a code of four letters instead.
+pub(crate) fn timeless(asked: &Header, code: [u8; 4]) -> Header {
     Header {
         leap: Leap::Unsynchronised,
         version: asked.version,

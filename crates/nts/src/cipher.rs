@@ -2,8 +2,8 @@
 
 use aes_siv::KeyInit as _;
 use aes_siv::siv::Aes128Siv;
-use ntp::nts::Aead;
 use ntp::nts::ke::KEY_LENGTH;
+use ntp::nts::{Aead, Keyed};
 
 /// A key of one direction.
 #[derive(Clone, Copy)]
@@ -34,6 +34,12 @@ impl Aead for AesSiv {
 
     fn open(&self, nonce: &[u8], beside: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
         Aes128Siv::new(&self.key.into()).decrypt([beside, nonce], sealed).ok()
+    }
+}
+
+impl Keyed for AesSiv {
+    fn with_key(key: [u8; KEY_LENGTH]) -> Self {
+        Self::new(key)
     }
 }
 

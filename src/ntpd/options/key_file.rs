@@ -25,7 +25,7 @@ pub(super) fn read(
         None => Misconfigured(what),
     };
     let wants_proof = config.servers.iter().any(|server| server.proof != Proof::None);
-    if wants_proof && !cfg!(feature = "nts") {
+    if (wants_proof || config.granting.is_on) && !cfg!(feature = "nts") {
         let what = "this ntpd was built without keys and NTS (feature nts)";
         return Err(wrong(what.to_owned()).into());
     }
@@ -64,11 +64,21 @@ fn read_file(path: &Path) -> anyhow::Result<(Vec<Key>, Vec<String>)> {
     let text = read_text(path)?;
     let keys = keys::parse(&text);
     let keys = keys.map_err(|mistake| Misconfigured(format!("{}: {mistake}", path.display())))?;
-    let mode = fs::metadata(path).map_or(0, |file| file.permissions().mode());
-    let open = (mode & OTHERS != 0).then(|| format!("{}: everybody can read it", path.display()));
-    Ok((keys, open.into_iter().collect()))
+    Ok((keys, open_to_all(path).into_iter().collect()))
 }
 
+/// A warning, where everybody can read the key of the certificate by which we serve NTS.
+pub(super) fn readable_by_all(config: &Config) -> Option<String> {
+    let granting = Some(&config.granting).filter(|granting| granting.is_on)?;
+    open_to_all(Path::new(&granting.key))
+}
+
+fn open_to_all(path: &Path) -> Option<String> {
+    let mode = fs::metadata(path).map_or(0, |file| file.permissions().mode());
+    (mode & OTHERS != 0).then(|| format!("{}: everybody can read it", path.display()))
+}
+
+#[cfg(feature = "nts")]
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,6 +120,22 @@ mod tests {
             wrong("1 M", "keys FILE")
                 .ends_with("/keys: line 1: a key is a number, a kind, and a secret")
         );
+    }
+
+    #[test]
+    fn the_key_of_a_certificate_is_for_nobody_else_to_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("key");
+        fs::write(&file, "").unwrap();
+        let warned = |mode: u32, word: &str| {
+            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+            let conf = format!("nts {word} key {}", file.display());
+            readable_by_all(&config::parse(&conf).unwrap())
+        };
+        let sentence = format!("{}: everybody can read it", file.display());
+        assert_eq!(warned(0o644, "enable"), Some(sentence));
+        assert_eq!(warned(0o640, "enable"), None);
+        assert_eq!(warned(0o644, "disable"), None, "it is of no use to us");
     }
 
     #[test]

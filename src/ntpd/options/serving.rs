@@ -1,10 +1,11 @@
 //! What the command line and ntp.conf say of answering others.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use cli::{Args, Usage};
 use ntp::access::Access;
-use ntp::config::Serving;
+use ntp::config::{Config, Granting, Serving};
 use ntp::limiter::Limits;
 use ntp::time::Span;
 
@@ -36,6 +37,8 @@ pub(crate) struct Serve {
     pub(crate) limits: Limits,
     /// A leap second is told bit by bit, over so long.
     pub(crate) smear: Option<Span>,
+    /// NTS is served as well.
+    pub(crate) granting: Option<Granting>,
 }
 
 impl Serve {
@@ -91,7 +94,27 @@ pub(super) fn complete(asked: Option<Asked>, config: Serving) -> Option<Serve> {
         smear: config.smear.map(|seconds| Span::from_secs(seconds.into())),
         limits: config.limits,
         access: config.access,
+        granting: None,
     })
+}
+
+/// Has NTS served, where that is asked for; its keys are kept beside the drift file, unless it was
+/// said where. What there is to warn of.
+pub(super) fn grant(
+    serve: Option<&mut Serve>,
+    config: &Config,
+    drift: Option<&Path>,
+) -> Option<String> {
+    let mut granting = Some(&config.granting).filter(|granting| granting.is_on)?.clone();
+    let Some(serve) = serve else {
+        return Some(
+            "nts enable is of no use: no time is served (--serve, interface listen)".to_owned(),
+        );
+    };
+    let beside = drift.map(|drift| format!("{}.cookies", drift.display()));
+    granting.cookies = granting.cookies.or(beside);
+    serve.granting = Some(granting);
+    None
 }
 
 #[cfg(test)]
@@ -119,5 +142,30 @@ mod tests {
         let serve = complete(None, config(text)).unwrap();
         assert_eq!(serve.stratum, Some(5));
         assert_eq!(complete(None, config("interface listen all")).unwrap().local_stratum(), 10);
+    }
+
+    fn granted(text: &str, drift: Option<&str>) -> (Option<Granting>, Option<String>) {
+        let config = ntp::config::parse(text).unwrap();
+        let mut serve = complete(None, config.serving.clone());
+        let warning = grant(serve.as_mut(), &config, drift.map(Path::new));
+        (serve.and_then(|serve| serve.granting), warning)
+    }
+
+    #[test]
+    fn nts_is_served_where_the_time_is_and_its_keys_lie_beside_the_drift_file() {
+        let served = "interface listen 192.0.2.1\n";
+        assert_eq!(granted(served, None), (None, None));
+        let (warned, sentence) = granted("nts enable", None);
+        assert!(warned.is_none() && sentence.unwrap().starts_with("nts enable is of no use: "));
+        let cookies = |text: &str, drift| {
+            let (granting, warning) = granted(&format!("{served}{text}"), drift);
+            assert_eq!(warning, None);
+            granting.unwrap().cookies
+        };
+        assert_eq!(cookies("nts enable", None), None);
+        let beside = cookies("nts enable", Some("/d/drift"));
+        assert_eq!(beside.as_deref(), Some("/d/drift.cookies"));
+        let said = cookies("nts enable cookie /k", Some("/d/drift"));
+        assert_eq!(said.as_deref(), Some("/k"));
     }
 }

@@ -1,7 +1,13 @@
-//! The words about how servers prove who they are: `keys`, `trustedkey`, `nts`, and what may follow
-//! `server`.
+//! The words about how servers prove who they are, and how we do: `keys`, `trustedkey`, `nts`, and
+//! what may follow `server`.
+
+use crate::nts::ke::PORT;
 
 use super::{Config, What, Words};
+
+/// Where ntpsec looks for a certificate and its key.
+const CERTIFICATE: &str = "/etc/ntp/cert-chain.pem";
+const KEY: &str = "/etc/ntp/key.pem";
 
 /// How a server proves that an answer is its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -69,14 +75,60 @@ pub(super) fn trusted(words: &mut Words) -> Result<Vec<(u32, u32)>, What> {
     if ranges.is_empty() { Err(What::NoValue(word.to_owned())) } else { Ok(ranges) }
 }
 
-/// `nts ca FILE` is obeyed; the others are of servers.
+/// What is said of serving NTS (`nts enable`, `cert`, `key`, `cookie`, and `port`, which is ours).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Granting {
+    /// It is served.
+    pub is_on: bool,
+    /// Where our certificate is, with its chain.
+    pub certificate: String,
+    /// Where its key is.
+    pub key: String,
+    /// Where the keys are kept that seal cookies.
+    pub cookies: Option<String>,
+    /// Where hands are shaken.
+    pub port: u16,
+}
+
+impl Default for Granting {
+    fn default() -> Self {
+        Self {
+            is_on: false,
+            certificate: CERTIFICATE.to_owned(),
+            key: KEY.to_owned(),
+            cookies: None,
+            port: PORT,
+        }
+    }
+}
+
+/// As in ntpsec, of which there may be several on a line.
 pub(super) fn parse_nts(config: &mut Config, words: &mut Words) -> Result<(), What> {
-    let word = words.value("nts")?;
+    let mut word = words.value("nts")?;
+    loop {
+        parse_nts_word(config, word, words)?;
+        let Some(next) = words.words.next() else { return Ok(()) };
+        word = next;
+    }
+}
+
+fn parse_nts_word(config: &mut Config, word: &str, words: &mut Words) -> Result<(), What> {
+    let granting = &mut config.granting;
     match word {
         "ca" => config.authorities = Some(words.value(word)?.to_owned()),
-        "enable" | "disable" => config.not_obeyed.push((words.line, format!("nts {word}"))),
-        "aead" | "cert" | "cookie" | "key" | "mintls" | "maxtls" | "tlsciphers"
-        | "tlsciphersuites" | "tlsecdhcurves" => {
+        "enable" => granting.is_on = true,
+        "disable" => granting.is_on = false,
+        "cert" => words.value(word)?.clone_into(&mut granting.certificate),
+        "key" => words.value(word)?.clone_into(&mut granting.key),
+        "cookie" => granting.cookies = Some(words.value(word)?.to_owned()),
+        "port" => {
+            let value = words.value(word)?;
+            let wrong = || What::BadValue("nts port".to_owned(), value.to_owned());
+            granting.port = value.parse().map_err(|_| wrong())?;
+        }
+        // Less than version 1.3 there never is.
+        "mintls" => drop(words.value(word)?),
+        "aead" | "maxtls" | "tlsciphers" | "tlsciphersuites" | "tlsecdhcurves" => {
             words.value(word)?;
             config.not_obeyed.push((words.line, format!("nts {word}")));
         }
@@ -130,9 +182,31 @@ mod tests {
     }
 
     #[test]
-    fn what_is_a_servers_is_named_and_passed_over() {
-        let config = parse("nts enable\nnts cert /c.pem\nnts key /k.pem").unwrap();
+    fn ntpsecs_words_of_a_server_are_understood() {
+        let granting = |text: &str| parse(text).unwrap().granting;
+        assert_eq!(granting(""), Granting::default());
+        let usual = granting("nts enable");
+        assert!(usual.is_on);
+        assert_eq!((usual.key.as_str(), usual.port), ("/etc/ntp/key.pem", 4460));
+        let text = "nts cert /c.pem\nnts key /k.pem cookie /keys enable port 0 mintls TLS1.3";
+        let expected = Granting {
+            is_on: true,
+            certificate: "/c.pem".to_owned(),
+            key: "/k.pem".to_owned(),
+            cookies: Some("/keys".to_owned()),
+            port: 0,
+        };
+        assert_eq!(granting(text), expected);
+        assert!(!granting("nts enable\nnts disable").is_on);
+        assert_eq!(mistake("nts cert"), "line 1: cert wants a value");
+        assert_eq!(mistake("nts port 65536"), "line 1: nts port cannot be 65536");
+        assert_eq!(mistake("nts enable now"), "line 1: no such word: now");
+    }
+
+    #[test]
+    fn what_is_not_obeyed_is_named_and_passed_over() {
+        let config = parse("nts enable tlsciphers X\nnts aead Y").unwrap();
         let list = config.not_obeyed_list().unwrap();
-        assert_eq!(list, "nts enable (line 1), nts cert (line 2), nts key (line 3)");
+        assert_eq!(list, "nts tlsciphers (line 1), nts aead (line 2)");
     }
 }

@@ -24,22 +24,22 @@ pub const ANSWER_MAX: usize = 16 * 1024;
 const NAME_MAX: usize = 253;
 
 /// A record that must be understood has this bit in its type.
-const CRITICAL: u16 = 0x8000;
+pub(super) const CRITICAL: u16 = 0x8000;
 
-const END: u16 = 0;
-const PROTOCOL: u16 = 1;
-const ERROR: u16 = 2;
-const WARNING: u16 = 3;
-const CIPHER: u16 = 4;
-const COOKIE: u16 = 5;
-const SERVER: u16 = 6;
-const NTP_PORT: u16 = 7;
+pub(super) const END: u16 = 0;
+pub(super) const PROTOCOL: u16 = 1;
+pub(super) const ERROR: u16 = 2;
+pub(super) const WARNING: u16 = 3;
+pub(super) const CIPHER: u16 = 4;
+pub(super) const COOKIE: u16 = 5;
+pub(super) const SERVER: u16 = 6;
+pub(super) const NTP_PORT: u16 = 7;
 
 /// NTP version 4, the one protocol there is.
-const NTP_4: u16 = 0;
+pub(super) const NTP_4: u16 = 0;
 
 /// `AEAD_AES_SIV_CMAC_256`, which every server has.
-const AES_SIV_CMAC_256: u16 = 15;
+pub(super) const AES_SIV_CMAC_256: u16 = 15;
 
 /// What a server grants.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -96,12 +96,17 @@ impl std::error::Error for Denied {}
 /// What we ask for.
 #[must_use]
 pub fn request() -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for (kind, body) in [
+    write(&[
         (CRITICAL | PROTOCOL, &NTP_4.to_be_bytes()[..]),
         (CRITICAL | CIPHER, &AES_SIV_CMAC_256.to_be_bytes()),
         (CRITICAL | END, &[]),
-    ] {
+    ])
+}
+
+/// The bytes of records: type, length, body each.
+pub(super) fn write(records: &[(u16, &[u8])]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (kind, body) in records {
         let length = u16::try_from(body.len()).unwrap_or(0);
         bytes.extend_from_slice(&kind.to_be_bytes());
         bytes.extend_from_slice(&length.to_be_bytes());
@@ -167,7 +172,7 @@ pub fn read(bytes: &[u8]) -> Result<Grant, Denied> {
 }
 
 /// The records; none, last, where one is cut short.
-struct Records<'a>(&'a [u8]);
+pub(super) struct Records<'a>(pub(super) &'a [u8]);
 
 impl<'a> Iterator for Records<'a> {
     type Item = Option<(u16, &'a [u8])>;

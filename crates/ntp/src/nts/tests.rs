@@ -9,7 +9,7 @@ const CHANCE: Chance = Chance { identifier: [0x5a; 32], nonce: [0xa5; 16] };
 
 /// No cipher, but every byte counts, and what is encrypted is not what it was.
 #[derive(Debug, Clone)]
-struct Toy(u8);
+pub(super) struct Toy(u8);
 
 impl Toy {
     fn tag(&self, nonce: &[u8], beside: &[u8], plain: &[u8]) -> [u8; 16] {
@@ -38,6 +38,12 @@ impl Aead for Toy {
         let (tag, masked) = sealed.split_at_checked(16)?;
         let plain = self.mask(masked);
         (tag == self.tag(nonce, beside, &plain)).then_some(plain)
+    }
+}
+
+impl Keyed for Toy {
+    fn with_key(key: [u8; ke::KEY_LENGTH]) -> Self {
+        Self(key[0])
     }
 }
 
