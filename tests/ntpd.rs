@@ -393,10 +393,9 @@ fn the_frequency_is_kept_where_an_observer_is_told_to() {
     let dir = tempfile::tempdir().unwrap();
     let (drift, conf) = (dir.path().join("ntp.drift"), dir.path().join("ntp.conf"));
     // Where the machine is busy the burst does not suffice: then it is asked every eight seconds.
-    let server =
-        format!("server {address} iburst minpoll 3 maxpoll 3\ndriftfile {}\n", drift.display());
-    fs::write(&conf, server).unwrap();
-    let mut observer = Ntpd::observer(&["-d", "-c", conf.to_str().unwrap()]);
+    fs::write(&conf, format!("server {address} iburst minpoll 3 maxpoll 3\n")).unwrap();
+    let (conf, file) = (conf.to_str().unwrap(), drift.to_str().unwrap());
+    let mut observer = Ntpd::observer(&["-d", "-c", conf, "-f", file]);
     observer.wait_until("a frequency that is known to 1 ppm", |line| {
         let deviation = line.rsplit(" ppm +- ").next().and_then(|end| end.strip_suffix(" ppm"));
         deviation.and_then(|sd| sd.parse().ok()).is_some_and(|sd: f64| sd < 0.9)
