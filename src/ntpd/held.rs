@@ -6,12 +6,15 @@
 //! and cut behind it only then, so that whoever reads meanwhile finds a number. Where somebody else
 //! may change what a name leads to, root opens nothing: it could be any file of the machine.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use sys::way::{self, Way};
+
+/// Who is neither of a file's owner nor of its group.
+const OTHERS: u32 = 0o007;
 
 /// The files.
 #[derive(Debug, Default)]
@@ -44,7 +47,14 @@ impl Held {
         options.write(true).create(true).truncate(false).mode(mode);
         let way = way::of(path)?;
         match way.open(&options)? {
-            Some(file) => self.files.push((path.to_owned(), file)),
+            Some(file) => {
+                // A secret may lie in one that was there and was for everybody to read.
+                let found = file.metadata()?;
+                if found.is_file() && mode & OTHERS == 0 && found.mode() & OTHERS != 0 {
+                    file.set_permissions(Permissions::from_mode(mode))?;
+                }
+                self.files.push((path.to_owned(), file));
+            }
             None => return Err(not_roots_alone(&way)),
         }
         Ok(())

@@ -149,9 +149,13 @@ pub(super) fn replace(path: &Path, text: &str, mode: u32) -> io::Result<()> {
     let mut new = path.to_path_buf().into_os_string();
     new.push(".new");
     let mut file = sys::fifo::make_plain(Path::new(&new), mode)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&new, path)
+    let mut whole = || {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&new, path)
+    };
+    // Half of a key is nothing to leave lying about.
+    whole().inspect_err(|_| drop(fs::remove_file(&new)))
 }
 
 #[cfg(test)]
@@ -208,6 +212,14 @@ mod tests {
         assert!(fs::symlink_metadata(dir.path().join("ntp.drift")).unwrap().is_file());
         assert_eq!(state.frequency().unwrap(), Some(2.0));
         assert!(fs::symlink_metadata(&new).is_err());
+    }
+
+    #[test]
+    fn what_could_not_be_put_in_its_place_is_not_left_behind() {
+        let (dir, state) = state();
+        fs::create_dir_all(dir.path().join("ntp.drift/full")).unwrap();
+        assert!(state.keep_frequency(1.0).is_err());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{OpenOptionsExt as _, symlink};
+use std::path::Path;
 use std::process::Stdio;
 
 use crate::support::{Fake, Sandbox, code_of, each_suite, is_root, only_ours};
@@ -18,7 +19,6 @@ each_suite!(
     an_empty_name_is_not_this_directory,
     names_are_printed_as_the_bytes_they_are,
     a_directory_one_may_not_enter_is_told_from_a_control_one_may_not_write,
-    a_failing_write_has_words_of_its_own,
     a_closed_standard_error_stops_nothing,
     two_free_descriptors_are_enough,
     a_name_in_any_spelling_leads_to_its_directory,
@@ -26,6 +26,7 @@ each_suite!(
 
 only_ours!(
     a_full_control_is_a_warning_at_once_and_takes_no_part_of_the_letters,
+    what_lies_in_the_place_of_the_control_is_not_written_to,
     one_free_descriptor_is_enough,
 );
 
@@ -131,15 +132,6 @@ svc: warning: unable to control held: access denied
     drop((shut, held));
 }
 
-fn a_failing_write_has_words_of_its_own(sandbox: &Sandbox) {
-    let service = sandbox.service("s");
-    fs::create_dir(service.path("supervise")).unwrap();
-    symlink("/dev/full", service.path("supervise/control")).unwrap();
-    let warning = "svc: warning: error writing commands to s: out of disk space\n";
-    sandbox.tool("svc", &["-u", "s"]).is(0, "", warning);
-    sandbox.tool("svc", &["s"]).is(0, "", "");
-}
-
 fn a_closed_standard_error_stops_nothing(sandbox: &Sandbox) {
     let mut fake = Fake::new(sandbox, "s");
     let (reader, writer) = std::io::pipe().unwrap();
@@ -179,6 +171,22 @@ fn a_full_control_is_a_warning_at_once_and_takes_no_part_of_the_letters(sandbox:
     let warning = "svc: warning: error writing commands to s: temporary failure\n";
     sandbox.tool("svc", &["-udopchaitkx", "s"]).is(0, "", warning);
     assert_eq!(fake.letters(), "x".repeat(filled));
+}
+
+/// Theirs writes its letters over the beginning of whatever the owner of the directory leads to.
+fn what_lies_in_the_place_of_the_control_is_not_written_to(sandbox: &Sandbox) {
+    let service = sandbox.service("s");
+    fs::create_dir(service.path("supervise")).unwrap();
+    let precious = sandbox.path("precious");
+    fs::write(&precious, "precious").unwrap();
+    let control = service.path("supervise/control");
+    let warning = "svc: warning: unable to control s: invalid argument\n";
+    for target in [&precious, Path::new("/dev/null")] {
+        symlink(target, &control).unwrap();
+        sandbox.tool("svc", &["-dx", "s"]).is(0, "", warning);
+        fs::remove_file(&control).unwrap();
+    }
+    assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
 }
 
 /// Theirs needs two: it keeps the directory it came from open.

@@ -51,3 +51,14 @@ fn our_server_answers_us_interleaved_with_and_without_a_key() {
     is_interleaved(&mut plainly);
     is_interleaved(&mut signed);
 }
+
+#[test]
+fn our_server_answers_us_interleaved_by_nts() {
+    let (_server, _, port) = Ours::granting("");
+    let ca = certificate("ca.pem");
+    let server = format!("nts ca {ca}\nserver localhost:{port} nts iburst minpoll 3 xleave\n");
+    let mut ours = Ours::new(&server);
+    ours.wait_for("has proved who it is (NTS)");
+    is_interleaved(&mut ours);
+    is_interleaved(&mut ours);
+}

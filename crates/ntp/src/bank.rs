@@ -13,11 +13,15 @@
 //! would be; those that contradict what is known hardly count. A quick exchange pins the clock
 //! down, and a slow one says nothing unless the clock has left its ends. (Section 1.4.16 of the
 //! same: Gaussian mixtures.)
+//!
+//! That holds where a quick exchange is much quicker than most. Where all take about as long, their
+//! errors are a bell curve after all, as wide as their delays differ. So there is a second filter
+//! for each rate that believes just this, and the samples decide.
 
 use crate::time::{Raw, Span};
 
-/// How many hypotheses there are.
-const HYPOTHESES: u8 = 13;
+/// How many rates of wander there are.
+const RATES: u8 = 13;
 
 /// The slowest wander of the frequency: 10^-11 per square root of a second, an oven's. Each next
 /// hypothesis is half a decade up; the last is 10^-5, a machine that changes its speed under load.
@@ -29,6 +33,9 @@ const WANDER_EXPONENT_USUAL: f64 = -9.0;
 /// What belief is lost, in units of log likelihood, for each decade away from the usual wander.
 const DOUBT_PER_DECADE: f64 = 0.5;
 
+/// What belief is lost, in the same units, for holding errors for a bell curve.
+const DOUBT_BELL: f64 = 1.0;
+
 /// How much of the evidence so far still counts when a sample comes: some 20 samples are
 /// remembered, so that the bank follows a machine whose surroundings change.
 const MEMORY: f64 = 0.95;
@@ -39,12 +46,16 @@ const MEMORY_SURPRISED: f64 = 0.5;
 /// So many standard deviations off are a surprise. What queues do to a sample stays within two.
 const SURPRISE_SDS: f64 = 3.0;
 
-/// Where the teeth of the comb stand, in units of its half width. Twice as many change nothing.
-const TEETH: [f64; 8] = [-0.875, -0.625, -0.375, -0.125, 0.125, 0.375, 0.625, 0.875];
+/// Where the teeth of the comb stand, in units of its half width. With half as many its ends are so
+/// blunt that errors are larger by a tenth where queues are long; with more, errors at first are.
+const TEETH: [f64; 16] = [
+    -0.9375, -0.8125, -0.6875, -0.5625, -0.4375, -0.3125, -0.1875, -0.0625, 0.0625, 0.1875, 0.3125,
+    0.4375, 0.5625, 0.6875, 0.8125, 0.9375,
+];
 
 /// The variance of a tooth, in units of the square of the half width: wide enough for the comb's
 /// top to be flat.
-const TOOTH: f64 = 1.0 / 32.0;
+const TOOTH: f64 = 1.0 / 128.0;
 
 /// What is believed of a frequency, as a ratio (1e-6 is one part per million).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -73,11 +84,18 @@ pub struct Noise {
     pub half_width: f64,
     /// And besides by a noise of this standard deviation, seconds, not zero.
     pub sd: f64,
+    /// Or else, as another opinion has it, by a bell curve of this standard deviation and by
+    /// nothing else, seconds, not zero.
+    pub bell: f64,
 }
 
 impl Noise {
     fn variance(self) -> f64 {
         self.half_width * self.half_width / 3.0 + self.sd * self.sd
+    }
+
+    fn as_held(self, bell: bool) -> Self {
+        if bell { Self { half_width: 0.0, sd: self.bell, ..self } } else { self }
     }
 }
 
@@ -85,6 +103,8 @@ impl Noise {
 struct Hypothesis {
     /// Variance that the frequency gains per second.
     wander: f64,
+    /// Whether errors are held for a bell curve.
+    bell: bool,
     /// Log of the weight before any sample.
     prior: f64,
     /// Log of the weight.
@@ -110,11 +130,13 @@ impl Bank {
     /// frequency.
     #[must_use]
     pub fn new(at: Raw, theta: Span, variance: f64, frequency: Frequency) -> Self {
-        let hypothesis = |index: u8| {
+        let hypothesis = |(index, bell): (u8, bool)| {
             let exponent = WANDER_EXPONENT_MIN + f64::from(index) / 2.0;
-            let prior = -DOUBT_PER_DECADE * (exponent - WANDER_EXPONENT_USUAL).abs();
+            let doubt = DOUBT_PER_DECADE * (exponent - WANDER_EXPONENT_USUAL).abs();
+            let prior = -doubt - if bell { DOUBT_BELL } else { 0.0 };
             Hypothesis {
                 wander: 10_f64.powf(2.0 * exponent),
+                bell,
                 prior,
                 weight: prior,
                 offset: 0.0,
@@ -124,7 +146,8 @@ impl Bank {
                 frequency_variance: frequency.sd * frequency.sd,
             }
         };
-        Self { at, reference: theta, hypotheses: (0..HYPOTHESES).map(hypothesis).collect() }
+        let all = [false, true].into_iter().flat_map(|bell| (0..RATES).map(move |n| (n, bell)));
+        Self { at, reference: theta, hypotheses: all.map(hypothesis).collect() }
     }
 
     /// What is believed of the instant `at`; before the last sample, of that sample's.
@@ -204,6 +227,7 @@ impl Hypothesis {
     }
 
     fn learn(&mut self, offset: f64, noise: Noise, memory: f64) {
+        let noise = noise.as_held(self.bell);
         let total = self.offset_variance
             + noise.half_width * noise.half_width * TOOTH
             + noise.sd * noise.sd;
@@ -262,7 +286,7 @@ mod tests {
     }
 
     fn plain(sd: f64) -> Noise {
-        Noise { half_width: 0.0, sd }
+        Noise { half_width: 0.0, sd, bell: sd }
     }
 
     /// A clock of constant frequency, sampled with noise of a fixed pattern.
@@ -323,7 +347,7 @@ mod tests {
         let mut bank = sampled(0.0, 1e-5, 50);
         let end = at(16.0 * 49.0);
         let before = bank.predict(end);
-        let noise = Noise { half_width, sd: 3e-7 };
+        let noise = Noise { half_width, sd: 3e-7, bell: half_width };
         bank.update(end, before.theta + Span::from_seconds(off), noise);
         let after = bank.predict(end);
         ((after.theta - before.theta).seconds(), after.sd / before.sd)
@@ -332,7 +356,7 @@ mod tests {
     /// What a sample that is `middle` off makes of an offset of 0 with a deviation of 1.
     fn learned(middle: f64, half_width: f64) -> (f64, f64) {
         let mut hypothesis = Bank::new(at(0.0), Span::ZERO, 1.0, UNKNOWN).hypotheses[0];
-        hypothesis.learn(middle, Noise { half_width, sd: 1e-9 }, MEMORY);
+        hypothesis.learn(middle, Noise { half_width, sd: 1e-9, bell: 1.0 }, MEMORY);
         (hypothesis.offset, hypothesis.offset_variance)
     }
 
@@ -350,7 +374,7 @@ mod tests {
     #[test]
     fn all_teeth_together_say_how_likely_a_sample_was() {
         let plain = Seen::through(1.0, 0.0, 1.0).likelihood;
-        assert!((plain - (8_f64.ln() - 0.5)).abs() < 1e-12, "{plain}");
+        assert!((plain - (16_f64.ln() - 0.5)).abs() < 1e-12, "{plain}");
         let likelihood = |off: f64| Seen::through(off, 10.0, 4.0).likelihood;
         assert!(likelihood(0.0) - likelihood(9.0) > 0.3 && likelihood(9.0) > likelihood(15.0));
     }
@@ -359,6 +383,29 @@ mod tests {
     fn a_quick_sample_pins_the_clock_down() {
         let (moved, sharper) = after_one_more(2e-6, 1e-7);
         assert!((moved - 2e-6).abs() < 2e-7 && sharper < 0.3, "{moved} {sharper}");
+    }
+
+    /// A clock of constant frequency; `errors` in turn are what its samples are off.
+    fn after_errors(errors: &[f64], noise: Noise) -> f64 {
+        let mut bank = Bank::new(at(0.0), Span::ZERO, 1e-6, UNKNOWN);
+        for index in 1..=64_u32 {
+            let error = errors[usize::try_from(index).unwrap() % errors.len()];
+            bank.update(at(64.0 * f64::from(index)), Span::from_seconds(error), noise);
+        }
+        let weight = |bell: bool| -> f64 {
+            bank.hypotheses.iter().filter(|h| h.bell == bell).map(|h| h.weight.exp()).sum()
+        };
+        weight(true) / weight(false)
+    }
+
+    #[test]
+    fn the_samples_decide_whether_their_errors_are_a_bell_curve() {
+        let noise = Noise { half_width: 1e-3, sd: 3e-7, bell: 5.8e-4 };
+        let even = after_errors(&[-9e-4, 1e-4, 7e-4, -5e-4, 3e-4, -1e-4, 9e-4, -3e-4], noise);
+        assert!(even < 0.5, "{even}");
+        let narrow = Noise { half_width: 2e-4, ..noise };
+        let beyond = after_errors(&[-9e-4, 1e-4, 7e-4, -5e-4, 3e-4, -1e-4, 9e-4, -3e-4], narrow);
+        assert!(beyond > 100.0, "{beyond}");
     }
 
     /// The mean and the variance of what is left of a wide bell between two ends, from a table of
@@ -386,7 +433,7 @@ mod tests {
             for (ahead, offset, half_width, sd) in steps {
                 now += ahead;
                 let at = Raw::default() + Span::from_secs(now);
-                bank.update(at, Span::from_seconds(offset), Noise { half_width, sd });
+                bank.update(at, Span::from_seconds(offset), Noise { half_width, sd, bell: sd });
                 let found = bank.predict(at + Span::from_secs(1000));
                 prop_assert!(found.sd.is_finite() && found.sd >= 0.0);
                 prop_assert!(found.frequency.sd.is_finite() && found.frequency.ratio.is_finite());

@@ -33,6 +33,17 @@ const SLEW_SHARE: f64 = 0.1;
 /// The smaller an offset is against its own uncertainty, the slower it is slewed.
 const SLEW_CAUTION: f64 = 1.5;
 
+/// Once the clock is right, a small offset is brought in with no more than this, as a ratio: about
+/// what an oscillator itself may be off. Programs that measure with this clock see its speed, and
+/// in haste little is won.
+const GENTLE_RATE: f64 = 5e-5;
+
+/// What is a small offset, seconds; one that is larger is brought in quickly.
+const GENTLE_MAX: f64 = 2e-2;
+
+/// Within this many seconds the clock is right.
+const SETTLED_MAX: f64 = 1e-3;
+
 /// The time in which the kernel's loop takes away all but a part of 1/e at time constant 0 (kernel,
 /// `SHIFT_PLL`); each time constant doubles it.
 const SLEW_TIME_MIN: f64 = 4.0;
@@ -88,6 +99,8 @@ pub struct Discipline {
     accepted: Option<Accepted>,
     /// The operator is here and allows the next decision whatever it takes.
     permitted: bool,
+    /// The clock was right, and was not far off since.
+    settled: bool,
 }
 
 /// The time as it was last acted upon.
@@ -102,7 +115,7 @@ impl Discipline {
     /// Nothing has been accepted yet.
     #[must_use]
     pub fn new(policy: Policy) -> Self {
-        Self { policy, accepted: None, permitted: false }
+        Self { policy, accepted: None, permitted: false, settled: false }
     }
 
     /// Whether an offset has been acted upon: whether the first one is over.
@@ -130,7 +143,13 @@ impl Discipline {
         }
         self.accepted =
             Some(Accepted { at: now.raw, theta: agreed.theta, frequency: agreed.frequency });
-        if step { Decision::Step(offset) } else { slew(offset, agreed.sd, interval) }
+        if step {
+            self.settled = false;
+            return Decision::Step(offset);
+        }
+        self.settled = size < if self.settled { GENTLE_MAX } else { SETTLED_MAX };
+        let least = if self.settled { size / GENTLE_RATE } else { 0.0 };
+        slew(offset, agreed.sd, interval, least)
     }
 
     /// The time of day goes on differently than the oscillator counts.
@@ -168,14 +187,15 @@ impl Accepted {
     }
 }
 
-fn slew(offset: Span, sd: f64, interval: Span) -> Decision {
+/// Takes no less than `least` seconds.
+fn slew(offset: Span, sd: f64, interval: Span, least: f64) -> Decision {
     let size = offset.abs().seconds();
     let by = Span::from_seconds(offset.seconds().clamp(-SLEW_MAX, SLEW_MAX));
     if size > SLEW_MAX {
         return Decision::Slew { by, time_constant: 0, more: true };
     }
     let caution = if size > 0.0 { SLEW_CAUTION * sd / size } else { f64::INFINITY };
-    let time = interval.seconds() * caution.max(SLEW_SHARE);
+    let time = (interval.seconds() * caution.max(SLEW_SHARE)).max(least);
     let exponent = (time / SLEW_TIME_MIN).log2().round().clamp(0.0, TIME_CONSTANT_MAX);
     Decision::Slew { by, time_constant: whole(exponent), more: false }
 }
@@ -347,6 +367,29 @@ mod tests {
         assert_eq!(time_constant(1e-5, 1e-5), 5);
         assert_eq!(time_constant(1e-6, 1e-5), 8);
         assert_eq!(time_constant(0.0, 1e-5), 10);
+    }
+
+    fn time_constant(discipline: &mut Discipline, at: f64, offset: f64) -> u8 {
+        match decide(discipline, at, offset) {
+            Decision::Slew { time_constant, .. } => time_constant,
+            other @ (Decision::Wait | Decision::Refuse(_) | Decision::Step(_)) => {
+                panic!("{other:?}")
+            }
+        }
+    }
+
+    #[test]
+    fn a_clock_that_was_right_is_brought_back_gently_and_one_that_is_far_off_at_once() {
+        let mut discipline = with(policy());
+        assert_eq!(time_constant(&mut discipline, 0.0, 5e-3), 1, "it was never right");
+        assert_eq!(time_constant(&mut discipline, 64.0, 5e-4), 1);
+        assert_eq!(time_constant(&mut discipline, 128.0, 5e-3), 5, "100 s");
+        assert_eq!(time_constant(&mut discipline, 192.0, 3e-2), 1, "far off");
+        assert_eq!(time_constant(&mut discipline, 256.0, 5e-3), 1, "not right yet");
+        assert_eq!(time_constant(&mut discipline, 320.0, 5e-4), 1);
+        assert_eq!(time_constant(&mut discipline, 384.0, 1e-3), 2, "20 s");
+        assert_eq!(decide(&mut discipline, 448.0, 0.5), step(0.5));
+        assert_eq!(time_constant(&mut discipline, 512.0, 5e-3), 1, "it was stepped");
     }
 
     proptest! {

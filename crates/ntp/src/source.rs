@@ -36,15 +36,13 @@ const BURSTS: u8 = 3;
 const BURST_SPACING: Span = Span::from_secs(256);
 /// Where the ramp begins: 4 s.
 const RAMP_FIRST: i8 = 2;
-/// Knocking slows down to this, about 4 minutes: kind to a server that is gone, and soon enough
-/// for a machine that waits for its network.
-const KNOCK_MAX: i8 = 8;
-/// After so many requests in vain, a quarter of an hour, knocking slows down further.
-const KNOCK_LONG: u8 = 10;
-/// To this, 17 minutes, the usual longest interval.
-const KNOCK_LONG_MAX: i8 = POLL_USUAL_MAX;
+/// Knocking slows down to this, 17 minutes, the usual longest interval.
+const KNOCK_MAX: i8 = POLL_USUAL_MAX;
 /// Where nothing can even be sent, trying costs nobody anything: every 32 s.
 const KNOCK_MAX_UNSENT: i8 = 5;
+/// So many requests in a row without an answer are silence; one was lost on the way, and where many
+/// are lost nobody is asked oftener for that.
+const SILENCE: u8 = 2;
 /// So many requests in a row without an answer, and the server counts as gone (RFC 5905: the reach
 /// register has eight bits).
 const MISSES_MAX: u8 = 8;
@@ -373,15 +371,15 @@ impl Source {
             Phase::Knock => {
                 let unsent = matches!(self.trouble, Some(Trouble::Unsent(_)));
                 let slowest = if unsent { KNOCK_MAX_UNSENT } else { KNOCK_MAX };
-                let misses = |count: u8| i8::try_from(count).unwrap_or(i8::MAX);
-                let exponent = misses(self.misses).saturating_add(1).min(slowest);
-                let long = if unsent { 0 } else { self.misses.saturating_sub(KNOCK_LONG) };
-                let longest = KNOCK_LONG_MAX.max(slowest);
-                Span::from_exponent(exponent.saturating_add(misses(long)).min(longest))
+                let misses = i8::try_from(self.misses).unwrap_or(i8::MAX);
+                // After an answer silence was found out the sooner the shorter the interval is.
+                let sooner = self.last.map_or(0, |_| (POLL_USUAL_MIN - self.polling.min).max(0));
+                let exponent = misses.saturating_add(1).saturating_sub(sooner);
+                Span::from_exponent(exponent.clamp(1, slowest))
             }
             Phase::Burst { .. } => BURST_INTERVAL,
             Phase::Ramp { exponent } => Span::from_exponent(exponent),
-            Phase::Steady if self.misses > 0 => Span::from_exponent(self.polling.min),
+            Phase::Steady if self.misses >= SILENCE => Span::from_exponent(self.polling.min),
             Phase::Steady | Phase::Away => Span::from_exponent(self.poll),
         }
     }

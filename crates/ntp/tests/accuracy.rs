@@ -26,12 +26,14 @@ fn holds(name: &str, time: f64, requests: usize) {
 
 #[test]
 fn with_little_jitter_the_clock_is_right_to_some_microseconds() {
-    holds("test 1, 10 us", 15.0, 260);
+    holds("test 1, 10 us", 20.0, 135);
     holds("test 2, 10 us", 14.0, 330);
 }
 
 #[test]
 fn with_jitter_the_clock_is_better_than_a_sample() {
+    holds("test 2, 10 ms", 620.0, 330);
+    holds("test 2, 1 ms", 150.0, 330);
     holds("test 2, 100 us", 50.0, 330);
     holds("test 1, 1 ms", 475.0, 90);
 }
@@ -43,7 +45,25 @@ fn queues_on_one_way_are_borne() {
 
 #[test]
 fn jumps_of_the_frequency_are_followed() {
-    holds("jumps of 5 ppm", 1500.0, 450);
+    holds("jumps of 5 ppm", 1000.0, 400);
+}
+
+/// What was missed is made up for, but in no haste.
+#[test]
+fn when_the_frequency_has_jumped_the_clock_does_not_race() {
+    for life in lives("jumps of 5 ppm") {
+        assert!(life.frequency < 9e-6, "{life:?}");
+    }
+}
+
+#[test]
+fn queues_that_are_never_empty_are_borne() {
+    holds("gamma of shape 4", 1200.0, 330);
+}
+
+#[test]
+fn lost_packets_are_not_made_up_for_by_many_more() {
+    holds("a fifth lost", 600.0, 90);
 }
 
 #[test]

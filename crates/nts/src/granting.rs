@@ -10,7 +10,7 @@ use ntp::nts::ke::{self, KEY_LENGTH};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::NoServerSessionStorage;
+use rustls::server::{NoServerSessionStorage, ParsedCertificate};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{Error, InconsistentKeys, ServerConfig, ServerConnection};
 
@@ -64,6 +64,10 @@ fn certified(
     let chain = CertificateDer::pem_slice_iter(certificate).take(CHAIN_MAX);
     let chain: Vec<_> = chain.collect::<Result<_, _>>().map_err(|_| no_certificate())?;
     if chain.is_empty() {
+        return Err(no_certificate());
+    }
+    // The rest of a chain is not looked at by who sends it, but by who gets it.
+    if chain.iter().any(|certificate| ParsedCertificate::try_from(certificate).is_err()) {
         return Err(no_certificate());
     }
     let key = PrivateKeyDer::from_pem_slice(key)

@@ -224,6 +224,8 @@ fn what_is_wrong_with_a_certificate_or_its_key_is_a_sentence() {
     assert_eq!(wrong(&key, &key), no_certificate);
     let empty = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     assert_eq!(wrong(empty, &key), no_certificate);
+    assert_eq!(wrong(&[&good[..], empty].concat(), &key), no_certificate, "a link of the chain");
+    assert_eq!(wrong(&[&good[..], &bytes("ca.pem")].concat(), &key), Ok(()));
     let no_key = Err(Wrong::Key("there is no private key in it".to_owned()));
     assert_eq!(wrong(&good, b""), no_key);
     assert_eq!(wrong(&good, &good), no_key);

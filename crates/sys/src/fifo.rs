@@ -94,12 +94,17 @@ fn fifo(file: File) -> io::Result<File> {
     Err(io::Error::from_raw_os_error(libc::EINVAL))
 }
 
-/// Opens the writing end without waiting for a reader; writes to it never block.
+/// Opens the writing end without waiting for a reader; writes to it never block. Whatever is no
+/// pipe is not opened, if it does not take the place of one meanwhile, and never given to write:
+/// root's letters in another file would be an attack on that.
 ///
 /// # Errors
-/// `ENXIO` where nobody has it open for reading, and all of open(2).
+/// `ENXIO` where nobody has it open for reading, `EINVAL` where it is no pipe, and all of open(2).
 pub fn open_writer(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK).open(path)
+    if !std::fs::metadata(path)?.file_type().is_fifo() {
+        return Err(io::Error::from_raw_os_error(libc::EINVAL));
+    }
+    fifo(OpenOptions::new().write(true).custom_flags(O_NONBLOCK).open(path)?)
 }
 
 /// Opens the pipe behind a descriptor once more: writes to the new description never block, and the

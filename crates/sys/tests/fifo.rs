@@ -48,6 +48,18 @@ fn it_is_made_for_its_owner_and_kept_where_it_is() {
 }
 
 #[test]
+fn a_file_in_its_place_is_not_opened_to_be_written() {
+    let (dir, path) = made();
+    let _held = fifo::open_both(&path).unwrap();
+    let (link, file) = (dir.path().join("link"), dir.path().join("file"));
+    symlink(&path, &link).unwrap();
+    assert!(fifo::open_writer(&link).is_ok());
+    fs::write(&file, "").unwrap();
+    assert_eq!(errno(fifo::open_writer(&file)), Some(libc::EINVAL));
+    assert_eq!(errno(fifo::open_writer(std::path::Path::new("/dev/null"))), Some(libc::EINVAL));
+}
+
+#[test]
 fn with_both_ends_there_is_always_a_reader_and_never_an_end() {
     let (_dir, path) = made();
     let mut both = fifo::open_both(&path).unwrap();

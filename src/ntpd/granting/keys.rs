@@ -1,7 +1,9 @@
 //! The keys that seal cookies: a new one every day, kept in a file, so that a restart costs no
 //! client a handshake.
 
+use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use ntp::nts::cookies::{DAY, FIRST_LINE, Jar, KEYS_MAX};
@@ -14,6 +16,9 @@ use crate::ntpd::state;
 
 /// Nobody else may read keys.
 const MODE: u32 = 0o600;
+
+/// Who is neither of the file's owner nor of its group.
+const OTHERS: u32 = 0o007;
 
 /// A file that could not be written is tried again so often.
 const AGAIN: Span = Span::from_secs(3600);
@@ -45,6 +50,14 @@ impl Keys {
         let found = match read {
             Ok(Read::Keys(jar, made)) => Some((jar, made)),
             Ok(Read::Nothing) => None,
+            Ok(Read::Known) => {
+                let shown = path.as_deref().unwrap_or(Path::new("")).display();
+                warning = Some(format!(
+                    "{shown}: {KNOWN}; NTS's keys are new, and every client of it shakes hands \
+                     again"
+                ));
+                None
+            }
             Err(why) => {
                 let path = path.take().unwrap_or_default();
                 let shown = path.display();
@@ -129,14 +142,19 @@ impl Keys {
 enum Read {
     /// Nothing, or it is not there, or it was cut.
     Nothing,
+    /// Keys that others may know, or may have written.
+    Known,
     Keys(Jar<AesSiv>, u64),
 }
+
+const KNOWN: &str = "everybody can get at it";
 
 /// # Errors
 /// It is not ours to write.
 fn read(path: &Path) -> Result<Read, String> {
     match state::read(path) {
         Ok(text) if text.is_empty() => Ok(Read::Nothing),
+        Ok(text) if text.starts_with(FIRST_LINE) && is_for_others(path) => Ok(Read::Known),
         Ok(text) if text.starts_with(FIRST_LINE) => {
             Ok(Jar::parse(&text).map_or(Read::Nothing, |(jar, made)| Read::Keys(jar, made)))
         }
@@ -151,7 +169,15 @@ fn read(path: &Path) -> Result<Read, String> {
 
 /// What speaks against keeping keys in this file.
 pub(in crate::ntpd) fn refusal(path: &Path) -> Option<String> {
-    read(path).err()
+    match read(path) {
+        Ok(Read::Known) => Some(KNOWN.to_owned()),
+        Ok(Read::Nothing | Read::Keys(..)) => None,
+        Err(why) => Some(why),
+    }
+}
+
+fn is_for_others(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|file| file.permissions().mode() & OTHERS != 0)
 }
 
 fn key() -> io::Result<[u8; KEY_LENGTH]> {
@@ -174,9 +200,6 @@ fn seconds(now: Now) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::os::unix::fs::PermissionsExt as _;
-
     use ntp::nts::cookies::Pair;
 
     use super::*;
@@ -266,6 +289,29 @@ mod tests {
             assert!(warning.unwrap().contains(": it holds something else; after a restart"));
             assert_eq!(again.turn(at(0)), None);
             assert_eq!(fs::read(&path).unwrap(), other);
+        }
+    }
+
+    #[test]
+    fn keys_that_others_can_get_at_are_no_secret_and_are_made_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("cookies");
+        let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        for (open_to, is_held) in [(0o644, false), (0o602, false), (0o666, true)] {
+            let (mut keys, _) = open(&path, 0);
+            keys.turn(at(0));
+            fs::set_permissions(&path, fs::Permissions::from_mode(open_to)).unwrap();
+            assert_eq!(refusal(&path).as_deref(), Some("everybody can get at it"));
+            let (mut again, warning) = open(&path, 0);
+            assert!(warning.unwrap().contains("cookies: everybody can get at it; NTS's keys are"));
+            if is_held {
+                // Nobody who is not the owner may write a directory of mode 700.
+                again.hold(u32::MAX - 1, &[u32::MAX - 1]).unwrap();
+            }
+            assert_eq!((again.turn(at(0)), mode(), refusal(&path)), (None, 0o600, None));
+            assert_eq!(again.jar().open(&cookie(&keys)), None);
+            let (third, warning) = open(&path, 0);
+            assert_eq!((warning, third.jar().open(&cookie(&again))), (None, Some(PAIR)));
         }
     }
 

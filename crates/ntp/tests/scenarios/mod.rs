@@ -9,8 +9,9 @@ pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     /// What chrony's own comparison says of chrony there, RMS error in microseconds.
     pub(crate) chrony: Option<f64>,
-    /// Mean exponential jitter each way, seconds; and its share on the way back.
+    /// Mean jitter each way, seconds; its shape, and its share on the way back.
     pub(crate) jitter: f64,
+    pub(crate) shape: u16,
     pub(crate) jitter_back: f64,
     pub(crate) loss: f64,
     /// Random walk of the frequency, ratio per square root of a second.
@@ -49,6 +50,7 @@ const PLAIN: Scenario = Scenario {
     name: "",
     chrony: None,
     jitter: 1e-4,
+    shape: 1,
     jitter_back: 1.0,
     loss: 0.0,
     wander: 1e-9,
@@ -91,6 +93,7 @@ pub(crate) const ALL: &[Scenario] = &[
     Scenario { name: "wander 100 ppb/s", wander: 1e-7, jitter: 1e-3, ..PLAIN },
     Scenario { name: "a fifth lost", loss: 0.2, jitter: 1e-3, ..PLAIN },
     Scenario { name: "queues one way", jitter_back: 0.1, jitter: 1e-3, ..PLAIN },
+    Scenario { name: "gamma of shape 4", shape: 4, jitter: 1e-2, ..FIXED },
     Scenario { name: "1 of 4 lies", liars: 1, servers: 4, jitter: 1e-3, ..FIXED },
 ];
 
@@ -99,6 +102,7 @@ pub(crate) fn measure(scenario: &Scenario, seed: u64) -> Measured {
     let peer = |index: usize| Peer {
         path: 1e-4,
         jitter: scenario.jitter,
+        shape: scenario.shape,
         jitter_back: scenario.jitter_back,
         loss: scenario.loss,
         ..Peer::new(if index < scenario.liars { Character::Off(0.5) } else { Character::Honest })

@@ -26,6 +26,11 @@ impl Chance {
         -(1.0 - self.uniform()).max(1e-12).ln()
     }
 
+    /// Of a gamma distribution of mean 1.
+    pub(crate) fn queue(&mut self, shape: u16) -> f64 {
+        (0..shape).map(|_| self.exponential()).sum::<f64>() / f64::from(shape)
+    }
+
     /// Of mean 0 and standard deviation 1.
     pub(crate) fn normal(&mut self) -> f64 {
         (0..12).map(|_| self.uniform()).sum::<f64>() - 6.0

@@ -31,8 +31,10 @@ pub(crate) struct Peer {
     pub(crate) character: Character,
     /// The least delay each way, seconds.
     pub(crate) path: f64,
-    /// Mean of the exponential delay above that, seconds.
+    /// Mean of the delay above that, seconds; and its shape, of a gamma distribution: 1 is
+    /// exponential.
     pub(crate) jitter: f64,
+    pub(crate) shape: u16,
     /// That much of it is on the way back, as a ratio.
     pub(crate) jitter_back: f64,
     /// Probability that an exchange is lost.
@@ -58,6 +60,7 @@ impl Peer {
             character,
             path: 1e-3,
             jitter: 1e-4,
+            shape: 1,
             jitter_back: 1.0,
             loss: 0.0,
             held: 0.0,
@@ -67,8 +70,8 @@ impl Peer {
 
     /// An exchange, unless it is lost.
     pub(crate) fn way(&self, chance: &mut Chance) -> Option<Way> {
-        let there = self.path + self.jitter * chance.exponential();
-        let back = self.path + self.jitter * self.jitter_back * chance.exponential();
+        let there = self.path + self.jitter * chance.queue(self.shape);
+        let back = self.path + self.jitter * self.jitter_back * chance.queue(self.shape);
         if chance.uniform() < self.loss {
             return None;
         }
