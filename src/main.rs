@@ -57,9 +57,10 @@ fn list() -> ExitCode {
 }
 
 fn unknown(name: &OsStr) -> ExitCode {
+    // Both are in one package, but they are linked differently.
+    let cure =
+        if name == "ntpd" { "it is a program of its own" } else { "`keepup` alone lists them" };
     let name = name.display();
-    ending::complain(format_args!(
-        "keepup: fatal: no command is called {name}; `keepup` alone lists them"
-    ));
+    ending::complain(format_args!("keepup: fatal: no command is called {name}; {cure}"));
     ExitCode::from(EXIT_USAGE)
 }

@@ -21,7 +21,10 @@ const ALWAYS: [&[&str]; 3] = [&["--help"], &["--version"], &["--no-such-option"]
 /// What else each is asked. Nothing here may begin its work: ntpd could set the clock, svscan would
 /// run for ever.
 const CASES: [(&str, &[&[&str]]); 22] = [
-    ("keepup", &[&[], &["--list-all"], &["-l"], &["nobody"], &["svok"], &["svok", "dir"]]),
+    (
+        "keepup",
+        &[&[], &["--list-all"], &["-l"], &["nobody"], &["ntpd"], &["svok"], &["svok", "dir"]],
+    ),
     ("svscan", &[&["missing"], &["file"], &["dir", "dir"], &["--grace"], &["--grace", "soon"]]),
     ("supervise", &[&[], &["missing"], &["file"], &["dir", "dir"], &[""]]),
     (

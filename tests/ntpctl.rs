@@ -112,6 +112,22 @@ fn nobody() -> String {
 }
 
 #[test]
+fn who_asks_nobody_says_what_he_serves() {
+    let dir = dir();
+    let (local, _) = Ntpd::reference(&dir, &["--stratum", "3", "--socket", "s"]);
+    let (text, code) = local.asked(&[]);
+    let expected = "\
+state:       local
+             the local clock is served, and no server is asked
+stratum:     3, root delay 0.000 ns, root dispersion 0.000 ns
+clock:       left alone
+";
+    assert_eq!((text.as_str(), code), (expected, 1));
+    let (text, _) = local.asked(&["--json"]);
+    assert!(text.starts_with("{\"state\":\"local\",") && text.contains("\"stratum\":3,"), "{text}");
+}
+
+#[test]
 fn who_is_believed_and_who_is_not_and_why() {
     let dirs = [dir(), dir(), dir(), dir()];
     let (_a, a) = Ntpd::reference(&dirs[0], &["--stratum", "3"]);

@@ -202,10 +202,10 @@ fn each_file_of_a_configuration_is_looked_at_and_none_is_made() {
         (
             "leapfile leaps\n",
             &[],
-            "leapfile leaps: leaps is of no use: it has no leap seconds, no \
+            "leapfile leaps: it is of no use: it has no leap seconds, no \
           expiry or no check sum\n",
         ),
-        ("leapfile no\n", &[], "leapfile no: unable to read no: file does not exist\n"),
+        ("leapfile no\n", &[], "leapfile no: unable to read it: file does not exist\n"),
         (
             "server a nts ca no\nserver b nts ca ca\n",
             &[],
@@ -259,6 +259,12 @@ fn what_is_wrong_with_a_certificate_its_key_or_the_file_of_keys_is_said() {
     let rows = [
         (&good[..], &key[..], "drift", String::new()),
         ("no", &key, "drift", "nts cert no: unable to read it: file does not exist\n".to_owned()),
+        (
+            "no",
+            "none",
+            "drift",
+            "nts key none: unable to read it: file does not exist\n".to_owned(),
+        ),
         (&good, "no", "drift", "nts key no: unable to read it: file does not exist\n".to_owned()),
         (&key, &key, "drift", format!("nts cert {key}: there is no certificate in it\n")),
         (&ca, &key, "drift", format!("nts key {key}: it is not the key of the certificate\n")),

@@ -37,10 +37,10 @@ pub(crate) static COMMAND: Command = Command {
     ],
     about: "\
 It asks at /run/ntpd/ntpd.sock, or else at /service/ntp/socket. Without a word more it says how
-things stand: 0 is the exit code while the clock is synchronised, 1 while it is not, be it that ntpd
-only observes it. `sources` lists the servers, what each says, and why it is believed or not;
-`history` draws how far off the clock was; `step` lets ntpd set the clock at once by an offset that
-it refuses or slews, which takes root or the user that ntpd runs as.
+things stand: 0 is the exit code while the clock is synchronised, whoever keeps it so, and 1 while
+it is not. `sources` lists the servers, what each says, and why it is believed or not; `history`
+draws how far off the clock was; `step` lets ntpd set the clock at once by an offset that it refuses
+or slews, which takes root or the user that ntpd runs as.
 
 Exit codes: 0 done, or synchronised; 1 not synchronised; 100 wrong usage; 111 ntpd cannot be asked,
 or it refuses.",

@@ -40,9 +40,12 @@ impl<M: Machine> Daemon<M> {
         }
     }
 
-    fn show(&self, question: Question) -> String {
+    fn show(&mut self, question: Question) -> String {
         let now = self.machine.now();
-        let view = self.client.view(now);
+        let mut view = self.client.view(now);
+        if let Some(service) = &mut self.service {
+            service.complete(&mut view, now, &self.leaps);
+        }
         match question {
             Question::Sources => show::sources(&view),
             Question::History(width) => show::plot(self.client.history().points(), now.raw, width),

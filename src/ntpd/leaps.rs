@@ -159,7 +159,7 @@ impl Leaps {
         let Some(file) = &self.file else { return };
         let place = file.display();
         let said = match table(file) {
-            Err(error) => Some(error),
+            Err(error) => Some(format!("leapfile {place}: {error}")),
             Ok(table) => {
                 let left = table.expires - now;
                 self.table = Some(table);
@@ -191,10 +191,8 @@ impl Leaps {
 /// # Errors
 /// A sentence on why it cannot be used.
 pub(super) fn table(file: &Path) -> Result<Table, String> {
-    let place = file.display();
-    let text =
-        text(file).unable(format_args!("read {place}")).map_err(|error| error.to_string())?;
-    Table::parse(&text).map_err(|error| format!("{place} is of no use: {error}"))
+    let text = text(file).unable("read it").map_err(|error| error.to_string())?;
+    Table::parse(&text).map_err(|error| format!("it is of no use: {error}"))
 }
 
 fn text(file: &Path) -> io::Result<String> {

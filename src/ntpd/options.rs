@@ -178,7 +178,7 @@ pub(crate) fn read(args: &Args, words: &[OsString]) -> anyhow::Result<Options> {
         server.polling.iburst = true;
     }
     if servers.is_empty() && serve.is_none() {
-        return Err(Misconfigured("no server is named: give -p, or a configuration".into()).into());
+        return Err(Misconfigured(serving::nobody(&config, path)).into());
     }
     if !servers.is_empty() && asked.is_some_and(|asked| asked.off.is_some()) {
         return Err(Usage::because("--serve-offset is of no use with servers").into());
@@ -435,7 +435,8 @@ mod tests {
         assert_eq!(wrong(&["-p", "a", "--stratum", "3"]), "--stratum is of no use without --serve");
         let both = ["--serve", "127.0.0.1:0", "--serve-offset", "1", "-p", "a"];
         assert_eq!(wrong(&both), "--serve-offset is of no use with servers");
-        assert_eq!(wrong(&["-c", "/dev/null"]), "no server is named: give -p, or a configuration");
+        let nobody = "/dev/null names no server: write `server NAME` there, or give -p NAME";
+        assert_eq!(wrong(&["-c", "/dev/null"]), nobody);
         let many: Vec<&str> = std::iter::repeat_n("-pa", 17).collect();
         assert_eq!(wrong(&many), "more than 16 servers");
     }

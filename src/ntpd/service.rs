@@ -9,7 +9,7 @@ use std::os::fd::BorrowedFd;
 
 use cli::{Unable, UnableExt as _};
 use ntp::budget::Budget;
-use ntp::client::Level;
+use ntp::client::{Level, View};
 use ntp::config;
 use ntp::interleave::{self, Pairs};
 use ntp::leap::{self, Smear};
@@ -55,6 +55,9 @@ pub(crate) struct Service {
     granting: Option<Granting>,
     lines: Vec<(Level, String)>,
 }
+
+/// The state of who asks nobody, in a word for `ntpctl`.
+pub(crate) const LOCAL: &str = "local";
 
 /// How it is known who asks, and so what his answer is signed with.
 enum Signature<'a> {
@@ -170,6 +173,17 @@ impl Service {
         let rest = self.rests_until.map(|until| until - now);
         let granting = self.granting.as_ref().map(|granting| granting.wait(now));
         rest.into_iter().chain(granting).min()
+    }
+
+    /// Puts into `view` what others are told, and that nobody is asked where that is so.
+    pub(crate) fn complete(&mut self, view: &mut View, now: Now, leaps: &Leaps) {
+        if let Some(told) = self.reference(now, view.reference, leaps) {
+            view.reference = told;
+        }
+        if self.is_local {
+            view.state = LOCAL;
+            "the local clock is served, and no server is asked".clone_into(&mut view.sentence);
+        }
     }
 
     /// Answers what has come at the sockets that are `ready`, with what the servers say.

@@ -179,7 +179,10 @@ impl fmt::Display for Mistake {
         match &self.what {
             What::Unknown(word) => write!(f, "no such word: {word}"),
             What::NoValue(word) => write!(f, "{word} wants a value"),
-            What::BadValue(word, value) => write!(f, "{word} cannot be {value}"),
+            What::BadValue(word, value) => {
+                write!(f, "{word} cannot be {value}")?;
+                bounds(word).map_or(Ok(()), |(from, to)| write!(f, ", it is {from} to {to}"))
+            }
             What::Crossed => f.write_str("minpoll is greater than maxpoll"),
             What::TooMany => write!(f, "more than {SERVERS_MAX} servers"),
             What::TooManyRules => f.write_str("too many restrict lines"),
@@ -190,6 +193,15 @@ impl fmt::Display for Mistake {
 }
 
 impl std::error::Error for Mistake {}
+
+/// Between what a number is, of the words that have one with bounds.
+fn bounds(word: &str) -> Option<(u32, u32)> {
+    let poll = |exponent: i8| u32::from(exponent.unsigned_abs());
+    match word {
+        "minpoll" | "maxpoll" => Some((poll(POLL_MIN), poll(POLL_MAX))),
+        word => serving::bounds(word),
+    }
+}
 
 /// Reads a configuration.
 ///
@@ -404,9 +416,12 @@ mod tests {
         assert_eq!(mistake("server a minpoll"), "line 1: minpoll wants a value");
         assert_eq!(mistake("server a key"), "line 1: key wants a value");
         assert_eq!(mistake("tinker step"), "line 1: step wants a value");
-        assert_eq!(mistake("server a minpoll 2"), "line 1: minpoll cannot be 2");
-        assert_eq!(mistake("server a maxpoll 18"), "line 1: maxpoll cannot be 18");
-        assert_eq!(mistake("server a minpoll soon"), "line 1: minpoll cannot be soon");
+        assert_eq!(mistake("server a minpoll 2"), "line 1: minpoll cannot be 2, it is 3 to 17");
+        assert_eq!(mistake("server a maxpoll 18"), "line 1: maxpoll cannot be 18, it is 3 to 17");
+        assert_eq!(
+            mistake("server a minpoll soon"),
+            "line 1: minpoll cannot be soon, it is 3 to 17"
+        );
         for value in ["-1", "nan", "inf", "much"] {
             assert_eq!(
                 mistake(&format!("tinker panic {value}")),

@@ -157,6 +157,9 @@ fn certificate(why: &rustls::CertificateError) -> String {
         E::NotValidForName | E::NotValidForNameContext { .. } => {
             "it is of another server".to_owned()
         }
+        E::Other(rustls::OtherError(error)) if error.to_string() == "CaUsedAsEndEntity" => {
+            "it is made for an authority; that of a server says CA:FALSE".to_owned()
+        }
         other => other.to_string(),
     }
 }

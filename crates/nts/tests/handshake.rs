@@ -126,6 +126,13 @@ fn a_certificate_of_a_stranger_is_refused_at_any_time() {
 }
 
 #[test]
+fn what_is_made_for_an_authority_is_refused_with_what_a_server_wants() {
+    let why = with("authority.pem", RIGHT).map(drop).unwrap_err();
+    let wanted = "it is made for an authority; that of a server says CA:FALSE";
+    assert_eq!(why, format!("its certificate is refused: {wanted}"));
+}
+
+#[test]
 fn a_clock_that_is_right_is_the_judge() {
     assert!(!with("good.pem", RIGHT).unwrap_or_else(|why| panic!("{why}")).by_floor);
     let early = with("early.pem", RIGHT).map(drop).unwrap_err();

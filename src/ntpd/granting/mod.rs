@@ -163,7 +163,9 @@ pub(crate) fn check(config: &config::Granting) -> Vec<(String, Result<(), String
     let wrong = identity(config).err();
     let of = |path: &String, is_other: bool| match &wrong {
         Some((at, why)) if at == path && !is_other => Err(why.clone()),
-        Some(_) | None => Ok(()),
+        // The first that is of no use hides what is wrong with the other.
+        Some(_) => read(path).map(drop).map_err(|(_, why)| why),
+        None => Ok(()),
     };
     let mut files = vec![
         (format!("nts cert {certificate}"), of(certificate, false)),

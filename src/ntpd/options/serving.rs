@@ -98,6 +98,18 @@ pub(super) fn complete(asked: Option<Asked>, config: Serving) -> Option<Serve> {
     })
 }
 
+/// That the configuration in `path` leaves nothing to do, and what to write there.
+pub(super) fn nobody(config: &Config, path: Option<&Path>) -> String {
+    let path = path.unwrap_or(Path::new("the command line")).display();
+    let ignored = config.not_obeyed_list();
+    let ignored = ignored.map_or_else(String::new, |list| format!("; ignored: {list}"));
+    if config.serving.own_stratum().is_some() {
+        let cure = "`interface listen all` would serve it";
+        return format!("{path} names no server but our own clock: {cure}{ignored}");
+    }
+    format!("{path} names no server: write `server NAME` there, or give -p NAME{ignored}")
+}
+
 /// Has NTS served, where that is asked for; its keys are kept beside the drift file, unless it was
 /// said where. What there is to warn of.
 pub(super) fn grant(
@@ -142,6 +154,22 @@ mod tests {
         let serve = complete(None, config(text)).unwrap();
         assert_eq!(serve.stratum, Some(5));
         assert_eq!(complete(None, config("interface listen all")).unwrap().local_stratum(), 10);
+    }
+
+    #[test]
+    fn who_has_nothing_to_do_is_told_what_to_write() {
+        let said = |text: &str| {
+            nobody(&ntp::config::parse(text).unwrap(), Some(Path::new("/etc/ntp.conf")))
+        };
+        assert_eq!(
+            said("peer 192.0.2.1"),
+            "/etc/ntp.conf names no server: write `server NAME` there, or give -p NAME; \
+             ignored: peer (line 1)"
+        );
+        assert_eq!(
+            said("server 127.127.1.0\nfudge 127.127.1.0 stratum 10"),
+            "/etc/ntp.conf names no server but our own clock: `interface listen all` would serve it"
+        );
     }
 
     fn granted(text: &str, drift: Option<&str>) -> (Option<Granting>, Option<String>) {

@@ -7,6 +7,8 @@ use std::fmt::Write as _;
 
 use ntp::client::{Authority, Mark, SourceView, View, off_by};
 
+use super::service::LOCAL;
+
 pub(super) use json::object;
 pub(super) use plot::plot;
 
@@ -44,11 +46,14 @@ pub(super) fn status(view: &View, beyond: &Beyond) -> String {
     let heard = view.sources.iter().filter(|source| source.reach != 0).count();
     let agree = view.sources.iter().filter(|source| believed(source.mark)).count();
     let all = view.sources.len();
-    fact("servers", &format!("{all}: {heard} answer, {agree} agree (ntpctl sources)"));
-    for name in &view.unresolved {
-        fact("no address", name);
+    let is_local = view.state == LOCAL;
+    if !is_local {
+        fact("servers", &format!("{all}: {heard} answer, {agree} agree (ntpctl sources)"));
     }
-    let kept = authority(view.authority);
+    for name in &view.unresolved {
+        fact("not asked", name);
+    }
+    let kept = if is_local { "left alone" } else { authority(view.authority) };
     let off = view.offset.filter(|_| view.authority != Authority::Steer);
     fact("clock", &off.map_or(kept.to_owned(), |(by, _)| format!("{}, {kept}", off_by(by))));
     if let Some(step) = &beyond.last_step {

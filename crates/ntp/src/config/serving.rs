@@ -316,6 +316,16 @@ fn parse_interface(
     if serving.listen.len() > LISTEN_MAX { Err(What::TooManyAddresses) } else { Ok(()) }
 }
 
+/// Between what a number of these words is.
+pub(super) fn bounds(word: &str) -> Option<(u32, u32)> {
+    match word {
+        "stratum" | "orphan" => Some((1, STRATUM_MAX.into())),
+        "average" | "minimum" => Some((0, AVERAGE_MAX.into())),
+        "leapsmearinterval" => Some((*SMEARS.start(), *SMEARS.end())),
+        _ => None,
+    }
+}
+
 fn stratum(word: &str, value: &str) -> Result<u8, What> {
     let stratum = value.parse().ok().filter(|stratum| (1..=STRATUM_MAX).contains(stratum));
     stratum.ok_or_else(|| What::BadValue(word.to_owned(), value.to_owned()))

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Throw-away certificates with fixed dates, for tests: an authority that nobody has the key of any
-# more, and three certificates of localhost with one key.
+# more, three certificates of localhost with one key, and one of that key that is an authority's.
 set -eu
 cd "$(dirname "$0")"
 work=$(mktemp -d)
@@ -26,6 +26,9 @@ subjectKeyIdentifier=hash
 [leaf]
 basicConstraints=CA:FALSE
 subjectAltName=DNS:localhost,IP:127.0.0.1
+[both]
+basicConstraints=CA:TRUE
+subjectAltName=DNS:localhost,IP:127.0.0.1
 END
 : >"$work/index"
 echo 01 >"$work/serial"
@@ -46,3 +49,4 @@ chmod 644 s.key # it is nobody's secret
 sign "$work/s.csr" good 20260101000000Z 20991231000000Z leaf
 sign "$work/s.csr" early 20290101000000Z 20991231000000Z leaf
 sign "$work/s.csr" expired 20260101000000Z 20261101000000Z leaf
+sign "$work/s.csr" authority 20260101000000Z 20991231000000Z both

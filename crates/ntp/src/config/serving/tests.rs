@@ -62,7 +62,7 @@ fn what_cannot_be_restricted_is_named() {
 fn limits_are_exponents() {
     let limits = serving("discard average 5 minimum 0").limits;
     assert_eq!((limits.average, limits.minimum), (5, 0));
-    assert_eq!(mistake("discard average 99"), "line 1: average cannot be 99");
+    assert_eq!(mistake("discard average 99"), "line 1: average cannot be 99, it is 0 to 17");
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn an_orphan_or_a_local_clock_has_its_stratum() {
     let fudged = "fudge 127.127.1.0 stratum 10\nserver 127.127.1.0";
     assert_eq!(serving(fudged).own_stratum(), Some(10));
     assert_eq!(serving("fudge 127.127.1.0 stratum 10").own_stratum(), None);
-    assert_eq!(mistake("tos orphan 17"), "line 1: orphan cannot be 17");
+    assert_eq!(mistake("tos orphan 17"), "line 1: orphan cannot be 17, it is 1 to 15");
     assert_eq!(named("fudge 127.127.20.0 stratum 1 flag1 1"), "fudge 127.127.20.0 (line 1)");
 }
 
@@ -91,7 +91,10 @@ fn addresses_to_listen_at_are_told_from_interfaces() {
 fn a_smear_is_minutes_to_a_day() {
     assert_eq!(serving("leapsmearinterval 86400").smear, Some(86_400));
     assert_eq!(serving("leapsmearinterval 0").smear, None);
-    assert_eq!(mistake("leapsmearinterval 5"), "line 1: leapsmearinterval cannot be 5");
+    assert_eq!(
+        mistake("leapsmearinterval 5"),
+        "line 1: leapsmearinterval cannot be 5, it is 60 to 86400"
+    );
 }
 
 #[test]
