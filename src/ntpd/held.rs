@@ -13,8 +13,10 @@ use std::path::{Path, PathBuf};
 
 use sys::way::{self, Way};
 
-/// Who is neither of a file's owner nor of its group.
-const OTHERS: u32 = 0o007;
+/// Whether a file of this mode is for those who are neither its owner nor of its group.
+pub(crate) fn is_for_others(mode: u32) -> bool {
+    mode & 0o007 != 0
+}
 
 /// The files.
 #[derive(Debug, Default)]
@@ -50,7 +52,7 @@ impl Held {
             Some(file) => {
                 // A secret may lie in one that was there and was for everybody to read.
                 let found = file.metadata()?;
-                if found.is_file() && mode & OTHERS == 0 && found.mode() & OTHERS != 0 {
+                if found.is_file() && !is_for_others(mode) && is_for_others(found.mode()) {
                     file.set_permissions(Permissions::from_mode(mode))?;
                 }
                 self.files.push((path.to_owned(), file));

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Read as _, Write as _};
-use std::net::{TcpStream, UdpSocket};
+use std::net::TcpStream;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::time::Instant;
@@ -18,6 +18,7 @@ use nts::handshake::{self, Agreed, Failed};
 
 use super::peers::{self, Asking, Ours, PATIENCE, certificate};
 use super::shaking;
+use super::stranger::Stranger;
 use super::unpacked::theirs;
 
 /// 2026-11-23.
@@ -39,39 +40,6 @@ fn try_to_shake(port: u16) -> Result<Agreed, Failed> {
 fn session(agreed: &Agreed) -> Session<AesSiv> {
     let (ours, theirs) = (AesSiv::new(agreed.ours), AesSiv::new(agreed.theirs));
     Session::new(ours, theirs, agreed.grant.cookies.clone())
-}
-
-/// Somebody who asks at the port, and what he hears.
-struct Stranger(UdpSocket);
-
-impl Stranger {
-    fn at(port: u16) -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        socket.connect(("127.0.0.1", port)).unwrap();
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        Self(socket)
-    }
-
-    fn ask(&self, question: &[u8]) -> Vec<u8> {
-        self.0.send(question).unwrap();
-        let mut buffer = [0; 2000];
-        // Whoever is stopped and goes on has his wait broken off (signal(7)).
-        let is_over = |received: &io::Result<usize>| {
-            !received.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::Interrupted)
-        };
-        let mut tries = std::iter::repeat_with(|| self.0.recv(&mut buffer));
-        let length = tries.find(is_over).unwrap().unwrap();
-        buffer[..length].to_vec()
-    }
-
-    /// What a plain question is answered comes next: those before it got nothing.
-    fn gets_nothing(&self, question: &[u8]) {
-        self.0.send(question).unwrap();
-        let nonce = Stamp(0x1122_3344_5566_7788);
-        let answer = self.ask(&packet::request(nonce));
-        let (header, _) = packet::parse(&answer).unwrap();
-        assert_eq!((answer.len(), header.origin), (HEADER, nonce));
-    }
 }
 
 /// A request that is true, made of this stamp.
@@ -123,8 +91,8 @@ fn an_answer_is_as_long_as_its_question_and_its_cookies_are_of_use() {
     let (mut session, stranger) = (session(&first), Stranger::at(port));
     // Who proves nothing is answered by nobody: what is heard first is the answer by NTS.
     let plain = packet::request(Stamp(99));
-    stranger.0.send(&plain).unwrap();
-    stranger.0.send(&[&plain[..], &[0x22, 0x22, 0, 28], &[0; 24]].concat()).unwrap();
+    stranger.say(&plain);
+    stranger.say(&[&plain[..], &[0x22, 0x22, 0, 28], &[0; 24]].concat());
     for stamp in 1..=20 {
         let question = request(&mut session, stamp);
         let answer = stranger.ask(&question);

@@ -12,6 +12,7 @@ mod granting;
 mod interleaved;
 mod peers;
 mod serving;
+mod stranger;
 mod unpacked;
 
 use std::net::UdpSocket;

@@ -1,14 +1,13 @@
 //! Our ntpd as the server of those who share a key with it: chronyd, our own client, and strangers.
 
-use std::net::UdpSocket;
-
 use ntp::keys;
 use ntp::mac::{self, Sign as _};
 use ntp::packet::{self, HEADER, Leap};
 use ntp::time::Stamp;
 use nts::code::Signer;
 
-use super::peers::{Asking, Ours, PATIENCE};
+use super::peers::{Asking, Ours};
+use super::stranger::Stranger;
 use super::unpacked::theirs;
 use super::{KEYS, trusting};
 
@@ -42,28 +41,6 @@ fn who_has_another_key_is_told_so() {
             )),
             "{line}"
         );
-    }
-}
-
-/// Somebody who asks at the port, and what he hears.
-struct Stranger(UdpSocket);
-
-impl Stranger {
-    fn at(port: u16) -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        socket.connect(("127.0.0.1", port)).unwrap();
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        Self(socket)
-    }
-
-    fn say(&self, bytes: &[u8]) {
-        self.0.send(bytes).unwrap();
-    }
-
-    fn hear(&self) -> Vec<u8> {
-        let mut buffer = [0; 2000];
-        let length = self.0.recv(&mut buffer).unwrap();
-        buffer[..length].to_vec()
     }
 }
 

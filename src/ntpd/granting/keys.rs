@@ -11,14 +11,11 @@ use ntp::nts::ke::KEY_LENGTH;
 use ntp::time::{Now, Raw, Span, Wall};
 use nts::cipher::AesSiv;
 
-use crate::ntpd::held::Held;
+use crate::ntpd::held::{Held, is_for_others};
 use crate::ntpd::state;
 
 /// Nobody else may read keys.
 const MODE: u32 = 0o600;
-
-/// Who is neither of the file's owner nor of its group.
-const OTHERS: u32 = 0o007;
 
 /// A file that could not be written is tried again so often.
 const AGAIN: Span = Span::from_secs(3600);
@@ -154,7 +151,7 @@ const KNOWN: &str = "everybody can get at it";
 fn read(path: &Path) -> Result<Read, String> {
     match state::read(path) {
         Ok(text) if text.is_empty() => Ok(Read::Nothing),
-        Ok(text) if text.starts_with(FIRST_LINE) && is_for_others(path) => Ok(Read::Known),
+        Ok(text) if text.starts_with(FIRST_LINE) && is_known(path) => Ok(Read::Known),
         Ok(text) if text.starts_with(FIRST_LINE) => {
             Ok(Jar::parse(&text).map_or(Read::Nothing, |(jar, made)| Read::Keys(jar, made)))
         }
@@ -176,8 +173,8 @@ pub(in crate::ntpd) fn refusal(path: &Path) -> Option<String> {
     }
 }
 
-fn is_for_others(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|file| file.permissions().mode() & OTHERS != 0)
+fn is_known(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|file| is_for_others(file.permissions().mode()))
 }
 
 fn key() -> io::Result<[u8; KEY_LENGTH]> {

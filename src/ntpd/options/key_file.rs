@@ -8,9 +8,7 @@ use ntp::config::{Config, Proof};
 use ntp::keys::{self, Key, Kind};
 
 use super::{Misconfigured, read_text};
-
-/// Whoever is neither owner nor of the group may not read keys.
-const OTHERS: u32 = 0o007;
+use crate::ntpd::held::is_for_others;
 
 /// The keys that are trusted, and what there is to warn of. `path` is the configuration's.
 ///
@@ -75,7 +73,7 @@ pub(super) fn readable_by_all(config: &Config) -> Option<String> {
 
 fn open_to_all(path: &Path) -> Option<String> {
     let mode = fs::metadata(path).map_or(0, |file| file.permissions().mode());
-    (mode & OTHERS != 0).then(|| format!("{}: everybody can read it", path.display()))
+    is_for_others(mode).then(|| format!("{}: everybody can read it", path.display()))
 }
 
 #[cfg(feature = "nts")]
