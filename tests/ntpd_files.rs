@@ -320,3 +320,38 @@ fn root_holds_no_keys_of_nts_that_others_may_have_led_elsewhere() {
     ntpd.says("unable to write hers/cookies: access denied");
     assert!(!place.dir.path().join("made").exists());
 }
+
+#[test]
+#[cfg(feature = "nts")]
+fn keys_of_nts_that_somebody_else_has_planted_are_not_believed() {
+    let Some(place) = Place::new() else { return };
+    let nts = "nts port 0 cookie hers/cookies";
+    let conf = granting(&certificate("good.pem"), &certificate("s.key"), nts);
+    fs::write(place.dir.path().join("conf"), conf.replace("interface", "#")).unwrap();
+    let planted = place.hers.join("cookies");
+    // Each hers and 0600, one of which ntpd may replace and one of which it may not.
+    for user in ["root", NOBODY] {
+        let args = ["-u", user, "-c", "conf"];
+        chown(&place.hers, Some(0), None).unwrap();
+        let ntpd = place.ntpd(&args);
+        Ntpd::wait_for(&planted, "keys");
+        drop(ntpd);
+        chown(&place.hers, Some(ALICE), None).unwrap();
+        chown(&planted, Some(ALICE), None).unwrap();
+        let text = fs::read_to_string(&planted).unwrap();
+        let ntpd = place.ntpd(&args);
+        let why = "it belongs to user 54321, who would know them; remove it";
+        ntpd.says(&format!("NTS's keys are not kept in hers/cookies: {why}; after a restart "));
+        ntpd.says("serving NTS, ");
+        assert_eq!(fs::read_to_string(&planted).unwrap(), text);
+        fs::remove_file(&planted).unwrap();
+    }
+    // Of the user that ntpd becomes they are as good as root's.
+    let args = ["-u", NOBODY, "-c", "conf"];
+    chown(&place.hers, Some(65534), None).unwrap();
+    drop((place.ntpd(&args), Ntpd::wait_for(&planted, "keys")));
+    assert_eq!(fs::metadata(&planted).unwrap().uid(), 65534);
+    let ntpd = place.ntpd(&args);
+    ntpd.says("serving NTS, ");
+    assert!(!fs::read_to_string(&ntpd.said).unwrap().contains("not kept"));
+}

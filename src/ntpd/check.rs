@@ -11,6 +11,7 @@ use ntp::config::{self, Proof, Server};
 use super::granting;
 use super::leaps;
 use super::options::Options;
+use super::privileges;
 use super::state::State;
 
 /// A file, by the word that names it, and what is wrong with it.
@@ -56,8 +57,9 @@ fn files(options: &Options) -> Vec<Checked> {
         // It was read with the configuration, or there would be nothing to say.
         files.push((named("keys", path), Ok(())));
     }
+    let keeper = privileges::whom(options.user.as_deref()).ok().flatten().map(|user| user.uid);
     let granting = options.serve.iter().filter_map(|serve| serve.granting.as_ref());
-    files.extend(granting.flat_map(nts_files));
+    files.extend(granting.flat_map(|granting| nts_files(granting, keeper)));
     for ca in authorities(options) {
         files.push((named("ca", Path::new(ca)), readable(Path::new(ca))));
     }
@@ -84,8 +86,8 @@ fn authorities(options: &Options) -> Vec<&str> {
 }
 
 /// Those that serving NTS takes.
-fn nts_files(granting: &config::Granting) -> Vec<Checked> {
-    let mut files = granting::check(granting);
+fn nts_files(granting: &config::Granting, keeper: Option<u32>) -> Vec<Checked> {
+    let mut files = granting::check(granting, keeper);
     if let Some(path) = &granting.cookies
         && let Some((_, found @ Ok(()))) = files.last_mut()
     {

@@ -42,6 +42,7 @@ impl Granting {
     pub(crate) fn open(
         _: config::Granting,
         _: &[SocketAddr],
+        _: Option<u32>,
         _: Now,
     ) -> Result<(Self, Option<String>), String> {
         Err("this ntpd was built without NTS".to_owned())
@@ -77,6 +78,6 @@ impl Granting {
 }
 
 /// Nothing is checked where nothing is served.
-pub(crate) fn check(_: &config::Granting) -> Vec<(String, Result<(), String>)> {
+pub(crate) fn check(_: &config::Granting, _: Option<u32>) -> Vec<(String, Result<(), String>)> {
     Vec::new()
 }

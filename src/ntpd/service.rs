@@ -67,7 +67,7 @@ enum Signature<'a> {
 }
 
 impl Service {
-    /// Listens for questions.
+    /// Listens for questions. `keeper`: whom we become, where that is somebody else.
     ///
     /// # Errors
     /// An address cannot be had.
@@ -75,6 +75,7 @@ impl Service {
         machine: &impl Machine,
         mut serve: Serve,
         is_local: bool,
+        keeper: Option<u32>,
     ) -> Result<Self, Unable> {
         let bind = |&at: &SocketAddr| Socket::bound(at).unable(format_args!("bind to {at}"));
         let sockets = serve.at.iter().map(bind).collect::<Result<Vec<_>, _>>()?;
@@ -98,16 +99,16 @@ impl Service {
         };
         service.lines.push((Level::Info, service.sentence()));
         if let Some(config) = config {
-            service.grant(config, now);
+            service.grant(config, keeper, now);
         }
         Ok(service)
     }
 
     /// Serves NTS as well; where that cannot be had, the time is served all the same.
-    fn grant(&mut self, config: config::Granting, now: Now) {
+    fn grant(&mut self, config: config::Granting, keeper: Option<u32>, now: Now) {
         let at = self.sockets.iter().filter_map(|socket| socket.local().ok());
         let at: Vec<SocketAddr> = at.collect();
-        match Granting::open(config, &at, now) {
+        match Granting::open(config, &at, keeper, now) {
             Ok((granting, warning)) => {
                 self.lines.push((Level::Info, granting.sentence()));
                 self.lines.extend(warning.map(|warning| (Level::Warning, warning)));

@@ -64,7 +64,10 @@ pub(crate) fn run(mut options: Options) -> anyhow::Result<ExitCode> {
     let is_local = options.servers.is_empty();
     let machine = Kernel::new();
     let serve = options.serve.take();
-    let mut service = serve.map(|serve| Service::open(&machine, serve, is_local)).transpose()?;
+    let user = privileges::whom(options.user.as_deref())?;
+    let keeper = user.as_ref().map(|user| user.uid);
+    let open = |serve| Service::open(&machine, serve, is_local, keeper);
+    let mut service = serve.map(open).transpose()?;
     for (level, line) in service.iter_mut().flat_map(Service::lines) {
         log.say(level, &line);
     }
@@ -73,7 +76,7 @@ pub(crate) fn run(mut options: Options) -> anyhow::Result<ExitCode> {
     let steers = !options.observe && !is_local;
     let belongings =
         Belongings { state: state.as_mut(), control: control.as_ref(), service: service.as_mut() };
-    privileges::give_up(options.user.as_deref(), steers, belongings, &mut log)?;
+    privileges::give_up(options.user.as_deref(), user.as_ref(), steers, belongings, &mut log)?;
     log.settle()?;
     let opened = Opened { service, control, state, ready };
     let mut daemon = Daemon::begin(machine, options, log, opened);

@@ -68,18 +68,19 @@ impl Seal<'_> {
 
 impl Granting {
     /// Reads the files and listens where the time is served: `at` has its addresses, with their
-    /// ports. What there is to warn of comes with it.
+    /// ports; `keeper` is whom we become. What there is to warn of comes with it.
     ///
     /// # Errors
     /// Why it cannot be, in a sentence.
     pub(crate) fn open(
         config: config::Granting,
         at: &[SocketAddr],
+        keeper: Option<u32>,
         now: Now,
     ) -> Result<(Self, Option<String>), String> {
         let identity = identity(&config).map_err(|(path, why)| format!("{path}: {why}"))?;
         let path = config.cookies.as_ref().map(Into::into);
-        let (keys, warning) = Keys::open(path, now)
+        let (keys, warning) = Keys::open(path, keeper, now)
             .map_err(|error| format!("unable to make keys: {}", cli::reason(&error)))?;
         let desk = Desk::open(&places(at, config.port)).map_err(|error| error.to_string())?;
         Ok((Self { config, identity, keys, desk }, warning))
@@ -157,8 +158,12 @@ impl Granting {
     }
 }
 
-/// What speaks against this configuration: each file, with what is wrong with it, if anything.
-pub(crate) fn check(config: &config::Granting) -> Vec<(String, Result<(), String>)> {
+/// What speaks against this configuration of one who becomes `keeper`: each file, with what is wrong
+/// with it, if anything.
+pub(crate) fn check(
+    config: &config::Granting,
+    keeper: Option<u32>,
+) -> Vec<(String, Result<(), String>)> {
     let (certificate, key) = (&config.certificate, &config.key);
     let wrong = identity(config).err();
     let of = |path: &String, is_other: bool| match &wrong {
@@ -172,7 +177,7 @@ pub(crate) fn check(config: &config::Granting) -> Vec<(String, Result<(), String
         (format!("nts key {key}"), of(key, key == certificate)),
     ];
     if let Some(path) = &config.cookies {
-        let refusal = keys::refusal(Path::new(path));
+        let refusal = keys::refusal(Path::new(path), keeper);
         files.push((format!("nts cookie {path}"), refusal.map_or(Ok(()), Err)));
     }
     files
