@@ -51,12 +51,7 @@ impl Place {
 
     /// An ntpd that works in the directory and serves the local clock.
     fn ntpd(&self, args: &[&str]) -> Ntpd {
-        let said = self.dir.path().join("said");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ntpd"));
-        command.args(["--observe", "--serve", "127.0.0.1:0"]).args(args);
-        command.current_dir(self.dir.path()).stdin(Stdio::null());
-        let child = command.stderr(fs::File::create(&said).unwrap()).spawn().unwrap();
-        Ntpd { child, said }
+        Ntpd::in_directory(self.dir.path(), args)
     }
 }
 
@@ -66,6 +61,15 @@ struct Ntpd {
 }
 
 impl Ntpd {
+    fn in_directory(dir: &Path, args: &[&str]) -> Self {
+        let said = dir.join("said");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ntpd"));
+        command.args(["--observe", "--serve", "127.0.0.1:0"]).args(args);
+        command.current_dir(dir).stdin(Stdio::null());
+        let child = command.stderr(fs::File::create(&said).unwrap()).spawn().unwrap();
+        Self { child, said }
+    }
+
     fn wait_for(path: &Path, part: &str) -> String {
         let end = Instant::now() + PATIENCE;
         loop {
@@ -256,6 +260,7 @@ fn what_is_wrong_with_a_certificate_its_key_or_the_file_of_keys_is_said() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("other"), "something else\n").unwrap();
     let (good, key, ca) = (certificate("good.pem"), certificate("s.key"), certificate("ca.pem"));
+    let expired = certificate("expired.pem");
     let rows = [
         (&good[..], &key[..], "drift", String::new()),
         ("no", &key, "drift", "nts cert no: unable to read it: file does not exist\n".to_owned()),
@@ -268,6 +273,7 @@ fn what_is_wrong_with_a_certificate_its_key_or_the_file_of_keys_is_said() {
         (&good, "no", "drift", "nts key no: unable to read it: file does not exist\n".to_owned()),
         (&key, &key, "drift", format!("nts cert {key}: there is no certificate in it\n")),
         (&ca, &key, "drift", format!("nts key {key}: it is not the key of the certificate\n")),
+        (&expired, &key, "drift", format!("nts cert {expired}: it has expired\n")),
         (
             &good,
             &key,
@@ -281,6 +287,10 @@ fn what_is_wrong_with_a_certificate_its_key_or_the_file_of_keys_is_said() {
         assert!(said.contains(&expected), "{said}");
         assert_eq!(code, Some(if expected.is_empty() { 0 } else { 111 }), "{said}");
     }
+    let authority = certificate("authority.pem");
+    let (code, said) = checked(dir.path(), &granting(&authority, &key, ""), &[]);
+    let but = "it can be used, but it is made for an authority; that of a server says CA:FALSE";
+    assert!(code == Some(0) && said.contains(&format!("nts cert {authority}: {but}\n")), "{said}");
     let conf = granting(&good, &key, "nts cookie other");
     let (_, said) = checked(dir.path(), &conf, &[]);
     assert!(said.contains("nts cookie other: it holds something else\n"), "{said}");
@@ -354,4 +364,41 @@ fn keys_of_nts_that_somebody_else_has_planted_are_not_believed() {
     let ntpd = place.ntpd(&args);
     ntpd.says("serving NTS, ");
     assert!(!fs::read_to_string(&ntpd.said).unwrap().contains("not kept"));
+}
+
+#[test]
+#[cfg(feature = "nts")]
+fn a_certificate_that_clients_refuse_is_warned_of_once_and_nts_is_served_all_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = certificate("s.key");
+    for (name, why) in [
+        ("expired.pem", "it has expired; no client of NTS believes it"),
+        (
+            "authority.pem",
+            "it is made for an authority; that of a server says CA:FALSE; many clients of NTS do \
+             not believe it",
+        ),
+    ] {
+        let conf = granting(&certificate(name), &key, "nts port 0").replace("interface", "#");
+        fs::write(dir.path().join("conf"), conf).unwrap();
+        let ntpd = Ntpd::in_directory(dir.path(), &["-c", "conf"]);
+        let line = ntpd.says(why);
+        assert_eq!(line, format!("ntpd: warning: {}: {why}", certificate(name)));
+        assert!(ntpd.says("serving NTS, ").starts_with("ntpd: info: "));
+        assert_eq!(fs::read_to_string(&ntpd.said).unwrap().matches(why).count(), 1);
+    }
+}
+
+#[test]
+fn a_table_of_leap_seconds_that_has_expired_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    // That of the first of January 2017, which ended in the same summer.
+    let table = "#$ 3676924800\n#@ 3707596800\n3692217600 37\n\
+                 #h 128e88be 781547e4 daf4acd9 aed59e99 7741587f\n";
+    fs::write(dir.path().join("leaps"), table).unwrap();
+    let conf = "leapfile leaps\nserver 127.127.1.0\ninterface listen 127.0.0.1\n";
+    let (code, said) = checked(dir.path(), conf, &[]);
+    let why = "it has expired: somebody should fetch a new table of leap seconds";
+    assert!(said.contains(&format!("leapfile leaps: {why}\n")), "{said}");
+    assert_eq!(code, Some(111));
 }

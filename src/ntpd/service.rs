@@ -20,7 +20,7 @@ use ntp::server::{self, Orphan, Question, Reference};
 use ntp::time::{Now, Raw, Span, Stamp};
 use sys::udp::{Received, Socket};
 
-use super::clock;
+use super::clock::{self, When};
 use super::granting::{self, Granting, Seal};
 use super::leaps::Leaps;
 use super::machine::Machine;
@@ -133,10 +133,11 @@ impl Service {
     }
 
     /// Goes on with what does not wait for a question.
-    pub(crate) fn turn(&mut self, machine: &impl Machine) {
-        let access = &self.serve.access;
-        let warning = self.granting.as_mut().and_then(|granting| granting.turn(machine, access));
-        self.lines.extend(warning.map(|warning| (Level::Warning, warning)));
+    pub(crate) fn turn(&mut self, machine: &impl Machine, mut when: When) {
+        let Some(granting) = &mut self.granting else { return };
+        // Those whom we serve have no other time than our own clock's, unless that is impossible.
+        when.is_known |= self.is_local && when.now >= when.floor;
+        self.lines.extend(granting.turn(machine, &self.serve.access, when));
     }
 
     /// What there is to say since the last call.

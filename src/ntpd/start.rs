@@ -10,6 +10,7 @@ use ntp::client::{Authority, Client, Level, Setup};
 use sys::timex::{self, Adjtimex, Steering};
 use sys::wake;
 
+use super::clock;
 use super::control::Control;
 use super::daemon::{Daemon, PPM};
 use super::hooks::Hooks;
@@ -109,7 +110,7 @@ impl<M: Machine> Daemon<M> {
         let last_good = state.as_ref().map(State::last_good).unwrap_or_default();
         let kept_at = state.as_ref().and_then(State::frequency_kept_at);
         let good = last_good.time.and_then(|time| u64::try_from(time).ok());
-        let proofs = Proofs::new(options.keys, options.authorities, good.max(kept_at));
+        let proofs = Proofs::new(options.keys, options.authorities);
         let steps = Steps::new(last_good.time, policy.any_first);
         let setup = Setup {
             servers: options.servers,
@@ -132,6 +133,7 @@ impl<M: Machine> Daemon<M> {
             resolver: Resolver::default(),
             proofs,
             known: None,
+            floor: clock::floor(good.max(kept_at)),
             log,
             service,
             leaps: Leaps::new(options.leap_file),

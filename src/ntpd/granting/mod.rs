@@ -1,8 +1,8 @@
-//! NTS for those who ask us (RFC 8915): who we are, where hands are shaken ([`desk`]), what is
+//! NTS for those who ask us (RFC 8915): who we are ([`identity`]), where hands are shaken ([`desk`]), what is
 //! granted there, the keys of that ([`keys`]), and packets that were proven. Part of the service,
 //! which has the sockets of the packets; without the feature `nts`, `no_granting` stands here.
 
-use std::io::{self, Read as _};
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::BorrowedFd;
 use std::path::Path;
@@ -16,24 +16,31 @@ use ntp::nts::{COOKIES_MAX, NONCE_LENGTH, granting};
 use ntp::packet::Header;
 use ntp::time::{Now, Raw, Span};
 use nts::cipher::AesSiv;
-use nts::granting::{Identity, Wrong};
+use nts::granting::Identity;
 
+use crate::ntpd::check::Finding;
+use crate::ntpd::clock::When;
 use crate::ntpd::machine::Machine;
 
 use desk::Desk;
 use keys::Keys;
 
 mod desk;
+mod identity;
 mod keys;
 
-/// No certificate with its chain, and no key, is longer.
-const FILE_MAX: u64 = 64 * 1024;
+/// So often the certificate is looked at: a minute matters to none.
+const LOOK_EVERY: Span = Span::from_secs(60);
 
 /// What NTS takes.
 #[derive(Debug)]
 pub(crate) struct Granting {
     config: config::Granting,
     identity: Identity,
+    /// When to look at it again.
+    look: Raw,
+    /// What was said of it.
+    said: Vec<String>,
     keys: Keys,
     desk: Desk,
 }
@@ -78,12 +85,12 @@ impl Granting {
         keeper: Option<u32>,
         now: Now,
     ) -> Result<(Self, Option<String>), String> {
-        let identity = identity(&config).map_err(|(path, why)| format!("{path}: {why}"))?;
+        let identity = identity::read(&config).map_err(|(path, why)| format!("{path}: {why}"))?;
         let path = config.cookies.as_ref().map(Into::into);
         let (keys, warning) = Keys::open(path, keeper, now)
             .map_err(|error| format!("unable to make keys: {}", cli::reason(&error)))?;
         let desk = Desk::open(&places(at, config.port)).map_err(|error| error.to_string())?;
-        Ok((Self { config, identity, keys, desk }, warning))
+        Ok((Self { config, identity, look: now.raw, said: Vec::new(), keys, desk }, warning))
     }
 
     /// Where hands are shaken.
@@ -106,12 +113,17 @@ impl Granting {
 
     /// How long there is nothing to do.
     pub(crate) fn wait(&self, now: Raw) -> Span {
-        let keys = (self.keys.deadline() - now).max(Span::ZERO);
-        self.desk.wait(now).map_or(keys, |desk| desk.min(keys))
+        let next = (self.keys.deadline().min(self.look) - now).max(Span::ZERO);
+        self.desk.wait(now).map_or(next, |desk| desk.min(next))
     }
 
-    /// Goes on with handshakes and keys; what there is to warn of.
-    pub(crate) fn turn(&mut self, machine: &impl Machine, access: &Access) -> Option<String> {
+    /// Goes on with handshakes, keys and certificate; what there is to say.
+    pub(crate) fn turn(
+        &mut self,
+        machine: &impl Machine,
+        access: &Access,
+        when: When,
+    ) -> Vec<(Level, String)> {
         let warning = self.keys.turn(machine.now());
         let jar = self.keys.jar();
         self.desk.turn(
@@ -123,13 +135,26 @@ impl Granting {
                 Some(granting::granted(&cookies, port))
             },
         );
-        warning
+        let mut warnings: Vec<String> = warning.into_iter().collect();
+        warnings.extend(self.look(machine.raw(), when));
+        warnings.into_iter().map(|warning| (Level::Warning, warning)).collect()
+    }
+
+    /// What clients have against our certificate by now, once.
+    fn look(&mut self, now: Raw, when: When) -> Vec<String> {
+        if now < self.look {
+            return Vec::new();
+        }
+        self.look = now + LOOK_EVERY;
+        let found = identity::warnings(&self.config.certificate, &self.identity, when);
+        let said = std::mem::replace(&mut self.said, found);
+        self.said.iter().filter(|warning| !said.contains(warning)).cloned().collect()
     }
 
     /// Reads certificate and key again, and says what came of it. Those that are of no use change
     /// nothing.
     pub(crate) fn reload(&mut self) -> (Level, String) {
-        match identity(&self.config) {
+        match identity::read(&self.config) {
             Ok(identity) => {
                 self.identity = identity;
                 (Level::Info, format!("{} was read again", self.config.certificate))
@@ -163,41 +188,14 @@ impl Granting {
 pub(crate) fn check(
     config: &config::Granting,
     keeper: Option<u32>,
-) -> Vec<(String, Result<(), String>)> {
-    let (certificate, key) = (&config.certificate, &config.key);
-    let wrong = identity(config).err();
-    let of = |path: &String, is_other: bool| match &wrong {
-        Some((at, why)) if at == path && !is_other => Err(why.clone()),
-        // The first that is of no use hides what is wrong with the other.
-        Some(_) => read(path).map(drop).map_err(|(_, why)| why),
-        None => Ok(()),
-    };
-    let mut files = vec![
-        (format!("nts cert {certificate}"), of(certificate, false)),
-        (format!("nts key {key}"), of(key, key == certificate)),
-    ];
+    when: When,
+) -> Vec<(String, Finding)> {
+    let mut files = identity::check(config, when);
     if let Some(path) = &config.cookies {
         let refusal = keys::refusal(Path::new(path), keeper);
-        files.push((format!("nts cookie {path}"), refusal.map_or(Ok(()), Err)));
+        files.push((format!("nts cookie {path}"), refusal.map_or(Finding::Good, Finding::Bad)));
     }
     files
-}
-
-/// Who we are by these files; else the file that is of no use, and why.
-fn identity(config: &config::Granting) -> Result<Identity, (String, String)> {
-    let (certificate, key) = (read(&config.certificate)?, read(&config.key)?);
-    Identity::new(&certificate, &key).map_err(|wrong| match wrong {
-        Wrong::Certificate(why) => (config.certificate.clone(), why),
-        Wrong::Key(why) => (config.key.clone(), why),
-    })
-}
-
-fn read(path: &str) -> Result<Vec<u8>, (String, String)> {
-    let mut bytes = Vec::new();
-    let file = sys::fifo::open_whatever(Path::new(path));
-    let read = file.and_then(|file| file.take(FILE_MAX).read_to_end(&mut bytes));
-    let unable = |error| (path.to_owned(), format!("unable to read it: {}", cli::reason(&error)));
-    read.map(|_| bytes).map_err(unable)
 }
 
 /// Where to listen: once at each address, whose first port is where the time is served.
