@@ -24,6 +24,7 @@ pub(super) enum Finding {
     /// Nothing.
     Good,
     /// It can be used, and this should be known.
+    #[cfg_attr(not(feature = "nts"), expect(dead_code, reason = "certificates alone are so"))]
     But(String),
     /// It cannot be used, because of this.
     Bad(String),

@@ -16,31 +16,23 @@ use ntp::nts::{COOKIES_MAX, NONCE_LENGTH, granting};
 use ntp::packet::Header;
 use ntp::time::{Now, Raw, Span};
 use nts::cipher::AesSiv;
-use nts::granting::Identity;
 
 use crate::ntpd::check::Finding;
 use crate::ntpd::clock::When;
 use crate::ntpd::machine::Machine;
 
 use desk::Desk;
+use identity::Own;
 use keys::Keys;
 
 mod desk;
 mod identity;
 mod keys;
 
-/// So often the certificate is looked at: a minute matters to none.
-const LOOK_EVERY: Span = Span::from_secs(60);
-
 /// What NTS takes.
 #[derive(Debug)]
 pub(crate) struct Granting {
-    config: config::Granting,
-    identity: Identity,
-    /// When to look at it again.
-    look: Raw,
-    /// What was said of it.
-    said: Vec<String>,
+    own: Own,
     keys: Keys,
     desk: Desk,
 }
@@ -85,12 +77,12 @@ impl Granting {
         keeper: Option<u32>,
         now: Now,
     ) -> Result<(Self, Option<String>), String> {
-        let identity = identity::read(&config).map_err(|(path, why)| format!("{path}: {why}"))?;
-        let path = config.cookies.as_ref().map(Into::into);
+        let (path, port) = (config.cookies.as_ref().map(Into::into), config.port);
+        let own = Own::open(config, now.raw).map_err(|(path, why)| format!("{path}: {why}"))?;
         let (keys, warning) = Keys::open(path, keeper, now)
             .map_err(|error| format!("unable to make keys: {}", cli::reason(&error)))?;
-        let desk = Desk::open(&places(at, config.port)).map_err(|error| error.to_string())?;
-        Ok((Self { config, identity, look: now.raw, said: Vec::new(), keys, desk }, warning))
+        let desk = Desk::open(&places(at, port)).map_err(|error| error.to_string())?;
+        Ok((Self { own, keys, desk }, warning))
     }
 
     /// Where hands are shaken.
@@ -113,7 +105,7 @@ impl Granting {
 
     /// How long there is nothing to do.
     pub(crate) fn wait(&self, now: Raw) -> Span {
-        let next = (self.keys.deadline().min(self.look) - now).max(Span::ZERO);
+        let next = (self.keys.deadline().min(self.own.deadline()) - now).max(Span::ZERO);
         self.desk.wait(now).map_or(next, |desk| desk.min(next))
     }
 
@@ -128,42 +120,22 @@ impl Granting {
         let jar = self.keys.jar();
         self.desk.turn(
             machine,
-            &self.identity,
+            self.own.identity(),
             |from: IpAddr| access.terms(from).answered,
             |pair, port| {
                 let cookies = cookies(jar, &pair, COOKIES_MAX).ok()?;
                 Some(granting::granted(&cookies, port))
             },
         );
-        let mut warnings: Vec<String> = warning.into_iter().collect();
-        warnings.extend(self.look(machine.raw(), when));
-        warnings.into_iter().map(|warning| (Level::Warning, warning)).collect()
-    }
-
-    /// What clients have against our certificate by now, once.
-    fn look(&mut self, now: Raw, when: When) -> Vec<String> {
-        if now < self.look {
-            return Vec::new();
-        }
-        self.look = now + LOOK_EVERY;
-        let found = identity::warnings(&self.config.certificate, &self.identity, when);
-        let said = std::mem::replace(&mut self.said, found);
-        self.said.iter().filter(|warning| !said.contains(warning)).cloned().collect()
+        let mut lines = self.own.look(machine.raw(), when);
+        lines.extend(warning.map(|warning| (Level::Warning, warning)));
+        lines
     }
 
     /// Reads certificate and key again, and says what came of it. Those that are of no use change
     /// nothing.
     pub(crate) fn reload(&mut self) -> (Level, String) {
-        match identity::read(&self.config) {
-            Ok(identity) => {
-                self.identity = identity;
-                (Level::Info, format!("{} was read again", self.config.certificate))
-            }
-            Err((path, why)) => {
-                let text = format!("{path}: {why}; NTS goes on with the certificate it had");
-                (Level::Warning, text)
-            }
-        }
+        self.own.reload()
     }
 
     /// What of NTS a question has.
@@ -226,6 +198,25 @@ fn nonce() -> io::Result<[u8; NONCE_LENGTH]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_certificate_is_looked_at_now_and_then_though_nobody_asks() {
+        let certificates = concat!(env!("CARGO_MANIFEST_DIR"), "/crates/nts/tests/certificates");
+        let config = config::Granting {
+            certificate: format!("{certificates}/good.pem"),
+            key: format!("{certificates}/s.key"),
+            port: 0,
+            ..config::Granting::default()
+        };
+        let at = ["127.0.0.1:1123".parse().unwrap()];
+        let now = Now::default();
+        let (mut granting, _) = Granting::open(config, &at, None, now).unwrap();
+        assert_eq!(granting.wait(now.raw), Span::ZERO);
+        let when = When { now: 0, is_known: false, floor: 0 };
+        granting.own.look(now.raw, when);
+        let wait = granting.wait(now.raw);
+        assert!(wait > Span::ZERO && wait <= Span::from_secs(60), "{wait:?}");
+    }
 
     #[test]
     fn hands_are_shaken_once_at_each_address_and_another_port_is_told() {
