@@ -31,8 +31,8 @@ impl fmt::Display for Flaw {
     }
 }
 
-/// Those of a chain, whose first certificate is ours. Where the clock may be wrong ([`When::floor`])
-/// only what has expired for sure is out of its time.
+/// Those of a chain, whose first certificate is ours. Where the clock may be wrong
+/// ([`When::floor`]) only what has expired for sure is out of its time.
 pub(crate) fn of(chain: &[CertificateDer<'_>], when: When) -> Vec<Flaw> {
     let places = chain.iter().zip(1..);
     let mut flaws: Vec<Flaw> = places.filter_map(|(one, place)| time(one, place, when)).collect();

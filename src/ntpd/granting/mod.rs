@@ -1,6 +1,7 @@
-//! NTS for those who ask us (RFC 8915): who we are ([`identity`]), where hands are shaken ([`desk`]), what is
-//! granted there, the keys of that ([`keys`]), and packets that were proven. Part of the service,
-//! which has the sockets of the packets; without the feature `nts`, `no_granting` stands here.
+//! NTS for those who ask us (RFC 8915): who we are ([`identity`]), where hands are shaken
+//! ([`desk`]), what is granted there, the keys of that ([`keys`]), and packets that were proven. Part
+//! of the service, which has the sockets of the packets; without the feature `nts`, `no_granting`
+//! stands here.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -155,8 +156,8 @@ impl Granting {
     }
 }
 
-/// What speaks against this configuration of one who becomes `keeper`: each file, with what is wrong
-/// with it, if anything.
+/// What speaks against this configuration of one who becomes `keeper`: each file, with what is
+/// wrong with it, if anything.
 pub(crate) fn check(
     config: &config::Granting,
     keeper: Option<u32>,
