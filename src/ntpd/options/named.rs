@@ -29,6 +29,11 @@ pub(super) fn servers(args: &Args) -> Result<(Vec<Server>, Vec<String>), Usage> 
     Ok((servers, notes.collect()))
 }
 
+/// A server of the command line is asked quickly at first.
+fn quick() -> Polling {
+    Polling { iburst: true, ..Polling::default() }
+}
+
 /// These and the servers of the configuration.
 ///
 /// # Errors
