@@ -125,6 +125,9 @@ clock:       left alone
     assert_eq!((text.as_str(), code), (expected, 1));
     let (text, _) = local.asked(&["--json"]);
     assert!(text.starts_with("{\"state\":\"local\",") && text.contains("\"stratum\":3,"), "{text}");
+    let why = "it asks no server; what it serves is this clock, which somebody else sets";
+    let said = format!("ntpctl: fatal: ntpd says no: {why}\n");
+    assert_eq!(local.asked(&["step"]), (said, 111));
 }
 
 #[test]
