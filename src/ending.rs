@@ -51,5 +51,30 @@ fn wrong(command: &Command, usage: &Usage) -> ExitCode {
 
 /// Says why on standard error.
 pub fn complain(sentence: fmt::Arguments<'_>) {
-    let _ = writeln!(io::stderr(), "{sentence}");
+    let _ = writeln!(io::stderr(), "{}", plain(&sentence.to_string()));
+}
+
+/// A line as a terminal may be shown it: names and files of others may hold what it obeys.
+#[must_use]
+pub fn plain(line: &str) -> String {
+    line.replace(char::is_control, "?")
+}
+
+/// The same of lines.
+#[must_use]
+pub fn plain_lines(text: &str) -> String {
+    text.replace(|c: char| c.is_control() && c != '\n', "?")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_obeys_is_a_question_mark() {
+        let hostile = "a\x1b]0;title\x07b\rc\x7fd\u{9b}2Je\nf";
+        assert_eq!(plain(hostile), "a?]0;title?b?c?d?2Je?f");
+        assert_eq!(plain_lines(hostile), "a?]0;title?b?c?d?2Je\nf");
+        assert_eq!(plain("M\u{fc}nchen"), "M\u{fc}nchen");
+    }
 }

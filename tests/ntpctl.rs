@@ -245,6 +245,24 @@ fn without_an_ntpd_there_is_a_sentence() {
 }
 
 #[test]
+fn whoever_sits_in_ntpds_place_commands_no_terminal() {
+    let dir = dir();
+    let socket = dir.path().join("s");
+    let listener = UnixListener::bind(&socket).unwrap();
+    let answers = ["synchronised\nstate: \x1b[2J\u{9b}2J\rgood\n", "no: \x1b[2J\nwhy\n"];
+    thread::spawn(move || {
+        for answer in answers {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.read(&mut [0; 100]);
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    assert_eq!(ntpctl(&socket, &[]), ("state: ?[2J?2J?good\n".to_owned(), 0));
+    let said = "ntpctl: fatal: ntpd says no: ?[2J?why\n".to_owned();
+    assert_eq!(ntpctl(&socket, &[]), (said, 111));
+}
+
+#[test]
 fn whoever_hangs_or_talks_nonsense_costs_nothing() {
     let dir = dir();
     let observer = Ntpd::observer(&dir, &["-p", &nobody()]);

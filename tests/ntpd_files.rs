@@ -211,7 +211,7 @@ fn each_file_of_a_configuration_is_looked_at_and_none_is_made() {
         ),
         ("leapfile no\n", &[], "leapfile no: unable to read it: file does not exist\n"),
         (
-            "server a nts ca no\nserver b nts ca ca\n",
+            "server c nts ca no\nserver b nts ca ca\n",
             &[],
             "server b\nca ca: it can be used\n\
           ca no: unable to open it: file does not exist\n",
@@ -232,8 +232,8 @@ fn each_file_of_a_configuration_is_looked_at_and_none_is_made() {
             1 => "the configuration can be used, but for one file\n",
             _ => "the configuration can be used, but for 2 files\n",
         };
-        let expected = if conf.starts_with("server a nts") {
-            format!("server a\nserver a\n{expected}{end}")
+        let expected = if conf.starts_with("server c nts") {
+            format!("server a\nserver c\n{expected}{end}")
         } else {
             format!("server a\n{expected}{end}")
         };
@@ -401,4 +401,49 @@ fn a_table_of_leap_seconds_that_has_expired_is_said() {
     let why = "it has expired: somebody should fetch a new table of leap seconds";
     assert!(said.contains(&format!("leapfile leaps: {why}\n")), "{said}");
     assert_eq!(code, Some(111));
+}
+
+/// Whether there is anything in it that a terminal obeys.
+fn is_plain(said: &str) -> bool {
+    said.lines().all(|line| !line.contains(char::is_control))
+}
+
+#[test]
+fn no_file_commands_the_terminal_of_who_reads_what_is_said_of_it() {
+    const HOSTILE: &str = "a\x1b[2J\u{9b}31m\x08b";
+    let dir = tempfile::tempdir().unwrap();
+    let shown = "a?[2J?31m?b";
+    let confs = [
+        (format!("server x\ndriftfile {HOSTILE}/d\n"), 111),
+        (format!("server x {HOSTILE}\n"), 100),
+        (format!("server {HOSTILE}:99999\n"), 100),
+        (format!("server x key 1\ntrustedkey 1\nkeys {HOSTILE}\n"), 111),
+    ];
+    for (conf, expected) in confs {
+        let (code, said) = checked(dir.path(), &conf, &[]);
+        assert!(is_plain(&said) && said.contains(shown), "{said:?}");
+        if cfg!(feature = "nts") {
+            assert_eq!(code, Some(expected), "{said}");
+        }
+    }
+    let (_, said) = checked(dir.path(), "server x\n", &["-p", HOSTILE]);
+    assert!(is_plain(&said) && said.contains(shown), "{said:?}");
+    let (_, said) = checked(dir.path(), "server x\n", &["--serve", HOSTILE]);
+    assert!(is_plain(&said) && said.contains(shown), "{said:?}");
+    // What is no UTF-8 is shown as such.
+    fs::write(dir.path().join("conf"), b"server x\nserver \xff\x9b2J\n").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ntpd"));
+    let output = command.args(["--check-config", "-c", "conf"]).current_dir(dir.path()).output();
+    let said = String::from_utf8(output.unwrap().stdout).unwrap();
+    assert!(said.contains("server \u{fffd}\u{fffd}2J\n"), "{said:?}");
+}
+
+#[test]
+fn no_name_commands_the_terminal_of_who_reads_the_log() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("conf"), "server 127.127.1.0\nlogconfig \x1b[2J\n").unwrap();
+    let ntpd = Ntpd::in_directory(dir.path(), &["-c", "conf", "-p", "/\x1b[2J\n"]);
+    ntpd.says("serving the local clock");
+    let said = fs::read_to_string(&ntpd.said).unwrap();
+    assert!(is_plain(&said) && said.contains("-p /?[2J? is ignored"), "{said:?}");
 }

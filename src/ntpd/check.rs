@@ -17,6 +17,7 @@ use super::machine::Machine as _;
 use super::options::Options;
 use super::privileges;
 use super::state::State;
+use crate::ending::plain;
 
 /// What is wrong with a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +62,8 @@ pub(super) fn report(options: &Options) -> (String, bool) {
         1 => "the configuration can be used, but for one file".to_owned(),
         bad => format!("the configuration can be used, but for {bad} files"),
     });
-    (lines.join("\n") + "\n", bad == 0)
+    let text = lines.iter().map(|line| plain(line) + "\n").collect();
+    (text, bad == 0)
 }
 
 fn files(options: &Options) -> Vec<Checked> {

@@ -182,8 +182,5 @@ fn looks() -> Looks {
 
 /// What could not be read is said, and the rest is read.
 fn warn(what: &str) {
-    crate::ending::complain(format_args!(
-        "svlog: warning: {}",
-        what.replace(char::is_control, "?")
-    ));
+    crate::ending::complain(format_args!("svlog: warning: {what}"));
 }
