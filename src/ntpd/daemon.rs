@@ -119,6 +119,10 @@ impl<M: Machine> Daemon<M> {
         let others: Vec<BorrowedFd<'_>> = others.collect();
         let (arrived, mut ready) = self.sockets.wait(&self.machine, &others, limit)?;
         ready.truncate(served.len());
+        if ready.contains(&true) {
+            let now = self.machine.raw();
+            self.service.iter_mut().for_each(|service| service.is_asked(now));
+        }
         Ok((arrived, ready))
     }
 

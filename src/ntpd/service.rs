@@ -2,13 +2,14 @@
 //!
 //! Nobody outside can make this grow or take the processor: what is remembered of clients is
 //! bounded (`ntp::limiter`, `ntp::interleave`), nothing is logged for a question, and serving takes
-//! at most half of one processor: after a batch of questions as much time passes before the next.
+//! at most half of one processor: a turn of the loop that answers is measured from its wake-up to
+//! its end, however few questions it answers, and rested from for as long.
 
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 
 use cli::{Unable, UnableExt as _};
-use ntp::budget::Budget;
+use ntp::budget::{Budget, Share};
 use ntp::client::{Level, View};
 use ntp::config;
 use ntp::interleave::{self, Pairs};
@@ -31,6 +32,10 @@ use super::sockets::BUFFER;
 /// So many questions are answered before anything else gets its turn.
 const BATCH: usize = 64;
 
+/// Nobody is heard for as long as questions were answered, once that is more than this: a few who
+/// ask in the same moment do not wait for it.
+const REST_AFTER: Span = Span::from_nanos(5_000_000);
+
 /// So many who sign with another key are told so at once: a network's clients with a wrong file.
 const NAKS: u8 = 16;
 
@@ -50,6 +55,9 @@ pub(crate) struct Service {
     instrument: Option<Span>,
     /// No server is configured: it is the local clock that is served.
     is_local: bool,
+    /// When the turn began in which somebody is answered.
+    begun: Option<Raw>,
+    share: Share,
     /// Nobody is heard before then.
     rests_until: Option<Raw>,
     granting: Option<Granting>,
@@ -93,6 +101,8 @@ impl Service {
             sockets,
             serve,
             is_local,
+            begun: None,
+            share: Share::new(1, REST_AFTER),
             rests_until: None,
             granting: None,
             lines: Vec::new(),
@@ -169,8 +179,17 @@ impl Service {
         self.granting.as_ref().map(|granting| granting.descriptors(now)).unwrap_or_default()
     }
 
-    /// How long there is nothing to do, should nobody ask; none where that is for ever.
+    /// The loop was woken at `now` by those who ask.
+    pub(crate) fn is_asked(&mut self, now: Raw) {
+        self.begun = Some(now);
+    }
+
+    /// How long there is nothing to do, should nobody ask; none where that is for ever. A turn of
+    /// the loop ends.
     pub(crate) fn rest(&mut self, now: Raw) -> Option<Span> {
+        if let Some(begun) = self.begun.take() {
+            self.rests_until = self.share.worked(begun, now);
+        }
         self.rests_until = self.rests_until.filter(|until| now < *until);
         let rest = self.rests_until.map(|until| until - now);
         let granting = self.granting.as_ref().map(|granting| granting.wait(now));
@@ -200,35 +219,28 @@ impl Service {
         let begun = machine.now();
         let reference = self.reference(begun, known, leaps);
         let sockets = std::mem::take(&mut self.sockets);
-        let mut most = 0;
         for (socket, _) in sockets.iter().zip(ready).filter(|(_, ready)| **ready) {
-            most = most.max(self.answer_batch(machine, socket, reference.as_ref(), proofs));
+            self.answer_batch(machine, socket, reference.as_ref(), proofs);
         }
         self.sockets = sockets;
-        if most == BATCH {
-            let ended = machine.raw();
-            self.rests_until = Some(ended + (ended - begun.raw));
-        }
     }
 
-    /// How many questions there were.
     fn answer_batch(
         &mut self,
         machine: &impl Machine,
         socket: &Socket,
         reference: Option<&Reference>,
         proofs: &Proofs,
-    ) -> usize {
+    ) {
         let mut buffer = [0; BUFFER];
-        for count in 0..BATCH {
+        for _ in 0..BATCH {
             // What the network says of an answer of ours is of no interest.
-            let Ok(asked) = socket.receive(&mut buffer) else { return count };
+            let Ok(asked) = socket.receive(&mut buffer) else { return };
             let bytes = buffer.get(..asked.length).unwrap_or_default();
             if let Some(reference) = reference {
                 self.answer_one(machine, socket, asked, bytes, reference, proofs);
             }
         }
-        BATCH
     }
 
     fn answer_one(
