@@ -350,7 +350,7 @@ fn keys_of_nts_that_somebody_else_has_planted_are_not_believed() {
         chown(&planted, Some(ALICE), None).unwrap();
         let text = fs::read_to_string(&planted).unwrap();
         let ntpd = place.ntpd(&args);
-        let why = "it belongs to user 54321, who would know them; remove it";
+        let why = "it belongs to user 54321, who would know the keys; remove it";
         ntpd.says(&format!("NTS's keys are not kept in hers/cookies: {why}; after a restart "));
         ntpd.says("serving NTS, ");
         assert_eq!(fs::read_to_string(&planted).unwrap(), text);

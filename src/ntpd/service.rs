@@ -33,8 +33,8 @@ use super::sockets::BUFFER;
 const BATCH: usize = 64;
 
 /// Nobody is heard for as long as questions were answered, once that is more than this: a few who
-/// ask in the same moment do not wait for it.
-const REST_AFTER: Span = Span::from_nanos(5_000_000);
+/// ask in the same moment do not wait for it, and in a flood the kernel holds what comes meanwhile.
+const REST_AFTER: Span = Span::from_nanos(1_000_000);
 
 /// So many who sign with another key are told so at once: a network's clients with a wrong file.
 const NAKS: u8 = 16;

@@ -345,6 +345,7 @@ fn parse_server(config: &mut Config, kind: &str, words: &mut Words) -> Result<()
         return Ok(());
     }
     Host::of(name).map_err(|wrong| What::NoHost(name.to_owned(), wrong))?;
+    let unknown = |word: &str| Err(What::Unknown(word.to_owned()));
     let mut polling = Polling::default();
     let mut proof = Asked::default();
     while let Some(word) = words.words.next() {
@@ -361,7 +362,10 @@ fn parse_server(config: &mut Config, kind: &str, words: &mut Words) -> Result<()
                 words.value(word)?;
                 config.not_obeyed.push((words.line, word.to_owned()));
             }
-            word => return Err(What::Unknown(word.to_owned())),
+            // chrony's word.
+            "port" if name.contains(':') => return unknown("port; write [ADDRESS]:PORT"),
+            "port" => return unknown("port; write NAME:PORT"),
+            word => return unknown(word),
         }
     }
     if polling.min > polling.max {
@@ -511,6 +515,9 @@ mod tests {
             mistake("\nserver x:99999 iburst"),
             format!("line 2: there is no such port: x:99999{port}")
         );
+        assert_eq!(mistake("server x port 99"), "line 1: no such word: port; write NAME:PORT");
+        let of_six = "line 1: no such word: port; write [ADDRESS]:PORT";
+        assert_eq!(mistake("server ::1 port 99"), of_six);
         assert_eq!(mistake("pool x:0"), format!("line 1: there is no such port: x:0{port}"));
         assert_eq!(
             mistake("server a:b:123 nts"),

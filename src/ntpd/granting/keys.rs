@@ -163,7 +163,7 @@ fn read(path: &Path, keeper: Option<u32>) -> Result<Read, String> {
     // Before anything else: what is written to a file of his, an empty one too, he can read.
     if !is_trusted_owner(found.uid()) && keeper != Some(found.uid()) {
         let uid = found.uid();
-        return Err(format!("it belongs to user {uid}, who would know them; remove it"));
+        return Err(format!("it belongs to user {uid}, who would know the keys; remove it"));
     }
     match state::read_from(file) {
         Ok(text) if text.is_empty() => Ok(Read::Nothing),
@@ -337,7 +337,7 @@ mod tests {
         for text in [&text[..], "", "something else"] {
             fs::write(&path, text).unwrap();
             let (mut keys, warning) = open(&path, 0);
-            let why = "it belongs to user 54321, who would know them; remove it";
+            let why = "it belongs to user 54321, who would know the keys; remove it";
             assert!(warning.unwrap().contains(&format!("{}: {why}; after", path.display())));
             assert_eq!(refusal(&path, None).as_deref(), Some(why));
             assert_eq!(keys.turn(at(0)), None);
