@@ -147,7 +147,7 @@ fn what_clients_will_have_against_a_certificate_is_known_before_they_come() {
     );
     let kind = "it is made for an authority; that of a server says CA:FALSE";
     let kind = Flaw::Kind(kind.to_owned());
-    assert_eq!(flaws(&["authority.pem"], RIGHT), [kind.clone()]);
+    assert_eq!(flaws(&["authority.pem"], RIGHT), std::slice::from_ref(&kind));
     let late = When { now: 4_200_000_000, floor: None };
     assert_eq!(flaws(&["authority.pem"], late), [time("it has expired"), kind.clone()]);
     let early = When { now: 0, floor: None };

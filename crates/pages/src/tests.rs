@@ -16,7 +16,8 @@ static FRONT: Command = Command { name: "front", usage: "COMMAND", ..SAMPLE };
 static ALONE: Command = Command { name: "alone", usage: "dirs...", flags: &[], ..SAMPLE };
 
 const PROSE: &str = "# sample\n\n## Interface\nOne. Two\nlines.\n\n## Signals\n* `A`, `B`: both\n  \
-    of them\n\nAnd:\n* plain `C`: it is\n\n## Detailed operation\n.dot and \\.\n\n## Exit codes\n* `0`: \
+    of them\n\nAnd:\n* plain `C`: it is\n\n## Detailed \
+    operation\n.dot and \\.\n\n## Exit codes\n* `0`: \
     done\n\n## Examples\n```sh\n.a -b 'c'\n\nd\n```\n";
 
 fn page() -> Page {

@@ -1,7 +1,7 @@
 //! NTS for those who ask us (RFC 8915): who we are ([`identity`]), where hands are shaken
-//! ([`desk`]), what is granted there, the keys of that ([`keys`]), and packets that were proven. Part
-//! of the service, which has the sockets of the packets; without the feature `nts`, `no_granting`
-//! stands here.
+//! ([`desk`]), what is granted there, the keys of that ([`keys`]), and packets that were proven.
+//! Part of the service, which has the sockets of the packets; without the feature `nts`,
+//! `no_granting` stands here.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
