@@ -24,7 +24,7 @@ use super::stack::Stack;
 
 /// How long a child's word is waited for. The way to `execve` takes a tenth of a millisecond, and
 /// from a disk that sleeps some seconds. Where a kernel never says it, this is lost once.
-const WORD_MAX: Duration = Duration::from_secs(10);
+const WORD_MAX: Duration = Duration::from_secs(5);
 /// How often it is looked whether the child has ended meanwhile: one that leaves a core does not
 /// say so.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
