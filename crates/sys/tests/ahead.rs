@@ -6,11 +6,12 @@ mod bench;
 
 use std::borrow::Cow;
 use std::fs::{self, File};
-use std::io::ErrorKind;
 use std::rc::Rc;
 
-use bench::{Bench, descriptors, end, plan, take_lease, turn, wait_until};
-use nix::sys::wait::WaitStatus;
+use bench::{Bench, c_path, descriptors, end, plan, take_lease, turn, wait_until};
+use nix::errno::Errno;
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use nix::unistd::Pid;
 use sys::held::Held;
 use sys::spawn::{Ahead, Failed, Place, Settled, Spawner, Started, Step, Way};
 
@@ -89,18 +90,18 @@ fn errno_is_ours() {
     let _turn = turn();
     let bad = Bench::new();
     let mut spawner = Spawner::new(nix::sys::signal::SigSet::empty()).unwrap();
-    let (dir, _) = bad.here();
-    let (_, another) = Bench::new().here();
-    for _ in 0..MANY {
-        let steps = [Step::Enter(Cow::Owned(dir.clone()), another)];
-        let all: Vec<Ahead> = (0..MANY).map(|_| start(&mut spawner, &steps)).collect();
-        for _ in 0..200 {
-            let error = File::open(bad.path("missing")).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::NotFound, "a child's: {error}");
-        }
-        for ahead in all {
-            assert!(matches!(spawner.settle(ahead), Settled::Failed(_)));
-        }
+    let missing = Cow::Owned(c_path(&bad.path("missing")));
+    let (dir, another) = (bad.here().0, Bench::new().here().1);
+    let group = [Step::Group(missing)];
+    for steps in [vec![enter(&bad)], vec![Step::Enter(dir.into(), another)], group.to_vec()] {
+        Errno::EXDEV.set();
+        let ahead = start(&mut spawner, &steps);
+        // None of these calls fails.
+        let child = Id::Pid(Pid::from_raw(ahead.pid().cast_signed()));
+        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        while waitid(child, flags) == Ok(WaitStatus::StillAlive) {}
+        assert_eq!(Errno::last(), Errno::EXDEV, "{steps:?}");
+        assert!(matches!(spawner.settle(ahead), Settled::Failed(_)));
     }
 }
 

@@ -21,7 +21,7 @@ const FAILURES: std::ops::Range<isize> = -4095..0;
 /// As that of the call.
 #[cfg(target_arch = "x86_64")]
 pub(super) unsafe fn call(number: c_long, [a, b, c, d]: [usize; 4]) -> Answer {
-    let mut result = number as isize;
+    let mut result = usize::try_from(number).unwrap_or(usize::MAX);
     // SAFETY: what the kernel changes is said; the rest is the caller's to know.
     unsafe {
         std::arch::asm!(
@@ -36,10 +36,11 @@ pub(super) unsafe fn call(number: c_long, [a, b, c, d]: [usize; 4]) -> Answer {
             options(nostack),
         );
     }
-    if FAILURES.contains(&result) {
-        return Err(i32::try_from(-result).unwrap_or(libc::EINVAL));
+    let signed = result.cast_signed();
+    if FAILURES.contains(&signed) {
+        return Err(i32::try_from(-signed).unwrap_or(libc::EINVAL));
     }
-    Ok(result.cast_unsigned())
+    Ok(result)
 }
 
 /// The same with the library's `errno`: here nobody goes ahead ([`super::ahead`]), so we sleep.

@@ -58,7 +58,7 @@ impl Orders {
     }
 }
 
-/// The last descriptor there can be, and that the table is to be left first (close_range(2)).
+/// The last descriptor there can be, and that the table is to be left first (`close_range(2)`).
 const TO_THE_LAST: usize = libc::c_uint::MAX as usize;
 const UNSHARE: libc::c_int = libc::CLOSE_RANGE_UNSHARE.cast_signed();
 
