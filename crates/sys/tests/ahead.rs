@@ -97,9 +97,9 @@ fn errno_is_ours() {
         Errno::EXDEV.set();
         let ahead = start(&mut spawner, &steps);
         // None of these calls fails.
-        let child = Id::Pid(Pid::from_raw(ahead.pid().cast_signed()));
+        let child = || Id::Pid(Pid::from_raw(ahead.pid().cast_signed()));
         let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-        while waitid(child, flags) == Ok(WaitStatus::StillAlive) {}
+        while waitid(child(), flags) == Ok(WaitStatus::StillAlive) {}
         assert_eq!(Errno::last(), Errno::EXDEV, "{steps:?}");
         assert!(matches!(spawner.settle(ahead), Settled::Failed(_)));
     }
