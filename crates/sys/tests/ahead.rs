@@ -23,9 +23,9 @@ fn start(spawner: &mut Spawner, steps: &[Step]) -> Ahead {
 }
 
 #[track_caller]
-fn pid(settled: Settled) -> u32 {
+fn pid(settled: &Settled) -> u32 {
     match settled {
-        Settled::Runs(pid) => pid,
+        Settled::Runs(pid) => *pid,
         Settled::Failed(_) | Settled::TryAgain => panic!("{settled:?}"),
     }
 }
@@ -52,7 +52,7 @@ fn many_are_on_their_way_at_once_each_to_its_own_place() {
     let all: Vec<Ahead> = all.collect();
     for (n, ahead) in all.into_iter().enumerate() {
         let known = ahead.pid();
-        let pid = pid(spawner.settle(ahead));
+        let pid = pid(&spawner.settle(ahead));
         assert_eq!(pid, known);
         ends_with(pid, i32::try_from(n).unwrap());
     }
@@ -80,7 +80,7 @@ fn those_that_fail_say_where_and_disturb_nobody() {
         };
         failed(spawner.settle(missing), Place::Exec, libc::ENOENT);
         failed(spawner.settle(stale), Place::Enter, libc::ESTALE);
-        ends_with(pid(spawner.settle(runs)), 3);
+        ends_with(pid(&spawner.settle(runs)), 3);
         assert!(!sys::child::any_left(), "who failed is no zombie");
     }
 }
@@ -114,12 +114,12 @@ fn their_stacks_are_used_again_and_given_back() {
     let before = maps();
     for _ in 0..100 {
         let ahead = start(&mut spawner, &[enter(&bench)]);
-        ends_with(pid(spawner.settle(ahead)), 0);
+        ends_with(pid(&spawner.settle(ahead)), 0);
     }
     assert!(maps() < before + 20, "{before} and then {}", maps());
     for _ in 0..100 {
         let ahead = start(&mut spawner, &[enter(&bench)]);
-        ends_with(pid(spawner.settle(ahead)), 0);
+        ends_with(pid(&spawner.settle(ahead)), 0);
         spawner.shrink();
     }
     assert!(maps() < before + 20, "{before} and then {}", maps());
@@ -154,14 +154,16 @@ fn one_that_does_not_come_is_waited_for_once_and_keeps_what_it_has() {
         return;
     }
     let all = [start(&mut spawner, &[enter(&bench)]), start(&mut spawner, &[enter(&bench)])];
-    let pids = all.map(|ahead| pid(spawner.settle(ahead)));
+    let pids = all.map(|ahead| pid(&spawner.settle(ahead)));
     let name = |pid: &u32| fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
     let waiting = pids.iter().all(|pid| name(pid) != "run\n");
     assert!(spawner.start_ahead(plan(&[enter(&bench)]), None).is_err(), "nobody goes ahead now");
     spawner.shrink();
     take_lease(&run, libc::F_UNLCK).unwrap();
     assert!(waiting, "the lease did not keep them");
-    pids.into_iter().for_each(|pid| ends_with(pid, 5));
+    for pid in pids {
+        ends_with(pid, 5);
+    }
 }
 
 #[test]
@@ -179,7 +181,7 @@ fn one_that_is_killed_on_its_way_is_not_waited_for() {
     let place = format!("/proc/{}/cwd", ahead.pid());
     wait_until("it is in its directory", || fs::read_link(&place).is_ok_and(|it| it == entered));
     sys::child::signal(ahead.pid(), libc::SIGKILL).unwrap();
-    let pid = pid(spawner.settle(ahead));
+    let pid = pid(&spawner.settle(ahead));
     take_lease(&run, libc::F_UNLCK).unwrap();
     assert!(matches!(end(Started::Runs(pid)), Ok(WaitStatus::Signaled(..))));
 }
