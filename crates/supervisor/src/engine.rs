@@ -75,6 +75,8 @@ pub(crate) struct Engine {
     pub(crate) open_files: OpenFiles,
     /// What we had before we protected ourselves from being killed for want of memory.
     pub(crate) oom_score: Option<CString>,
+    /// Whether we did so already, as well as we can.
+    pub(crate) is_protected: bool,
     pub(crate) tasks: HashMap<TaskId, Box<Task>>,
     pub(crate) pids: HashMap<u32, TaskId>,
     pub(crate) deadlines: BTreeSet<(Monotonic, TaskId)>,
@@ -144,6 +146,7 @@ impl Engine {
             options,
             open_files,
             oom_score: None,
+            is_protected: false,
             tasks: HashMap::new(),
             pids: HashMap::new(),
             deadlines: BTreeSet::new(),
@@ -180,7 +183,7 @@ impl Engine {
     /// Whom the kernel kills when memory runs out is not us. What is started from now on is killed
     /// as it would have been.
     pub(crate) fn protect(&mut self) {
-        self.oom_score = oom::protect();
+        (self.oom_score, self.is_protected) = (oom::protect(), true);
     }
 
     /// The one service of supervise, in the working directory.
@@ -246,6 +249,7 @@ impl Engine {
         }
         self.tick();
         self.tell_taken_over();
+        self.protect_when_alone();
     }
 
     /// Whether nothing is left to do.

@@ -85,7 +85,7 @@ impl Engine {
     pub(crate) fn scan(&mut self, scanner: Scanner) {
         self.scanner = Some(scanner);
         self.many_starts(Self::rescan);
-        self.protect();
+        self.protect_when_alone();
         if let Some(scanner) = &mut self.scanner {
             scanner.set.settle();
         }

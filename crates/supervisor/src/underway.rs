@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use service::Pid;
 use service::words::Event;
-use sys::spawn::{Ahead, Plan, Settled, Way};
+use sys::spawn::{self, Ahead, Plan, Settled, Way};
 
 use crate::engine::Engine;
 use crate::launch;
@@ -18,22 +18,49 @@ use crate::task::TaskId;
 /// seldom nothing.
 pub(crate) const UNDER_WAY_MAX: usize = 4;
 
+/// So often others may run before those who are to leave our memory are looked at in the next turn.
+const YIELDS_MAX: u32 = 100;
+
 /// The starts whose answer is not there yet, the oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct Underway {
     /// Whether there may be any.
     allowed: bool,
     starts: VecDeque<(TaskId, Ahead)>,
+    /// Those that have their answer, and may be about to leave our memory.
+    leaving: Vec<u32>,
+}
+
+impl Underway {
+    /// Whether nobody shares our memory any more. Who does needs some instructions of the kernel's.
+    fn is_over(&mut self) -> bool {
+        for _ in 0..YIELDS_MAX {
+            self.leaving.retain(|pid| spawn::shares_our_memory(*pid));
+            if self.leaving.is_empty() {
+                return true;
+            }
+            std::thread::yield_now();
+        }
+        false
+    }
 }
 
 impl Engine {
     /// Does what may start many services.
     pub(crate) fn many_starts(&mut self, work: impl FnOnce(&mut Self)) {
-        self.underway.allowed = self.oom_score.is_none();
+        self.underway.allowed = !self.is_protected;
         work(self);
         self.settle_all();
         self.underway.allowed = false;
         self.spawner.shrink();
+    }
+
+    /// Protects us, once nobody who shares our memory would be protected as well.
+    pub(crate) fn protect_when_alone(&mut self) {
+        if !self.is_protected && self.underway.is_over() {
+            self.underway.leaving = Vec::new();
+            self.protect();
+        }
     }
 
     /// Starts `./run` without waiting for it, where that may be. Gives the plan back otherwise.
@@ -72,6 +99,7 @@ impl Engine {
         let answer = match self.spawner.settle(ahead) {
             Settled::Runs(pid) => {
                 self.begin(id, pid, true);
+                self.underway.leaving.push(pid);
                 Some(Event::Started(Ok(Pid(pid))))
             }
             Settled::Failed(failed) => Some(Event::Started(Err(launch::fault(failed)))),

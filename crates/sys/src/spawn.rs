@@ -41,7 +41,7 @@ use nix::sys::signal::SigSet;
 use crate::held::Held;
 use crate::limits::Limit;
 use crate::mapped::Birth;
-pub use ahead::Ahead;
+pub use ahead::{Ahead, shares_our_memory};
 use ahead::{Came, Share};
 use orders::{Environment, Orders, child};
 use stack::Stack;

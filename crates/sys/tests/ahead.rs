@@ -13,7 +13,7 @@ use nix::errno::Errno;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 use sys::held::Held;
-use sys::spawn::{Ahead, Failed, Place, Settled, Spawner, Started, Step, Way};
+use sys::spawn::{Ahead, Failed, Place, Settled, Spawner, Started, Step, Way, shares_our_memory};
 
 /// More than there are processors.
 const MANY: usize = 20;
@@ -184,4 +184,38 @@ fn one_that_is_killed_on_its_way_is_not_waited_for() {
     let pid = pid(&spawner.settle(ahead));
     take_lease(&run, libc::F_UNLCK).unwrap();
     assert!(matches!(end(Started::Runs(pid)), Ok(WaitStatus::Signaled(..))));
+}
+
+#[test]
+fn it_is_known_who_shares_our_memory() {
+    let _turn = turn();
+    for forbidden in [None, Some(libc::ENOSYS), Some(libc::EPERM)] {
+        let so = std::thread::spawn(move || {
+            if let Some(errno) = forbidden {
+                sys::seccomp::forbid(&[(libc::SYS_kcmp, errno)]).unwrap();
+            }
+            tell_who_shares();
+        });
+        so.join().unwrap();
+    }
+}
+
+fn tell_who_shares() {
+    let bench = Bench::with_script("read -r end <wait\nexit 5");
+    nix::unistd::mkfifo(&bench.path("wait"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let mut spawner = Spawner::new(nix::sys::signal::SigSet::empty()).unwrap();
+    let run = File::open(bench.path("run")).unwrap();
+    if let Err(error) = take_lease(&run, libc::F_WRLCK) {
+        eprintln!("SKIPPED: this file system has no leases: {error}");
+        return;
+    }
+    let ahead = start(&mut spawner, &[enter(&bench)]);
+    let shared = shares_our_memory(ahead.pid());
+    take_lease(&run, libc::F_UNLCK).unwrap();
+    let pid = pid(&spawner.settle(ahead));
+    wait_until("it has memory of its own", || !shares_our_memory(pid));
+    fs::write(bench.path("wait"), "end\n").unwrap();
+    ends_with(pid, 5);
+    assert!(shared, "before its program");
+    assert!(!shares_our_memory(pid), "there is no such process");
 }

@@ -8,13 +8,15 @@
 //! Two things differ from a child for which we sleep. `errno` is ours, hence [`super::call`]. And to
 //! the kernel we are then several processes with one memory, which are killed for want of it
 //! together: `oom_score_adj` written by one is that of all (`__set_oom_adj`, fs/proc/base.c), so
-//! nobody writes it meanwhile.
+//! nobody writes it meanwhile. That is until [`shares_our_memory`] is false: a moment after the word
+//! is cleared, which is when the child uses nothing of ours any more.
 
 use std::mem::ManuallyDrop;
 use std::ptr;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 
@@ -38,6 +40,33 @@ pub struct Ahead {
     pid: u32,
     /// What the child has of our memory.
     share: Share,
+}
+
+/// `KCMP_VM` (linux/kcmp.h).
+const KCMP_VM: libc::c_int = 1;
+/// `PF_FORKNOEXEC` (linux/sched.h), which goes after the memory, and the place of the flags in
+/// /proc/PID/stat, counted from behind the name.
+const NEVER_EXECUTED: u64 = 0x40;
+const FLAGS_AT: usize = 6;
+
+/// Whether a child has the same memory as we, to the kernel.
+#[must_use]
+pub fn shares_our_memory(child: u32) -> bool {
+    let own = std::process::id();
+    // SAFETY: takes numbers.
+    match unsafe { libc::syscall(libc::SYS_kcmp, own, child, KCMP_VM, 0, 0) } {
+        0 => true,
+        -1 if Errno::last() != Errno::ESRCH => has_never_executed(child),
+        _ => false,
+    }
+}
+
+/// The same by what /proc says, where a kernel or a sandbox does not compare.
+fn has_never_executed(child: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+    let flags = fields.split_whitespace().nth(FLAGS_AT).and_then(|flags| flags.parse().ok());
+    flags.is_some_and(|flags: u64| flags & NEVER_EXECUTED != 0)
 }
 
 /// What a child that goes ahead has of our memory. Never freed while it may be used.
@@ -161,7 +190,7 @@ fn sleep_on(word: &AtomicI32) -> bool {
             0,
         )
     };
-    woken == 0 || nix::errno::Errno::last() != nix::errno::Errno::ETIMEDOUT
+    woken == 0 || Errno::last() != Errno::ETIMEDOUT
 }
 
 /// Whether a child has ended; it stays to be reaped.
