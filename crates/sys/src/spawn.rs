@@ -96,7 +96,7 @@ pub enum Step {
     /// Have this soft and this hard limit, neither above the hard one that we have ourselves.
     Limit(Limit, u64, u64),
     /// Be as likely to be killed for want of memory as we were ourselves ([`crate::oom::protect`]).
-    /// Where that is refused nothing fails. Not for a child that goes ahead, for it would be our own.
+    /// Where that is refused nothing fails. Not for a child that goes ahead: it would be our own.
     OomScore(Text),
     /// Say nothing: descriptor 1 leads to /dev/null.
     Silence,
@@ -247,7 +247,7 @@ impl Spawner {
         }
     }
 
-    /// Starts a program, and does not sleep until it runs: [`Spawner::settle`] is to be called soon.
+    /// Starts a program without sleeping until it runs: [`Spawner::settle`] is to be called soon.
     ///
     /// # Errors
     /// The plan, where that cannot be done: it is to be started in another way.

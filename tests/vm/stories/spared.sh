@@ -1,5 +1,6 @@
-# Memory is never short here, but it could be: each of many services that start together is as likely
-# to be killed then as svscan was when it began, and svscan is not, before and after they start again.
+# Memory is never short here, but it could be: each of many services that start together is as
+# likely to be killed then as svscan was when it began, and svscan is not, before and after they
+# start again.
 names="a b c d e f g h i j k l"
 for name in $names; do
 	service $name <<-'END'
@@ -21,12 +22,9 @@ told() {
 	done
 }
 protected() { [ "$(cat /proc/$svscan/oom_score_adj)" = -900 ]; }
-# The first ones of process 1 begin before this script.
-as_svscan_was=100
-[ $svscan != 1 ] || as_svscan_was=0
-soon "each has what svscan had" told "$as_svscan_was"
+soon "each has what svscan had" told 100
 soon "svscan is protected" protected
 for name in $names; do svc -t /service/$name; done
-soon "each has it again" told "$as_svscan_was
-$as_svscan_was"
+soon "each has it again" told "100
+100"
 check "svscan is still protected" protected

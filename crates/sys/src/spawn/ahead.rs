@@ -5,11 +5,11 @@
 //! says so to a thread's parent: it clears a word and wakes who waits for that
 //! (`CLONE_CHILD_CLEARTID`). Until then stack and orders are the child's.
 //!
-//! Two things differ from a child for which we sleep. `errno` is ours, hence [`super::call`]. And to
-//! the kernel we are then several processes with one memory, which are killed for want of it
+//! Two things differ from a child for which we sleep. `errno` is ours, hence [`super::call`]. And
+//! to the kernel we are then several processes with one memory, which are killed for want of it
 //! together: `oom_score_adj` written by one is that of all (`__set_oom_adj`, fs/proc/base.c), so
-//! nobody writes it meanwhile. That is until [`shares_our_memory`] is false: a moment after the word
-//! is cleared, which is when the child uses nothing of ours any more.
+//! nobody writes it meanwhile. That is until [`shares_our_memory`] is false: a moment after the
+//! word is cleared, which is when the child uses nothing of ours any more.
 
 use std::mem::ManuallyDrop;
 use std::ptr;
