@@ -336,10 +336,11 @@ impl Client {
         let was_false = |id: SourceId| {
             self.entries.iter().any(|entry| entry.id == id && entry.false_since.is_some())
         };
-        let votes = voters.iter().zip(agreed.truechimers.iter().zip(&agreed.weighed));
-        let agrees =
-            votes.filter(|((id, _), (with, weighed))| **with && (**weighed || !was_false(*id)));
-        agrees.map(|((id, _), _)| *id).collect()
+        let standings = agreed.truechimers.iter().zip(&agreed.weighed);
+        let with = voters.iter().zip(standings).filter(|((id, _), (truechimer, weighed))| {
+            **truechimer && (**weighed || !was_false(*id))
+        });
+        with.map(|((id, _), _)| *id).collect()
     }
 
     /// Acts upon what the servers agree on, where that is ours to do.
