@@ -269,8 +269,11 @@ mod tests {
     #[test]
     fn of_two_majorities_that_a_vague_server_makes_the_narrower_is_believed() {
         let vague = says(1.5, 1e-6, 1.2);
-        let agreed = agreed(&[vague, says(0.5, 1e-6, 0.2), says(2.5, 1e-6, 0.6)]);
-        assert_eq!(agreed.truechimers, [true, true, false]);
+        // Also where the other is closer by less than matters.
+        for other in [2.5, 2.4985] {
+            let agreed = agreed(&[vague, says(0.5, 1e-6, 0.2), says(other, 1e-6, 0.6)]);
+            assert_eq!(agreed.truechimers, [true, true, false]);
+        }
     }
 
     #[test]

@@ -238,3 +238,14 @@ fn how_far_off_a_liar_is_does_not_depend_on_when_one_looks() {
         assert!(why.starts_with("+0.500") || why.starts_with("+0.499"), "{why}");
     }
 }
+
+/// It is near, and off by less than one can know.
+#[test]
+fn who_has_no_weight_is_not_called_the_best() {
+    let liar = Peer { path: 1e-4, ..Peer::new(Character::Off(0.004)) };
+    let mut world = world_of(0.0, setup(4, "iburst"), &[honest(), honest(), honest(), liar]);
+    world.run(7200.0);
+    let view = world.client.view(world.now());
+    let marks: Vec<Mark> = view.sources.iter().map(|source| source.mark).collect();
+    assert!(marks[..3].contains(&Mark::Best) && marks[3] == Mark::Agrees, "{marks:?}");
+}
