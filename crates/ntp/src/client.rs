@@ -18,7 +18,7 @@ use crate::budget::Budget;
 use crate::config::Server;
 use crate::discipline::{self, Decision, Discipline};
 use crate::history::{History, Point};
-use crate::select::{self, Candidate, Vote};
+use crate::select::{self, Agreed, Candidate, Vote};
 use crate::source::Source;
 use crate::time::{Now, Raw, Span};
 use crate::watch::Watch;
@@ -326,13 +326,11 @@ impl Client {
                 self.condition = Condition::Split { answering: voters.len(), agreeing };
             }
             Vote::Agreed(agreed) => {
-                let with = voters.iter().zip(&agreed.truechimers).filter(|(_, with)| **with);
-                let error = |said: &Candidate| said.distance + said.estimate.sd;
-                let errors = with.map(|((id, said), _)| (*id, error(said)));
-                let errors: Vec<(SourceId, f64)> = errors.collect();
-                let best = errors.iter().min_by(|a, b| a.1.total_cmp(&b.1));
-                let Some(&(best, distance)) = best else { return };
-                let truechimers = errors.iter().map(|(id, _)| *id).collect();
+                let truechimers = self.agreeing(&voters, &agreed);
+                let weighed = voters.iter().zip(&agreed.weighed).filter(|(_, weighed)| **weighed);
+                let errors = weighed.map(|((id, said), _)| (*id, said.distance + said.estimate.sd));
+                let best = errors.min_by(|a, b| a.1.total_cmp(&b.1));
+                let Some((best, distance)) = best else { return };
                 let estimate = agreed.estimate;
                 self.agreement =
                     Some(Agreement { estimate, at: now.raw, truechimers, best, distance });
@@ -340,6 +338,19 @@ impl Client {
                 self.act(now, &estimate, distance, actions);
             }
         }
+    }
+
+    /// Who agrees. Whoever has contradicted the majority does so again only where his word has
+    /// weight: intervals that are wide for a while make nobody right.
+    fn agreeing(&self, voters: &[(SourceId, Candidate)], agreed: &Agreed) -> Vec<SourceId> {
+        let was_false = |id: SourceId| {
+            self.entries.iter().any(|entry| entry.id == id && entry.false_since.is_some())
+        };
+        let standings = agreed.truechimers.iter().zip(&agreed.weighed);
+        let with = voters.iter().zip(standings).filter(|((id, _), (truechimer, weighed))| {
+            **truechimer && (**weighed || !was_false(*id))
+        });
+        with.map(|((id, _), _)| *id).collect()
     }
 
     /// Acts upon what the servers agree on, where that is ours to do.
