@@ -6,7 +6,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::suite::{Suite, counted, names, old_files, read, run, scratch, text, until, whole_log};
+use crate::suite::{
+    Suite, counted, make, names, old_files, read, run, scratch, text, until, whole_log,
+};
 use crate::trouble::{raise_limit, start_limited, wait_for_size};
 
 #[test]
@@ -84,7 +86,10 @@ fn in_small_disk(script: &str, input: &str) -> Option<String> {
     let mut command = Command::new("unshare");
     command.args(["-rm", "sh", "-ec"]);
     command.arg(format!("mount -t tmpfs -o size=512k none . && cd \"$PWD\" && {script}"));
+    let elsewhere = scratch();
+    make(elsewhere.path().join("said"), 0o600, "");
     command.env("MULTILOG", env!("CARGO_BIN_EXE_keepup")).current_dir(dir.path());
+    command.env("SAID", elsewhere.path().join("said"));
     let output = run(command.stderr(std::process::Stdio::piped()), input);
     if text(&output.stderr).contains("unshare:") || text(&output.stderr).contains("mount:") {
         println!("SKIPPED: no mount namespaces: {}", text(&output.stderr));
@@ -113,13 +118,16 @@ fn a_directory_that_is_called_an_old_file_keeps_no_room() {
     assert!(input.ends_with(&log) && log.len() > 300_000, "{}", log.len());
 }
 
-/// A disk that is full at the start and is freed after a second.
-const FREED: &str = "head -c 440000 /dev/zero >ballast; (sleep 1; rm ballast) & ";
+/// A disk that is full at the start and is freed once multilog has said so; what it says is in the
+/// file `$SAID`, on another disk.
+const FREED: &str = "head -c 440000 /dev/zero >ballast; \
+    (until grep -q 'unable to write' \"$SAID\"; do sleep 0.1; done; rm ballast) & ";
 
 #[test]
 fn a_full_disk_that_is_freed_has_lost_nothing() {
     let input = counted(0, 3000, 100);
-    let script = format!("{FREED} \"$MULTILOG\" multilog t s50000 n1000 ./m && cat m/@* m/current");
+    let log = "\"$MULTILOG\" multilog t s50000 n1000 ./m 2>\"$SAID\"";
+    let script = format!("{FREED} {log} && cat m/@* m/current");
     let Some(log) = in_small_disk(&script, &input) else { return };
     let bare: String = log.split_inclusive('\n').map(|line| &line[26..]).collect();
     assert!(bare == input);
@@ -128,9 +136,10 @@ fn a_full_disk_that_is_freed_has_lost_nothing() {
 #[test]
 fn a_full_disk_that_is_freed_has_each_line_or_its_count() {
     let input = counted(0, 3000, 100);
-    let log = "\"$MULTILOG\" multilog %full=drop s50000 n1000 ./m";
+    let log = "\"$MULTILOG\" multilog %full=drop s50000 n1000 ./m 2>\"$SAID\"";
     // The writer goes on while the disk is full, and after.
-    let script = format!("{FREED} (cat; sleep 3; echo after) | {log} && cat m/@* m/current");
+    let after = "until grep -qs 'lines are lost' m/@* m/current; do sleep 0.1; done; echo after";
+    let script = format!("{FREED} (cat; {after}) | {log} && cat m/@* m/current");
     let Some(log) = in_small_disk(&script, &input) else { return };
     let told = log.lines().filter(|line| line.starts_with("multilog: warning: "));
     let lost: usize = told.clone().map(count_in).sum();
