@@ -173,15 +173,52 @@ fn a_limit_that_is_none_is_told_and_ignored() {
     assert_eq!(sandbox.said(supervise), told);
 }
 
-#[test]
-fn a_service_is_as_likely_to_be_killed_for_want_of_memory_as_svscan_was() {
-    let sandbox = sandbox();
-    let service = sandbox.running("a", "cat /proc/self/oom_score_adj >score\nexec sleep 1000000");
-    let own = fs::read_to_string("/proc/self/oom_score_adj").unwrap();
-    let supervise = sandbox.supervise_up(&service);
-    sandbox.wait_until("it has told", || !service.lines("score").is_empty());
-    assert_eq!(service.read("score"), own);
-    let protected = fs::read_to_string(format!("/proc/{}/oom_score_adj", supervise.pid)).unwrap();
+/// Says how likely it is to be killed for want of memory, once for each start.
+const SCORE: &str = "cat /proc/self/oom_score_adj >>score\nexec sleep 1000000";
+
+fn oom_score(pid: &str) -> String {
+    fs::read_to_string(format!("/proc/{pid}/oom_score_adj")).unwrap()
+}
+
+/// Whether a daemon is protected as well as it can be.
+fn is_protected(sandbox: &Sandbox, daemon: Daemon) -> bool {
     let may = sandbox.shell("echo -900 >/proc/self/oom_score_adj").code == 0;
-    assert!(!may || protected.trim() == "-900", "{protected}");
+    let wanted = if may { "-900\n".to_owned() } else { oom_score("self") };
+    oom_score(&daemon.pid.to_string()) == wanted
+}
+
+#[test]
+fn a_service_is_as_likely_to_be_killed_for_want_of_memory_as_supervise_was() {
+    let sandbox = sandbox();
+    let service = sandbox.running("a", SCORE);
+    let supervise = sandbox.supervise_up(&service);
+    sandbox.wait_until("it has told", || service.read("score").ends_with('\n'));
+    assert_eq!(service.read("score"), oom_score("self"));
+    assert!(is_protected(&sandbox, supervise));
+}
+
+#[test]
+fn services_are_as_likely_to_be_killed_for_want_of_memory_as_svscan_was() {
+    let sandbox = sandbox();
+    let services: Vec<_> = (0..12).map(|n| sandbox.running(&format!("s{n}"), SCORE)).collect();
+    for service in &services {
+        sandbox.link(service, service.name());
+    }
+    // One of those that start together does not come to be.
+    sandbox.link(&sandbox.service("none"), "none");
+    let svscan = sandbox.svscan();
+    let told = |times| {
+        let of_each = || services.iter().map(|service| service.read("score"));
+        sandbox.wait_until("all have told", || {
+            of_each().all(|score| score.lines().count() == times && score.ends_with('\n'))
+        });
+        assert!(of_each().all(|score| score == oom_score("self").repeat(times)));
+    };
+    told(1);
+    sandbox.wait_until("svscan is protected", || is_protected(&sandbox, svscan));
+    for service in &services {
+        sandbox.svc("-t", service);
+    }
+    told(2);
+    assert!(is_protected(&sandbox, svscan));
 }

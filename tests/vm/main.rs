@@ -188,6 +188,16 @@ fn services_outlive_a_lack_of_memory() {
     tell_scarce("memory", "user", "root").memory(SMALL_MEMORY).tell();
 }
 
+#[test]
+fn svscan_is_not_killed_for_want_of_memory_and_services_are_as_it_was() {
+    Story::of("spared").tell();
+}
+
+#[test]
+fn the_same_holds_where_each_service_has_a_group() {
+    Story::of("spared").with(&[WITH_CGROUPS]).tell();
+}
+
 /// How far a clock is off, in seconds; the years have 365 days.
 const YEARS: &str = "946080000";
 const FOUR_HOURS: &str = "14400";

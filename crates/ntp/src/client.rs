@@ -40,6 +40,7 @@ mod entries;
 mod names;
 mod pool;
 mod report;
+mod twins;
 mod types;
 mod view;
 
@@ -66,6 +67,10 @@ struct Configured {
     /// Whether it was said that its name has no address.
     said: bool,
     pool: Pool,
+    /// Where it was found last, if it proves what it says.
+    proven_at: Option<SocketAddr>,
+    /// Whether it was said that it is a server that another line names, and that proves more.
+    is_twin: bool,
 }
 
 /// A server at an address.
@@ -134,6 +139,8 @@ pub struct Client {
     said: Option<(Kind, Raw)>,
     /// How setting the time once has ended, if it has.
     outcome: Option<Outcome>,
+    /// What is to be done at the first step.
+    early: Vec<Action>,
 }
 
 impl Client {
@@ -146,6 +153,8 @@ impl Client {
             voice: lines(),
             said: false,
             pool: Pool::default(),
+            proven_at: None,
+            is_twin: false,
         });
         let mut client = Self {
             started: now.raw,
@@ -165,6 +174,7 @@ impl Client {
             alarm: lines(),
             said: None,
             outcome: None,
+            early: Vec::new(),
             setup,
         };
         client.add_numeric(now.raw);
@@ -173,7 +183,7 @@ impl Client {
 
     /// Something has happened, at `now`.
     pub fn step(&mut self, now: Now, event: Event) -> Vec<Action> {
-        let mut actions = Vec::new();
+        let mut actions = std::mem::take(&mut self.early);
         if self.outcome.is_some() {
             return actions;
         }

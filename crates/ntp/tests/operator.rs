@@ -85,6 +85,15 @@ fn an_observer_allows_nothing() {
 }
 
 #[test]
+fn who_asks_nobody_has_nothing_to_allow_and_does_not_call_that_observing() {
+    for authority in [Authority::Observe, Authority::Steer] {
+        let world = world_of(0.0, Setup { authority, ..setup(0, "") }, &[]);
+        let why = "it asks no server; what it serves is this clock, which somebody else sets";
+        assert_eq!(world.client.why_no_step().unwrap(), why);
+    }
+}
+
+#[test]
 fn a_step_waits_for_what_is_to_be_done_before() {
     for offset in [5.0, -4000.0] {
         let policy = any_first();

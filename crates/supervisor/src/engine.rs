@@ -43,6 +43,7 @@ use crate::succession::Check;
 use crate::survivors::Own;
 use crate::task::{Part, Task, TaskId, Wanted};
 use crate::token::Token;
+use crate::underway::Underway;
 use crate::voice::Voice;
 
 /// So many deadlines are served in a turn.
@@ -63,6 +64,7 @@ pub(crate) struct Engine {
     pub(crate) check: Option<Check>,
     pub(crate) signals: Signals,
     pub(crate) spawner: Spawner,
+    pub(crate) underway: Underway,
     clock_steps: Option<ClockSteps>,
     /// svscan's; supervise watches nothing.
     pub(crate) watcher: Option<Watcher>,
@@ -73,6 +75,8 @@ pub(crate) struct Engine {
     pub(crate) open_files: OpenFiles,
     /// What we had before we protected ourselves from being killed for want of memory.
     pub(crate) oom_score: Option<CString>,
+    /// Whether we did so already, as well as we can.
+    pub(crate) is_protected: bool,
     pub(crate) tasks: HashMap<TaskId, Box<Task>>,
     pub(crate) pids: HashMap<u32, TaskId>,
     pub(crate) deadlines: BTreeSet<(Monotonic, TaskId)>,
@@ -135,12 +139,14 @@ impl Engine {
             reactor,
             signals,
             spawner,
+            underway: Underway::default(),
             watcher: None,
             watches: HashMap::new(),
             voice,
             options,
             open_files,
-            oom_score: oom::protect(),
+            oom_score: None,
+            is_protected: false,
             tasks: HashMap::new(),
             pids: HashMap::new(),
             deadlines: BTreeSet::new(),
@@ -174,12 +180,19 @@ impl Engine {
         }
     }
 
+    /// Whom the kernel kills when memory runs out is not us. What is started from now on is killed
+    /// as it would have been.
+    pub(crate) fn protect(&mut self) {
+        (self.oom_score, self.is_protected) = (oom::protect(), true);
+    }
+
     /// The one service of supervise, in the working directory.
     ///
     /// # Errors
     /// Another supervise has the lock, or the directory cannot be written.
     pub(crate) fn supervise_alone(&mut self, name: &str) -> Result<(), Unable> {
         let entry = EntryId(0);
+        self.protect();
         let (name, dir) = (name.to_owned(), ".".into());
         let wanted = Wanted { entry, part: Part::Main, name, dir };
         self.pairs.insert(entry, Box::default());
@@ -236,6 +249,7 @@ impl Engine {
         }
         self.tick();
         self.tell_taken_over();
+        self.protect_when_alone();
     }
 
     /// Whether nothing is left to do.

@@ -1,22 +1,20 @@
 //! How a service is started: what its process does before it becomes `./run`.
 
 use std::ffi::{CStr, CString};
-use std::os::fd::AsFd as _;
+use std::iter;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
+use std::rc::Rc;
 
 use contract::layout;
 use service::Pid;
 use service::words::{self, End, Event, Fault};
-use sys::held::Held;
 use sys::limits::{Limit, OpenFiles};
-use sys::mapped::Birth;
-use sys::spawn::{Failed, Identity, PipeEnd, Place, Plan, Spawner, Started, Step, Verdict, Way};
+use sys::spawn::{Failed, Identity, PipeEnd, Place, Plan, Started, Step, Text, Verdict, Way};
 
 use crate::engine::{Engine, now};
-use crate::pair::LogPipe;
 use crate::survivors::Question;
-use crate::task::{Part, TaskId};
+use crate::task::{Part, Task, TaskId};
 
 /// What is executed, and its only argument (daemontools, `supervise.c`).
 pub(crate) const RUN: &CStr = c"./run";
@@ -29,84 +27,15 @@ const PIPE_OF_SERVICE: &CStr = c"log/supervise/pipe";
 /// The FIFO on which it says that it is ready.
 const NOTIFICATION: &CStr = c"supervise/ready";
 
-/// A program of a service about to be started.
-#[derive(Debug)]
-pub(crate) struct Launch<'a> {
-    /// The program and its arguments.
-    pub(crate) argv: &'a [&'a CStr],
-    /// What ties its processes to the service.
-    pub(crate) marker: &'a CStr,
-    /// The files by which it enters its control groups.
-    pub(crate) groups: &'a [CString],
-    /// Whether it leads a session of its own.
-    pub(crate) session: bool,
-    /// Its directory, and who that is.
-    pub(crate) dir: &'a Path,
-    pub(crate) identity: Identity,
-    /// The same, held open.
-    pub(crate) held: Option<&'a Held>,
-    /// Its end of the pipe between a service and its logger.
-    pub(crate) pipe: Option<(&'a LogPipe, PipeEnd)>,
-    /// The pipe on which it says that it is ready, and as which descriptor.
-    pub(crate) notification: Option<(Identity, i32)>,
-    /// The limits of open files that we were given ourselves.
-    pub(crate) open_files: OpenFiles,
-    /// How likely it is to be killed for want of memory, where we are less.
-    pub(crate) oom_score: Option<&'a CStr>,
-    /// The limits that its directory asks for.
-    pub(crate) limits: &'a [(Limit, u64)],
-    pub(crate) way: Way,
-    /// Where the kernel notes the process.
-    pub(crate) birth: Option<Birth<'a>>,
-}
-
-impl Launch<'_> {
-    /// Starts it.
-    ///
-    /// # Errors
-    /// The step that failed, and why.
-    pub(crate) fn start(&self, spawner: &mut Spawner) -> Result<Started, Fault> {
-        let dir = CString::new(self.dir.as_os_str().as_bytes())
-            .map_err(|_| Fault { step: words::Step::Directory, errno: 0 })?;
-        let mut steps = Vec::with_capacity(STEPS);
-        steps.extend(self.groups.iter().map(|entrance| Step::Group(entrance)));
-        steps.push(match self.held {
-            Some(held) => Step::EnterHeld(held.as_fd()),
-            None => Step::Enter(&dir, self.identity),
-        });
-        let held = self.pipe.and_then(|(pipe, _)| pipe.path_without_name());
-        match (self.pipe, &held) {
-            (Some((pipe, end)), Some(path)) => steps.push(Step::Reopen(path, pipe.identity, end)),
-            (Some((pipe, end)), None) => {
-                steps.push(Step::Pipe(pipe_path(end), pipe.identity, end));
-            }
-            (None, _) => {}
-        }
-        if let Some((pipe, number)) = self.notification {
-            let end = PipeEnd::Notification(number);
-            steps.push(Step::Pipe(pipe_path(end), pipe, end));
-        }
-        if self.session {
-            steps.push(Step::Session);
-        }
-        let OpenFiles { soft, hard } = self.open_files;
-        steps.push(Step::Limit(Limit::OpenFiles, soft, hard));
-        steps.extend(self.limits.iter().map(|limit| limit_step(*limit, hard)));
-        steps.extend(self.oom_score.map(Step::OomScore));
-        steps.push(Step::Signals);
-        let plan = Plan { steps: &steps, argv: self.argv, marker: self.marker, birth: self.birth };
-        spawner.start(&plan, self.way).map_err(fault)
-    }
-}
-
 impl Engine {
-    /// Starts `./run`, and gives the answer to [`service::Action::Start`].
-    pub(crate) fn start(&mut self, id: TaskId) -> Event {
+    /// Starts `./run`, and gives the answer to [`service::Action::Start`]; `None`: it is given soon
+    /// ([`Engine::settle_all`]).
+    pub(crate) fn start(&mut self, id: TaskId) -> Option<Event> {
         let cause = self.tasks.get(&id).map(|task| task.service.cause()).unwrap_or_default();
         if let Some((what, until)) = self.shortage.delays(now().monotonic, cause) {
-            return Event::Delayed(what, until);
+            return Some(Event::Delayed(what, until));
         }
-        let Some(task) = self.tasks.get_mut(&id) else { return Event::Tick };
+        let task = self.tasks.get_mut(&id)?;
         let complaints = task.refresh(&self.defaults);
         self.find_logger(id);
         for complaint in complaints {
@@ -115,19 +44,21 @@ impl Engine {
         self.confine(id);
         self.begin_census(id);
         let notification = self.listen_for_readiness(id);
-        let started = self.launch(id, &[RUN], notification);
-        let Some(task) = self.tasks.get_mut(&id) else { return Event::Tick };
-        (task.has_strange_kin, task.question) = (false, Question::default());
-        let (pid, event) = match started {
-            Ok((pid, None)) => (pid, Event::Started(Ok(Pid(pid)))),
-            Ok((pid, verdict)) => {
-                task.verdict = verdict;
-                (pid, Event::Forked(Pid(pid)))
-            }
-            Err(fault) => return Event::Started(Err(fault)),
+        if let Some(task) = self.tasks.get_mut(&id) {
+            (task.has_strange_kin, task.question) = (false, Question::default());
+        }
+        let plan = match self.plan(id, vec![RUN.into()], notification) {
+            Ok(plan) => self.send_ahead(id, plan)?,
+            Err(fault) => return Some(Event::Started(Err(fault))),
         };
-        task.session = task.settings.session.then_some(pid);
-        event
+        Some(match self.launch(id, plan, true) {
+            Ok((pid, None)) => Event::Started(Ok(pid)),
+            Ok((pid, verdict)) => {
+                self.tasks.get_mut(&id)?.verdict = verdict;
+                Event::Forked(pid)
+            }
+            Err(fault) => Event::Started(Err(fault)),
+        })
     }
 
     /// Starts `./finish`, where there is one, with s6's arguments: exit code (256 after a signal),
@@ -155,56 +86,91 @@ impl Engine {
             End::NotStarted(_) => return Ok(None),
         };
         let words = [code.to_string(), signal.to_string(), task.name.clone(), ended.to_string()];
-        let words = words.map(|word| CString::new(word).unwrap_or_default());
-        let [code, signal, name, group] = &words;
-        let (pid, verdict) = self.launch(id, &[FINISH, code, signal, name, group], None)?;
+        let words = words.map(|word| CString::new(word).unwrap_or_default().into());
+        let plan = self.plan(id, iter::once(FINISH.into()).chain(words).collect(), None)?;
+        let (pid, verdict) = self.launch(id, plan, false)?;
         if let Some(task) = self.tasks.get_mut(&id) {
             task.verdict = verdict;
         }
-        Ok(Some(Pid(pid)))
+        Ok(Some(pid))
     }
 
-    /// Starts a program of a service.
-    fn launch(
-        &mut self,
+    /// What the process of a service does before it becomes this program, which says on a
+    /// descriptor that it is ready, if that is asked for.
+    fn plan(
+        &self,
         id: TaskId,
-        argv: &[&CStr],
+        argv: Vec<Text>,
         notification: Option<(Identity, i32)>,
-    ) -> Result<(u32, Option<Verdict>), Fault> {
-        let gone = Fault { step: words::Step::Fork, errno: 0 };
-        let task = self.tasks.get(&id).ok_or(gone)?;
-        let pipe = self.pairs.get(&task.entry).and_then(|pair| pair.pipe.as_ref());
+    ) -> Result<Plan, Fault> {
+        let task = self.tasks.get(&id).ok_or(GONE)?;
+        let mut steps = Vec::with_capacity(STEPS);
+        let groups = task.membership.as_ref().map_or(&[][..], |it| it.entrances.as_slice());
+        steps.extend(groups.iter().map(|entrance| Step::Group(entrance.clone().into())));
+        let held = task.look.as_ref().filter(|look| look.identity == task.identity);
+        steps.push(match held.filter(|_| task.way == Way::Borrowed) {
+            Some(look) => Step::EnterHeld(Rc::clone(&look.held)),
+            None => Step::Enter(path(&task.dir)?, task.identity),
+        });
+        steps.extend(self.pipe_step(task));
+        if let Some((pipe, number)) = notification {
+            let end = PipeEnd::Notification(number);
+            steps.push(Step::Pipe(pipe_path(end).into(), pipe, end));
+        }
+        if task.settings.session {
+            steps.push(Step::Session);
+        }
+        let OpenFiles { soft, hard } = self.open_files;
+        steps.push(Step::Limit(Limit::OpenFiles, soft, hard));
+        steps.extend(task.settings.limits.of_each.iter().map(|limit| limit_step(*limit, hard)));
+        steps.extend(self.oom_score.as_ref().map(|score| Step::OomScore(score.clone().into())));
+        steps.push(Step::Signals);
+        Ok(Plan { steps, argv, marker: task.marker.entry().into() })
+    }
+
+    /// Its end of the pipe between a service and its logger.
+    fn pipe_step(&self, task: &Task) -> Option<Step> {
+        let pipe = self.pairs.get(&task.entry)?.pipe.as_ref()?;
         let end = match task.part {
             Part::Main => PipeEnd::Stdout,
             Part::Log => PipeEnd::Stdin,
         };
-        let held = task.look.as_ref().filter(|look| look.identity == task.identity);
-        let held = held.filter(|_| task.way == Way::Borrowed);
-        let launch = Launch {
-            argv,
-            marker: &task.marker.entry(),
-            groups: task.membership.as_ref().map_or(&[], |it| it.entrances.as_slice()),
-            session: task.settings.session,
-            dir: &task.dir,
-            identity: task.identity,
-            held: held.map(|look| &look.held),
-            pipe: pipe.map(|pipe| (pipe, end)),
-            notification,
-            open_files: self.open_files,
-            oom_score: self.oom_score.as_deref(),
-            limits: &task.settings.limits.of_each,
-            way: task.way,
-            // What is written down says that `./run` starts.
-            birth: if argv == [RUN] { self.ledger.birth(task.identity) } else { None },
-        };
-        let started = match launch.start(&mut self.spawner)? {
+        Some(match pipe.path_without_name() {
+            Some(path) => Step::Reopen(path.into(), pipe.identity, end),
+            None => Step::Pipe(pipe_path(end).into(), pipe.identity, end),
+        })
+    }
+
+    /// Starts a program of a service: `./run`, or another.
+    fn launch(
+        &mut self,
+        id: TaskId,
+        plan: Plan,
+        is_run: bool,
+    ) -> Result<(Pid, Option<Verdict>), Fault> {
+        let task = self.tasks.get(&id).ok_or(GONE)?;
+        // What is written down says that `./run` starts.
+        let birth = if is_run { self.ledger.birth(task.identity) } else { None };
+        let started = self.spawner.start(plan, birth, task.way).map_err(fault)?;
+        let (pid, verdict) = match started {
             Started::Runs(pid) => (pid, None),
             Started::Forked(pid, verdict) => (pid, Some(verdict)),
         };
-        self.pids.insert(started.0, id);
-        Ok(started)
+        self.begin(id, pid, is_run);
+        Ok((Pid(pid), verdict))
+    }
+
+    /// A service has a process.
+    pub(crate) fn begin(&mut self, id: TaskId, pid: u32, is_run: bool) {
+        self.pids.insert(pid, id);
+        if let Some(task) = self.tasks.get_mut(&id).filter(|_| is_run) {
+            task.session = task.settings.session.then_some(pid);
+        }
     }
 }
+
+/// The service is gone.
+const GONE: Fault = Fault { step: words::Step::Fork, errno: 0 };
 
 /// What `finish` is told for an exit code where a signal ended it (s6); where nobody saw how it
 /// ended, with no signal.
@@ -214,12 +180,17 @@ const KILLED: u32 = 256;
 const STEPS: usize = 8;
 
 /// What a directory asks for is not more than we may have: the rest is as good as none.
-fn limit_step((which, limit): (Limit, u64), open_files: u64) -> Step<'static> {
+fn limit_step((which, limit): (Limit, u64), open_files: u64) -> Step {
     // Our own limit of open files is raised.
     let raised = which == Limit::OpenFiles;
     let hard = if raised { open_files } else { which.get().map_or(limit, |(_, hard)| hard) };
     let limit = limit.min(hard);
     Step::Limit(which, limit, limit)
+}
+
+fn path(dir: &Path) -> Result<Text, Fault> {
+    let path = CString::new(dir.as_os_str().as_bytes());
+    path.map(Text::from).map_err(|_| Fault { step: words::Step::Directory, errno: 0 })
 }
 
 fn pipe_path(end: PipeEnd) -> &'static CStr {

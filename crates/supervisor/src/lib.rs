@@ -41,6 +41,7 @@ mod supervise_dir;
 mod survivors;
 mod task;
 mod token;
+mod underway;
 mod voice;
 
 use std::path::Path;

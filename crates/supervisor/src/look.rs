@@ -10,6 +10,7 @@ use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::rc::Rc;
 use std::time::Duration;
 
 use contract::layout;
@@ -92,7 +93,7 @@ fn is_settled(facts: &Facts) -> bool {
 /// A directory that is held open.
 #[derive(Debug)]
 pub(crate) struct Look {
-    pub(crate) held: Held,
+    pub(crate) held: Rc<Held>,
     pub(crate) identity: Identity,
     pub(crate) names: Names,
     /// Whether somebody else could exchange what is in it.
@@ -115,7 +116,15 @@ impl Look {
         // What lay on this machine lies there still.
         let is_remote = !same && held.is_remote().unwrap_or(true);
         let names = if same { before } else { Names::read(&held, facts, is_remote) };
-        Ok(Self { held, identity, names, exposed, owner, is_remote, way: OnceCell::new() })
+        Ok(Self {
+            held: Rc::new(held),
+            identity,
+            names,
+            exposed,
+            owner,
+            is_remote,
+            way: OnceCell::new(),
+        })
     }
 
     /// Whether somebody else could keep us waiting in it.

@@ -14,6 +14,7 @@ use crate::files::{self, Locked};
 use crate::pair::{self, LogPipe};
 use crate::task::{self, Part, Task, TaskId, Wanted};
 use crate::token::Token;
+use crate::underway::UNDER_WAY_MAX;
 use crate::voice::Voice;
 
 /// An end leads to a count, the count to `./finish`, that to a start, the start to its answer, and
@@ -23,14 +24,16 @@ const ROUNDS_MAX: usize = 8;
 const LINGERING_MAX: usize = 255;
 /// Descriptors kept free for control, for looking around and for the way out.
 const DESCRIPTOR_RESERVE: u64 = 32;
-/// The service directory itself is held open before the lock, and let go after the start.
-const HELD_MEANWHILE: u64 = 1;
+/// The service directory itself is held open before the lock, and let go after the start; those of
+/// other starts are held open until they have an answer.
+const HELD_MEANWHILE: u64 = 1 + UNDER_WAY_MAX as u64;
 
 impl Engine {
     /// Gives an event to a service and does what it asks for.
     pub(crate) fn feed(&mut self, id: TaskId, event: Event) {
+        self.settle(id);
         let mut next = Some(event);
-        let mut leaves = false;
+        let (mut leaves, mut under_way) = (false, false);
         for _ in 0..ROUNDS_MAX {
             let (Some(event), Some(task)) = (next.take(), self.tasks.get_mut(&id)) else { break };
             let actions = task.service.step(now(), event);
@@ -38,7 +41,10 @@ impl Engine {
             self.remember(id);
             for action in actions {
                 match action {
-                    Action::Start => next = Some(self.start(id)),
+                    Action::Start => {
+                        next = self.start(id);
+                        under_way = next.is_none();
+                    }
                     Action::Send(pid, signal) => self.send(id, pid, signal),
                     Action::AskDrained => next = Some(Event::Drained(self.is_drained(id))),
                     Action::CountSurvivors => next = Some(self.count_survivors(id)),
@@ -50,6 +56,9 @@ impl Engine {
                     Action::Leave => leaves = true,
                 }
             }
+        }
+        if under_way {
+            return; // Until there is an answer.
         }
         self.adopt(id);
         // A directory that is held open is written to now, and so is a last word.

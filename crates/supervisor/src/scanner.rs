@@ -84,7 +84,8 @@ impl Engine {
     /// Takes over the scan directory and starts what is there.
     pub(crate) fn scan(&mut self, scanner: Scanner) {
         self.scanner = Some(scanner);
-        self.rescan();
+        self.many_starts(Self::rescan);
+        self.protect_when_alone();
         if let Some(scanner) = &mut self.scanner {
             scanner.set.settle();
         }

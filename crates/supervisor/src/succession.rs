@@ -62,11 +62,13 @@ impl Engine {
         let program = CString::new(self.program.clone().into_os_string().into_vec()).ok()?;
         let OpenFiles { soft, hard } = self.open_files;
         let limit = Step::Limit(Limit::OpenFiles, soft, hard);
-        let steps = [limit, Step::Silence, Step::Signals];
-        let argv = [program.as_c_str(), c"--version"];
         let marker = CString::new(format!("{MARKER}=")).ok()?;
-        let plan = Plan { steps: &steps, argv: &argv, marker: &marker, birth: None };
-        match self.spawner.start(&plan, Way::Apart).ok()? {
+        let plan = Plan {
+            steps: vec![limit, Step::Silence, Step::Signals],
+            argv: vec![program.into(), c"--version".into()],
+            marker: marker.into(),
+        };
+        match self.spawner.start(plan, None, Way::Apart).ok()? {
             Started::Runs(pid) | Started::Forked(pid, _) => Some(pid),
         }
     }
@@ -107,7 +109,7 @@ impl Engine {
             oom::expose(had);
         }
         let error = reexec::execute(&self.program, &keep, &mask, self.open_files);
-        self.oom_score = oom::protect();
+        self.protect();
         let (program, reason) = (self.program.display(), cli::reason(&error));
         self.voice.warn(format_args!("unable to execute {program}: {reason}"));
     }

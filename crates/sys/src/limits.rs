@@ -99,6 +99,11 @@ impl Limit {
         }
     }
 
+    /// Its number, as prlimit(2) takes it.
+    pub(crate) const fn number(self) -> i32 {
+        self.resource() as i32
+    }
+
     /// The soft limit, which counts, and the hard one, which it may not exceed; `u64::MAX` is none.
     ///
     /// # Errors

@@ -1,13 +1,16 @@
 //! Start a program: what the child does between its birth and `execve` is data ([`Step`]),
 //! prepared before and walked after.
 //!
-//! # Two ways
+//! # Three ways
 //! *Borrowed* is the usual one: `clone(CLONE_VM | CLONE_VFORK)`. The child runs in our memory, on a
 //! stack of its own, while we sleep; so nothing is copied and a failed step comes back as a value.
 //! The descriptor table is shared as well (`CLONE_FILES`) and left by `close_range(UNSHARE)`, the
 //! child's first call: a plain vfork copies the whole table, which with 1000 services is most of
 //! the cost of a start. Where that call is refused (old kernel, seccomp) the table is copied after
 //! all.
+//!
+//! *Ahead* is the same without our sleep ([`ahead`]), for many starts in a row. Where it is refused
+//! we sleep.
 //!
 //! *Apart* is a plain fork. We do not wait for it: whoever owns the service directory may make
 //! `open` or `execve` hang (a lease, a dead network file system), and must not stop everybody. What
@@ -17,23 +20,30 @@
 //! It shares our memory, so it only makes system calls on what was prepared: it allocates nothing,
 //! locks nothing, formats nothing, drops nothing, and does not return.
 
+mod ahead;
 mod born;
+mod call;
+mod orders;
 mod stack;
 mod walk;
 
-use std::ffi::{CStr, CString};
+use std::borrow::Cow;
+use std::ffi::CStr;
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
-use std::os::unix::ffi::OsStringExt as _;
+use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
 use std::ptr;
+use std::rc::Rc;
 
 use nix::errno::Errno;
 use nix::sys::signal::SigSet;
 
+use crate::held::Held;
 use crate::limits::Limit;
 use crate::mapped::Birth;
-use crate::reexec;
+pub use ahead::{Ahead, shares_our_memory};
+use ahead::{Came, Share};
+use orders::{Environment, Orders, child};
 use stack::Stack;
 
 /// The exit code of a child that never became its program (daemontools).
@@ -63,28 +73,31 @@ pub enum PipeEnd {
     Notification(RawFd),
 }
 
+/// A path or a word as the kernel takes it, which the child may need longer than we do.
+pub type Text = Cow<'static, CStr>;
+
 /// What the child does before it becomes the program.
-#[derive(Debug, Clone, Copy)]
-pub enum Step<'a> {
+#[derive(Debug, Clone)]
+pub enum Step {
     /// Enter the control group with this `cgroup.procs` (`Group::entrance`). The first step: what
     /// the others cost is the service's already.
-    Group(&'a CStr),
+    Group(Text),
     /// Make the directory the working directory, if it is still the one we know.
-    Enter(&'a CStr, Identity),
+    Enter(Text, Identity),
     /// Make the directory the working directory that is held open, and was seen to be the one we
-    /// know: before all other steps, and only for [`Way::Borrowed`].
-    EnterHeld(BorrowedFd<'a>),
+    /// know: before all other steps, and not for [`Way::Apart`].
+    EnterHeld(Rc<Held>),
     /// Open a FIFO afresh, if it is still the one we know: nobody gets a description of ours.
-    Pipe(&'a CStr, Identity, PipeEnd),
+    Pipe(Text, Identity, PipeEnd),
     /// The same by a path below `/proc/PID/fd`, for a pipe that has lost its name or never had one.
-    Reopen(&'a CStr, Identity, PipeEnd),
+    Reopen(Text, Identity, PipeEnd),
     /// Lead a session of its own.
     Session,
     /// Have this soft and this hard limit, neither above the hard one that we have ourselves.
     Limit(Limit, u64, u64),
     /// Be as likely to be killed for want of memory as we were ourselves ([`crate::oom::protect`]).
-    /// Where that is refused nothing fails.
-    OomScore(&'a CStr),
+    /// Where that is refused nothing fails. Not for a child that goes ahead: it would be our own.
+    OomScore(Text),
     /// Say nothing: descriptor 1 leads to /dev/null.
     Silence,
     /// Have the signal mask and the SIGPIPE that we were given ourselves.
@@ -92,19 +105,16 @@ pub enum Step<'a> {
 }
 
 /// A program and the way to it.
-#[derive(Debug, Clone, Copy)]
-pub struct Plan<'a> {
+#[derive(Debug, Clone)]
+pub struct Plan {
     /// Walked in order.
-    pub steps: &'a [Step<'a>],
+    pub steps: Vec<Step>,
     /// What to execute, a path with a slash in it, and its arguments after it: the program's
     /// `argv`. Without a first word the start fails (`ENOENT`).
-    pub argv: &'a [&'a CStr],
+    pub argv: Vec<Text>,
     /// An entry `NAME=value` of the program's environment that says whose process it is. One of
     /// the same name that we were given ourselves is not passed on.
-    pub marker: &'a CStr,
-    /// Where the kernel stores the pid of the child before it runs, so that it is known even if we
-    /// are killed in that instant.
-    pub birth: Option<Birth<'a>>,
+    pub marker: Text,
 }
 
 /// The name of the marker in the environment of every program.
@@ -126,6 +136,17 @@ pub enum Started {
     Runs(u32),
     /// There is a process; what became of it is known when it has ended.
     Forked(u32, Verdict),
+}
+
+/// What became of a child that went ahead.
+#[derive(Debug)]
+pub enum Settled {
+    /// It runs.
+    Runs(u32),
+    /// It does not.
+    Failed(Failed),
+    /// It was killed before it did anything. A child for which we sleep is not.
+    TryAgain,
 }
 
 /// What will be known of a child that was forked, when it has ended.
@@ -163,7 +184,7 @@ impl Place {
     const ALL: [Self; 6] =
         [Self::Fork, Self::Group, Self::Enter, Self::Pipe, Self::Setup, Self::Exec];
 
-    const fn of(step: &Step<'_>) -> Self {
+    const fn of(step: &Step) -> Self {
         match step {
             Step::Group(_) => Self::Group,
             Step::Enter(..) | Step::EnterHeld(_) => Self::Enter,
@@ -178,10 +199,14 @@ impl Place {
 /// Starts programs.
 #[derive(Debug)]
 pub struct Spawner {
+    /// Of children for which we sleep.
     stack: Stack,
+    /// Of children that went ahead and have come through.
+    spare: Vec<Stack>,
     shares_table: bool,
-    /// Whether a child can be born in its control group, as far as was tried.
+    /// Whether a child can be born in its control group, and go ahead, as far as was tried.
     bears_into_groups: bool,
+    goes_ahead: bool,
     environment: Environment,
     mask: SigSet,
 }
@@ -194,28 +219,88 @@ impl Spawner {
     pub fn new(mask: SigSet) -> io::Result<Self> {
         Ok(Self {
             stack: Stack::new()?,
+            spare: Vec::new(),
             shares_table: close_range(RawFd::MAX, libc::CLOSE_RANGE_UNSHARE) == 0,
             bears_into_groups: true,
+            goes_ahead: true,
             environment: Environment::capture(),
             mask,
         })
     }
 
-    /// Starts a program.
+    /// Starts a program. `birth` is where the kernel stores the pid of the child before it runs, so
+    /// that it is known even if we are killed in that instant.
     ///
     /// # Errors
     /// [`Failed`]; after [`Way::Apart`] only what fails before the fork, the rest is in the
     /// [`Verdict`].
-    pub fn start(&mut self, plan: &Plan<'_>, way: Way) -> Result<Started, Failed> {
+    pub fn start(
+        &mut self,
+        plan: Plan,
+        birth: Option<Birth<'_>>,
+        way: Way,
+    ) -> Result<Started, Failed> {
+        let orders = Orders::new(plan, &self.environment, self.mask);
         match way {
-            Way::Borrowed => self.borrow(plan).map(Started::Runs),
-            Way::Apart => self.fork(plan),
+            Way::Borrowed => self.borrow(orders, birth).map(Started::Runs),
+            Way::Apart => self.fork(orders, birth),
         }
     }
 
-    fn borrow(&mut self, plan: &Plan<'_>) -> Result<u32, Failed> {
-        if let Some(group) = self.group_to_be_born_in(plan) {
-            match self.bear(plan, Some(&group)) {
+    /// Starts a program without sleeping until it runs: [`Spawner::settle`] is to be called soon.
+    ///
+    /// # Errors
+    /// The plan, where that cannot be done: it is to be started in another way.
+    pub fn start_ahead(&mut self, plan: Plan, birth: Option<Birth<'_>>) -> Result<Ahead, Plan> {
+        let stack = self.goes_ahead.then(|| self.spare.pop().or_else(|| Stack::new().ok()));
+        let Some(stack) = stack.flatten() else { return Err(plan) };
+        let group = self.group_to_be_born_in(&plan);
+        let mut orders = Orders::new(plan, &self.environment, self.mask);
+        (orders.unshare, orders.born) = (self.shares_table, group.is_some());
+        let table = if self.shares_table { libc::CLONE_FILES } else { 0 };
+        let (noted, word) = Birth::arguments(birth);
+        let flags = libc::CLONE_VM | libc::CLONE_CHILD_CLEARTID | table | noted;
+        let share = Share::new(stack, orders);
+        let (words, argument) = ((word, share.word()), share.argument());
+        // SAFETY: stack, orders and word are the child's until it has left our memory; `child`
+        // keeps to what a child in our memory may do, and leaves errno alone.
+        let pid =
+            unsafe { born::clone(group.as_ref(), child, share.stack(), flags, argument, words) };
+        match pid {
+            Ok(pid) => Ok(Ahead::new(pid, share)),
+            Err(error) => {
+                // It may be the group that is refused.
+                self.goes_ahead = group.is_some() || !born::is_refused(&error);
+                let (stack, orders) = share.take_back();
+                self.spare.push(stack);
+                Err(orders.plan)
+            }
+        }
+    }
+
+    /// Waits until a child that went ahead is its program.
+    pub fn settle(&mut self, ahead: Ahead) -> Settled {
+        let pid = ahead.pid();
+        let Some((came, stack)) = ahead.settle(self.goes_ahead) else {
+            self.goes_ahead = false; // A kernel that does not say so.
+            return Settled::Runs(pid);
+        };
+        self.spare.push(stack);
+        match came {
+            Came::Through => Settled::Runs(pid),
+            Came::ToNothing(failed) => Settled::Failed(failed),
+            Came::Never => Settled::TryAgain,
+        }
+    }
+
+    /// Nobody is to go ahead soon.
+    pub fn shrink(&mut self) {
+        self.spare = Vec::new();
+    }
+
+    fn borrow(&mut self, mut orders: Orders, birth: Option<Birth<'_>>) -> Result<u32, Failed> {
+        if let Some(group) = self.group_to_be_born_in(&orders.plan) {
+            match self.bear(&mut orders, birth, Some(&group)) {
                 Err(Unborn::NoChild(error)) => {
                     // It writes itself into the group instead.
                     self.bears_into_groups = !born::is_refused(&error);
@@ -223,32 +308,36 @@ impl Spawner {
                 born => return born.map_err(Unborn::into_failed),
             }
         }
-        self.bear(plan, None).map_err(Unborn::into_failed)
+        self.bear(&mut orders, birth, None).map_err(Unborn::into_failed)
     }
 
     /// The group that a child of this plan enters first.
-    fn group_to_be_born_in(&self, plan: &Plan<'_>) -> Option<OwnedFd> {
+    fn group_to_be_born_in(&self, plan: &Plan) -> Option<OwnedFd> {
         match plan.steps.first() {
             Some(Step::Group(procs)) if self.bears_into_groups => born::open_group(procs),
             Some(_) | None => None,
         }
     }
 
-    fn bear(&mut self, plan: &Plan<'_>, group: Option<&OwnedFd>) -> Result<u32, Unborn> {
-        let shares_table = self.shares_table;
-        let table = if shares_table { libc::CLONE_FILES } else { 0 };
-        let (noted, word) = Birth::arguments(plan.birth);
+    fn bear(
+        &mut self,
+        orders: &mut Orders,
+        birth: Option<Birth<'_>>,
+        group: Option<&OwnedFd>,
+    ) -> Result<u32, Unborn> {
+        let table = if self.shares_table { libc::CLONE_FILES } else { 0 };
+        let (noted, word) = Birth::arguments(birth);
         let flags = libc::CLONE_VM | libc::CLONE_VFORK | table | noted;
         let stack = &self.stack;
-        let mut orders = Orders::new(plan, &mut self.environment, &self.mask);
-        (orders.unshare, orders.born) = (shares_table, group.is_some());
-        let argument = (&raw mut orders).cast();
-        let pid = if let Some(group) = group {
+        (orders.unshare, orders.born) = (self.shares_table, group.is_some());
+        let argument = ptr::from_mut(orders).cast();
+        let pid = if group.is_some() {
+            let words = (word, ptr::null_mut());
             // SAFETY: the stack is ours, big enough and not in use, for we sleep (VFORK) until the
             // child has executed or ended; `orders` lives until then; `child` keeps to what a child
             // in our memory may do; the kernel looks at `word` only if told so, and then it is a
             // place for it.
-            unsafe { born::clone_into(group, child, stack, flags, argument, word) }
+            unsafe { born::clone(group, child, stack, flags, argument, words) }
         } else {
             let flags = flags | libc::SIGCHLD;
             // SAFETY: as above.
@@ -267,13 +356,12 @@ impl Spawner {
         Err(unborn)
     }
 
-    fn fork(&mut self, plan: &Plan<'_>) -> Result<Started, Failed> {
+    fn fork(&mut self, mut orders: Orders, birth: Option<Birth<'_>>) -> Result<Started, Failed> {
         let pipe = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC);
         let (verdict, report) =
             pipe.map_err(|errno| Failed { at: Place::Fork, errno: errno as i32 })?;
         let last = if self.shares_table { None } else { Some(last_descriptor()) };
-        let mut orders = Orders::new(plan, &mut self.environment, &self.mask);
-        let (noted, word) = Birth::arguments(plan.birth);
+        let (noted, word) = Birth::arguments(birth);
         let flags = libc::c_long::from(libc::SIGCHLD | noted);
         let none = ptr::null_mut::<libc::c_void>();
         // The call itself and not fork(3), which has no place for a birth. Its handlers and its
@@ -369,59 +457,6 @@ fn send(fd: RawFd, failed: Option<Failed>) {
     unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) };
 }
 
-/// What the child is given.
-struct Orders<'a> {
-    plan: &'a Plan<'a>,
-    /// Ends with a null pointer.
-    argv: Vec<*const libc::c_char>,
-    envp: *const *const libc::c_char,
-    mask: &'a SigSet,
-    /// Whether the descriptor table is the parent's and to be left first.
-    unshare: bool,
-    /// Whether it was born in its control group: then the first step is done.
-    born: bool,
-    /// Whether it has run at all.
-    lives: bool,
-    failed: Option<Failed>,
-}
-
-impl<'a> Orders<'a> {
-    fn new(plan: &'a Plan<'a>, environment: &mut Environment, mask: &'a SigSet) -> Self {
-        let words = plan.argv.iter().map(|word| word.as_ptr());
-        let argv = words.chain(std::iter::once(ptr::null())).collect();
-        let envp = environment.with(plan.marker);
-        Self { plan, argv, envp, mask, unshare: false, born: false, lives: false, failed: None }
-    }
-}
-
-/// The child's life before `execve`. It returns only when that failed, with `failed` filled in.
-extern "C" fn child(orders: *mut libc::c_void) -> libc::c_int {
-    // SAFETY: the parent passed a pointer to its `Orders`, which live until we execute or end, and
-    // it does not touch them meanwhile: it sleeps, or it is another process.
-    let orders = unsafe { &mut *orders.cast::<Orders<'_>>() };
-    orders.lives = true;
-    if !walk::enter_held(orders.plan.steps) {
-        orders.failed = Some(Failed { at: Place::Enter, errno: Errno::last_raw() });
-        return EXIT_NOT_STARTED;
-    }
-    // No memory for a table of our own: a step would change the parent's descriptors.
-    if orders.unshare && close_range(FIRST_OWN_FD, libc::CLOSE_RANGE_UNSHARE) != 0 {
-        orders.failed = Some(Failed { at: Place::Setup, errno: Errno::last_raw() });
-        return EXIT_NOT_STARTED;
-    }
-    for step in orders.plan.steps.iter().skip(usize::from(orders.born)) {
-        if !walk::walk(step, orders.mask) {
-            orders.failed = Some(Failed { at: Place::of(step), errno: Errno::last_raw() });
-            return EXIT_NOT_STARTED;
-        }
-    }
-    let program = orders.plan.argv.first().map_or(c"".as_ptr(), |program| program.as_ptr());
-    // SAFETY: a path and two arrays of strings, each ended by a null pointer.
-    unsafe { libc::execve(program, orders.argv.as_ptr(), orders.envp) };
-    orders.failed = Some(Failed { at: Place::Exec, errno: Errno::last_raw() });
-    EXIT_NOT_STARTED
-}
-
 fn failed_here() -> Failed {
     Failed { at: Place::Fork, errno: Errno::last_raw() }
 }
@@ -442,40 +477,5 @@ pub fn keep_descriptors_to_ourselves() {
     for fd in open.filter(|fd| *fd >= FIRST_OWN_FD) {
         // SAFETY: takes numbers; at worst the descriptor is closed by now and nothing happens.
         unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
-    }
-}
-
-/// The environment as `execve` takes it. It does not change in our lifetime.
-#[derive(Debug)]
-struct Environment {
-    /// The first is the marker's place; the others point into `_strings`, and a null pointer ends
-    /// them.
-    pointers: Vec<*const libc::c_char>,
-    _strings: Vec<CString>,
-}
-
-impl Environment {
-    fn capture() -> Self {
-        let strings: Vec<CString> = std::env::vars_os()
-            .filter(|(name, _)| name != MARKER && name != reexec::VARIABLE)
-            .filter_map(|(name, value)| {
-                let mut pair = name.into_vec();
-                pair.push(b'=');
-                pair.extend(value.into_vec());
-                CString::new(pair).ok()
-            })
-            .collect();
-        let mut pointers = vec![c"".as_ptr()];
-        pointers.extend(strings.iter().map(|string| string.as_ptr()));
-        pointers.push(ptr::null());
-        Self { pointers, _strings: strings }
-    }
-
-    /// The environment with this entry in it: valid as long as that, and until the next call.
-    fn with(&mut self, marker: &CStr) -> *const *const libc::c_char {
-        if let Some(first) = self.pointers.first_mut() {
-            *first = marker.as_ptr();
-        }
-        self.pointers.as_ptr()
     }
 }

@@ -3,9 +3,9 @@
 
 mod bench;
 
-use bench::{Bench, MARKER, RUN, WAYS, c_path, end, identity, turn};
+use bench::{Bench, WAYS, c_path, end, identity, turn};
 use sys::mapped::Mapped;
-use sys::spawn::{Plan, Started, Step};
+use sys::spawn::{Started, Step};
 
 #[test]
 fn a_child_is_noted_in_the_file_both_ways() {
@@ -15,10 +15,9 @@ fn a_child_is_noted_in_the_file_both_ways() {
         let mut mapped = Mapped::open(&bench.path("state")).unwrap();
         mapped.reserve(4096).unwrap();
         let (dir, known) = (c_path(&bench.path("")), identity(&bench.path("")));
-        let steps = [Step::Enter(&dir, known)];
+        let steps = [Step::Enter(dir.clone().into(), known)];
         let birth = mapped.birth(124);
-        let started =
-            bench.spawner.start(&Plan { steps: &steps, argv: &[RUN], marker: MARKER, birth }, way);
+        let started = bench.start(way, &steps, birth);
         let started = started.unwrap();
         let (Started::Runs(pid) | Started::Forked(pid, _)) = started;
         end(started).unwrap();
@@ -37,10 +36,9 @@ fn a_child_is_started_even_where_the_file_was_cut_short() {
         mapped.reserve(4096).unwrap();
         std::fs::write(bench.path("state"), "").unwrap();
         let (dir, known) = (c_path(&bench.path("")), identity(&bench.path("")));
-        let steps = [Step::Enter(&dir, known)];
+        let steps = [Step::Enter(dir.clone().into(), known)];
         let birth = mapped.birth(124);
-        let started =
-            bench.spawner.start(&Plan { steps: &steps, argv: &[RUN], marker: MARKER, birth }, way);
+        let started = bench.start(way, &steps, birth);
         end(started.unwrap()).unwrap();
         assert_eq!(std::fs::read(bench.path("state")).unwrap(), b"", "{way:?}");
     }

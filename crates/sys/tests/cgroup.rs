@@ -13,10 +13,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use bench::{Bench, WAYS, c_path, turn, wait_until};
+use bench::{Bench, WAYS, Way, c_path, turn, wait_until};
 use nix::sys::wait::WaitStatus;
 use sys::cgroup::{Controller, Group, NoTree, Tree, V1Group, V1Pids};
-use sys::spawn::{Failed, Place, Plan, Started, Step, Way};
+use sys::spawn::{Failed, Place, Started, Step};
 
 /// The user that owns nothing.
 const NOBODY: u32 = 65534;
@@ -88,11 +88,8 @@ fn reap() {
 /// Starts a program in the group and leaves it running.
 fn start(bench: &mut Bench, group: &Group) {
     let (entrance, (dir, known)) = (group.entrance().unwrap(), bench.here());
-    let steps = [Step::Group(&entrance), Step::Enter(&dir, known)];
-    let started = bench.spawner.start(
-        &Plan { steps: &steps, argv: &[bench::RUN], marker: bench::MARKER, birth: None },
-        Way::Borrowed,
-    );
+    let steps = [Step::Group(entrance.clone().into()), Step::Enter(dir.clone().into(), known)];
+    let started = bench.start(Way::Borrowed, &steps, None);
     assert!(matches!(started, Ok(Started::Runs(_))), "{started:?}");
 }
 
@@ -122,7 +119,7 @@ fn a_child_is_in_its_group_before_it_is_its_program() {
     for way in WAYS {
         let mut bench = Bench::with_script("grep ^0: /proc/self/cgroup >out");
         let entrance = group.entrance().unwrap();
-        bench.succeeds(way, &[Step::Group(&entrance)]);
+        bench.succeeds(way, &[Step::Group(entrance.clone().into())]);
         let out = bench.read("out");
         assert!(out.trim_end().ends_with(&format!("/{name}")), "{way:?}: {out}");
         bench.succeeds(way, &[]);
@@ -139,9 +136,9 @@ fn who_enters_a_group_in_which_all_were_killed_lives() {
     let mut bench = Bench::with_script("exit 0");
     let entrance = group.entrance().unwrap();
     for way in WAYS {
-        bench.succeeds(way, &[Step::Group(&entrance)]);
+        bench.succeeds(way, &[Step::Group(entrance.clone().into())]);
         group.kill().unwrap();
-        bench.succeeds(way, &[Step::Group(&entrance)]);
+        bench.succeeds(way, &[Step::Group(entrance.clone().into())]);
     }
 }
 
@@ -152,10 +149,22 @@ fn a_group_that_cannot_be_entered_is_told() {
         let mut bench = Bench::with_script("echo wrong >out");
         let missing = c_path(&bench.path("group/cgroup.procs"));
         let told = |errno| Err(Failed { at: Place::Group, errno });
-        assert_eq!(bench.run(way, &[Step::Group(&missing)]), told(libc::ENOENT), "{way:?}");
+        assert_eq!(
+            bench.run(way, &[Step::Group(missing.clone().into())]),
+            told(libc::ENOENT),
+            "{way:?}"
+        );
         let dir = c_path(&bench.path("."));
-        assert_eq!(bench.run(way, &[Step::Group(&dir)]), told(libc::EISDIR), "{way:?}");
-        assert_eq!(bench.run(way, &[Step::Group(c"/dev/full")]), told(libc::ENOSPC), "{way:?}");
+        assert_eq!(
+            bench.run(way, &[Step::Group(dir.clone().into())]),
+            told(libc::EISDIR),
+            "{way:?}"
+        );
+        assert_eq!(
+            bench.run(way, &[Step::Group(c"/dev/full".into())]),
+            told(libc::ENOSPC),
+            "{way:?}"
+        );
         assert_eq!(bench.read("out"), "");
     }
 }
@@ -187,7 +196,7 @@ fn kill_ends_all_whatever_they_did_to_escape() {
         assert_eq!(group.members(10).unwrap(), [] as [u32; 0], "{way}");
         let mut bench = Bench::with_script("exit 3");
         let entrance = group.entrance().unwrap();
-        let ended = bench.run(Way::Borrowed, &[Step::Group(&entrance)]);
+        let ended = bench.run(Way::Borrowed, &[Step::Group(entrance.clone().into())]);
         assert!(matches!(ended, Ok(WaitStatus::Exited(_, 3))), "{way}: it can be entered again");
     }
 }
@@ -317,7 +326,7 @@ fn version_1_limits_the_processes_of_a_group() {
     assert_eq!(group.limit("many").unwrap_err().raw_os_error(), Some(libc::EINVAL));
     let mut bench = Bench::with_script("sleep 0 && echo one >out; (sleep 0; sleep 0) && exit 4");
     let entrance = group.entrance().unwrap();
-    let ended = bench.run(Way::Borrowed, &[Step::Group(&entrance)]).unwrap();
+    let ended = bench.run(Way::Borrowed, &[Step::Group(entrance.clone().into())]).unwrap();
     assert!(!matches!(ended, WaitStatus::Exited(_, 0 | 4)), "{ended:?}");
     assert_eq!(bench.read("out"), "one\n");
     assert!(group.refused().unwrap() > 0);
@@ -552,7 +561,7 @@ fn limits_hold(tree: &Tree, available: &[Controller]) {
         let mut bench =
             Bench::with_script("sleep 0 && echo one >out; (sleep 0; sleep 0) && exit 4");
         let entrance = group.entrance().unwrap();
-        let ended = bench.run(Way::Borrowed, &[Step::Group(&entrance)]).unwrap();
+        let ended = bench.run(Way::Borrowed, &[Step::Group(entrance.clone().into())]).unwrap();
         assert!(!matches!(ended, WaitStatus::Exited(_, 0 | 4)), "{ended:?}");
         assert_eq!(bench.read("out"), "one\n");
         assert!(group.event_count("pids.events", "max").unwrap() > 0);

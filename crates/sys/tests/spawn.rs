@@ -37,7 +37,7 @@ fn a_directory_that_is_another_one_by_now_is_not_entered() {
         fs::create_dir(bench.path("other")).unwrap();
         let known = identity(&bench.path("other"));
         let (dir, _) = bench.here();
-        let ended = bench.run_steps(way, &[Step::Enter(&dir, known)]);
+        let ended = bench.run_steps(way, &[Step::Enter(dir.clone().into(), known)]);
         assert_eq!(ended, failed(Place::Enter, libc::ESTALE), "{way:?}");
         assert_eq!(bench.read("out"), "");
     }
@@ -51,7 +51,7 @@ fn a_directory_that_is_missing_or_none_is_told() {
         let (_, known) = bench.here();
         for (name, errno) in [("missing", libc::ENOENT), ("run", libc::ENOTDIR)] {
             let dir = c_path(&bench.path(name));
-            let ended = bench.run_steps(way, &[Step::Enter(&dir, known)]);
+            let ended = bench.run_steps(way, &[Step::Enter(dir.clone().into(), known)]);
             assert_eq!(ended, failed(Place::Enter, errno), "{way:?} {name}");
         }
     }

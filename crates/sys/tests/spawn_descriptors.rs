@@ -9,9 +9,9 @@ use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::time::Duration;
 
-use bench::{Bench, MARKER, RUN, WAYS, descriptors, end, identity, turn, wait_until};
+use bench::{Bench, WAYS, Way, descriptors, end, identity, take_lease, turn, wait_until};
 use nix::sys::stat::fstat;
-use sys::spawn::{Failed, Identity, PipeEnd, Place, Plan, Spawner, Step, Way};
+use sys::spawn::{Failed, Identity, PipeEnd, Place, Spawner, Step};
 use sys::{fifo, lock, spawn};
 
 /// Opening flags of a descriptor of `$$`, as /proc shows them.
@@ -50,11 +50,11 @@ fn a_reader_gets_a_blocking_end_of_its_own_and_sees_the_end_of_the_pipe() {
         let (mut pipe, known) = make_fifo(&bench.path("pipe"));
         let (dir, here) = bench.here();
         let before = ours();
-        let steps = [Step::Enter(&dir, here), Step::Pipe(c"pipe", known, PipeEnd::Stdin)];
-        let started = bench
-            .spawner
-            .start(&Plan { steps: &steps, argv: &[RUN], marker: MARKER, birth: None }, way)
-            .unwrap();
+        let steps = [
+            Step::Enter(dir.clone().into(), here),
+            Step::Pipe(c"pipe".into(), known, PipeEnd::Stdin),
+        ];
+        let started = bench.start(way, &steps, None).unwrap();
         wait_until("it has its end", || bench.read("flags").ends_with('\n'));
         pipe.write_all(b"a line\n").unwrap();
         drop(pipe);
@@ -75,7 +75,7 @@ fn a_writer_gets_a_blocking_end_that_needs_no_reader() {
         let mut bench = Bench::with_script(&script);
         let (mut pipe, known) = make_fifo(&bench.path("pipe"));
         let before = ours();
-        bench.succeeds(way, &[Step::Pipe(c"pipe", known, PipeEnd::Stdout)]);
+        bench.succeeds(way, &[Step::Pipe(c"pipe".into(), known, PipeEnd::Stdout)]);
         let mut bytes = [0; 100];
         let len = pipe.read(&mut bytes).unwrap();
         assert_eq!(&bytes[..len], b"a line\n", "{way:?}");
@@ -105,7 +105,7 @@ fn a_pipe_that_is_another_file_by_now_is_not_opened() {
         ];
         for (name, known, errno) in cases {
             for side in [PipeEnd::Stdin, PipeEnd::Stdout] {
-                let ended = bench.run(way, &[Step::Pipe(name, known, side)]);
+                let ended = bench.run(way, &[Step::Pipe(name.into(), known, side)]);
                 let expected = Err(Failed { at: Place::Pipe, errno });
                 assert_eq!(ended, expected, "{way:?} {name:?} {side:?}");
             }
@@ -141,8 +141,9 @@ fn a_thousand_starts_leak_nothing() {
     let before = (ours(), descriptors());
     for way in WAYS {
         for _ in 0..500 {
-            bench.succeeds(way, &[Step::Pipe(c"pipe", known, PipeEnd::Stdin), Step::Session]);
-            let failed = bench.run(way, &[Step::Pipe(c"missing", known, PipeEnd::Stdin)]);
+            bench
+                .succeeds(way, &[Step::Pipe(c"pipe".into(), known, PipeEnd::Stdin), Step::Session]);
+            let failed = bench.run(way, &[Step::Pipe(c"missing".into(), known, PipeEnd::Stdin)]);
             assert!(failed.is_err());
         }
         assert_eq!((ours(), descriptors()), before, "{way:?}");
@@ -173,20 +174,6 @@ fn what_we_were_given_by_accident_is_not_passed_on() {
     assert_eq!(standard, 0, "0 to 2 are");
 }
 
-/// Which signal says that somebody waits (asm-generic/fcntl.h; libc has it not).
-const F_SETSIG: libc::c_int = 10;
-
-/// Takes a lease on a file of ours: whoever opens it waits until we give it back.
-fn take_lease(file: &File, kind: libc::c_int) -> std::io::Result<()> {
-    use std::os::fd::AsRawFd as _;
-    // The signal that says so would end us, were it not this one, which is ignored.
-    // SAFETY: takes numbers; the descriptor is open as long as `file`.
-    unsafe { libc::fcntl(file.as_raw_fd(), F_SETSIG, libc::SIGURG) };
-    // SAFETY: as above.
-    let done = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETLEASE, kind) };
-    if done < 0 { Err(std::io::Error::last_os_error()) } else { Ok(()) }
-}
-
 #[test]
 fn a_child_that_hangs_before_its_program_holds_nothing_of_ours() {
     let _turn = turn();
@@ -213,9 +200,8 @@ fn hangs_and_holds_nothing() {
     let held = lock::acquire_now(&bench.path("lock")).unwrap();
     let (pipe, _) = make_fifo(&bench.path("pipe"));
     let (dir, here) = bench.here();
-    let steps = [Step::Enter(&dir, here)];
-    let plan = Plan { steps: &steps, argv: &[RUN], marker: MARKER, birth: None };
-    let started = bench.spawner.start(&plan, Way::Apart).unwrap();
+    let steps = [Step::Enter(dir.clone().into(), here)];
+    let started = bench.start(Way::Apart, &steps, None).unwrap();
     drop((held, pipe));
     // Less than the kernel gives whom it asks to give a lease back.
     let start = std::time::Instant::now();

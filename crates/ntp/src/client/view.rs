@@ -133,6 +133,10 @@ impl Client {
     /// Why an operator's leave to step would be of no use, if it would not.
     #[must_use]
     pub fn why_no_step(&self) -> Option<String> {
+        if self.configured.is_empty() {
+            let why = "it asks no server; what it serves is this clock, which somebody else sets";
+            return Some(why.to_owned());
+        }
         match (self.setup.authority, self.condition.kind()) {
             (Authority::Observe, _) => Some("it only observes (--observe)".to_owned()),
             (Authority::Powerless, _) => Some("the clock is not its to set".to_owned()),

@@ -1,9 +1,9 @@
-//! A child that is born in its control group (`clone3(2)`, `CLONE_INTO_CGROUP`).
+//! A child that is born in its control group, or goes ahead (`clone3(2)`).
 //!
 //! A child that writes itself into its group waits for a grace period of RCU, ten milliseconds and
 //! more, and we with it. Born there it waits for nothing. libc has no function for this call with a
 //! stack and memory of ours, hence the few instructions; where we have none for the processor, or
-//! the kernel refuses, the child writes.
+//! the kernel refuses, the child writes, and nobody goes ahead.
 
 use std::ffi::{CStr, CString};
 use std::io;
@@ -32,7 +32,11 @@ pub(super) fn is_refused(error: &io::Error) -> bool {
 /// What a child does: [`super::child`].
 pub(super) type Life = extern "C" fn(*mut libc::c_void) -> libc::c_int;
 
-/// As `clone(life, stack, flags | CLONE_INTO_CGROUP | SIGCHLD, argument, word)`.
+/// Where the kernel stores the child's pid as the parent's, and as the child's.
+pub(super) type Words = (*mut libc::pid_t, *mut libc::pid_t);
+
+/// As `clone(life, stack, flags | SIGCHLD, argument, parent's word, child's word)`, and into the
+/// group if there is one.
 ///
 /// # Errors
 /// `clone3(2)`; `ENOSYS` on a processor of which we do not know how.
@@ -40,15 +44,15 @@ pub(super) type Life = extern "C" fn(*mut libc::c_void) -> libc::c_int;
 /// # Safety
 /// As that of clone(2): whatever `life` does in our memory, it may do, and does not return from.
 #[cfg(target_arch = "x86_64")]
-pub(super) unsafe fn clone_into(
-    group: &OwnedFd,
+pub(super) unsafe fn clone(
+    group: Option<&OwnedFd>,
     life: Life,
     stack: &Stack,
     flags: libc::c_int,
     argument: *mut libc::c_void,
-    word: *mut libc::pid_t,
+    words: Words,
 ) -> io::Result<u32> {
-    let args = arguments(group, stack, flags, word);
+    let args = arguments(group, stack, flags, words);
     let (mut result, len) = (libc::SYS_clone3, size_of_val(&args));
     // The child goes on behind the first `syscall` with the same registers and a stack of its own;
     // it calls `life` and ends. The parent jumps over that.
@@ -89,23 +93,23 @@ pub(super) unsafe fn clone_into(
 /// # Safety
 /// It does nothing.
 #[cfg(not(target_arch = "x86_64"))]
-pub(super) unsafe fn clone_into(
-    _: &OwnedFd,
+pub(super) unsafe fn clone(
+    _: Option<&OwnedFd>,
     _: Life,
     _: &Stack,
     _: libc::c_int,
     _: *mut libc::c_void,
-    _: *mut libc::pid_t,
+    _: Words,
 ) -> io::Result<u32> {
     Err(io::Error::from_raw_os_error(libc::ENOSYS))
 }
 
 #[cfg(target_arch = "x86_64")]
 fn arguments(
-    group: &OwnedFd,
+    group: Option<&OwnedFd>,
     stack: &Stack,
     flags: libc::c_int,
-    word: *mut libc::pid_t,
+    (of_parent, of_child): Words,
 ) -> libc::clone_args {
     use std::os::fd::AsRawFd as _;
 
@@ -113,16 +117,16 @@ fn arguments(
     const INTO_CGROUP: u64 = 0x2_0000_0000;
     let (base, len) = stack.room();
     libc::clone_args {
-        flags: u64::from(flags.cast_unsigned()) | INTO_CGROUP,
+        flags: u64::from(flags.cast_unsigned()) | group.map_or(0, |_| INTO_CGROUP),
         pidfd: 0,
-        child_tid: 0,
-        parent_tid: word as u64,
+        child_tid: of_child as u64,
+        parent_tid: of_parent as u64,
         exit_signal: u64::from(libc::SIGCHLD.cast_unsigned()),
         stack: base as u64,
         stack_size: len as u64,
         tls: 0,
         set_tid: 0,
         set_tid_size: 0,
-        cgroup: u64::from(group.as_raw_fd().cast_unsigned()),
+        cgroup: group.map_or(0, |group| u64::from(group.as_raw_fd().cast_unsigned())),
     }
 }

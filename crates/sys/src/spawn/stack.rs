@@ -32,6 +32,7 @@ impl Stack {
     }
 
     /// All of it but its guard: where it ends, and how long it is.
+    #[cfg(target_arch = "x86_64")]
     pub(super) fn room(&self) -> (*mut libc::c_void, usize) {
         (self.base.wrapping_byte_add(GUARD_LEN), STACK_LEN)
     }

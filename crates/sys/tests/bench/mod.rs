@@ -6,7 +6,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::ffi::{CStr, CString};
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -16,14 +16,26 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::SigSet;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
-use sys::spawn::{Failed, Identity, Plan, Spawner, Started, Step, Way};
+use sys::mapped::Birth;
+use sys::spawn::{self, Failed, Identity, Plan, Settled, Spawner, Started, Step};
 use tempfile::TempDir;
 
 /// How long a test waits for what must happen, on however busy a machine.
 pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 
-/// Both ways to start a program.
-pub(crate) const WAYS: [Way; 2] = [Way::Borrowed, Way::Apart];
+/// How a program is started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// We sleep until it runs.
+    Borrowed,
+    /// We go on, and settle it at once.
+    Ahead,
+    /// We do not wait.
+    Apart,
+}
+
+/// All ways to start a program.
+pub(crate) const WAYS: [Way; 3] = [Way::Borrowed, Way::Ahead, Way::Apart];
 
 /// What every program here is called.
 pub(crate) const RUN: &CStr = c"./run";
@@ -83,24 +95,51 @@ impl Bench {
     }
 
     /// Enters the directory, takes `steps`, executes ./run and waits for its end.
-    pub(crate) fn run(&mut self, way: Way, steps: &[Step<'_>]) -> Result<WaitStatus, Failed> {
+    pub(crate) fn run(&mut self, way: Way, steps: &[Step]) -> Result<WaitStatus, Failed> {
         let (dir, known) = self.here();
-        let mut all = vec![Step::Enter(&dir, known)];
+        let mut all = vec![Step::Enter(dir.into(), known)];
         all.extend_from_slice(steps);
         self.run_steps(way, &all)
     }
 
     /// Takes `steps`, executes ./run and waits for its end.
-    pub(crate) fn run_steps(&mut self, way: Way, steps: &[Step<'_>]) -> Result<WaitStatus, Failed> {
-        end(self.spawner.start(&Plan { steps, argv: &[RUN], marker: MARKER, birth: None }, way)?)
+    pub(crate) fn run_steps(&mut self, way: Way, steps: &[Step]) -> Result<WaitStatus, Failed> {
+        end(self.start(way, steps, None)?)
+    }
+
+    /// Takes `steps` and executes ./run.
+    pub(crate) fn start(
+        &mut self,
+        way: Way,
+        steps: &[Step],
+        birth: Option<Birth<'_>>,
+    ) -> Result<Started, Failed> {
+        let way = match way {
+            Way::Borrowed => spawn::Way::Borrowed,
+            Way::Apart => spawn::Way::Apart,
+            Way::Ahead => {
+                let ahead = self.spawner.start_ahead(plan(steps), birth);
+                return match self.spawner.settle(ahead.expect("here it can be done")) {
+                    Settled::Runs(pid) => Ok(Started::Runs(pid)),
+                    Settled::Failed(failed) => Err(failed),
+                    Settled::TryAgain => panic!("it was killed"),
+                };
+            }
+        };
+        self.spawner.start(plan(steps), birth, way)
     }
 
     /// As [`Bench::run`]; it must end with exit code 0.
     #[track_caller]
-    pub(crate) fn succeeds(&mut self, way: Way, steps: &[Step<'_>]) {
+    pub(crate) fn succeeds(&mut self, way: Way, steps: &[Step]) {
         let ended = self.run(way, steps).unwrap_or_else(|failed| panic!("{way:?}: {failed:?}"));
         assert!(matches!(ended, WaitStatus::Exited(_, 0)), "{way:?}: {ended:?}");
     }
+}
+
+/// Takes `steps` and executes ./run.
+pub(crate) fn plan(steps: &[Step]) -> Plan {
+    Plan { steps: steps.to_vec(), argv: vec![RUN.into()], marker: MARKER.into() }
 }
 
 /// Waits for the end of what was started: how it ended, or why it never became its program.
@@ -131,4 +170,18 @@ pub(crate) fn identity(path: &Path) -> Identity {
 /// How many descriptors this process has.
 pub(crate) fn descriptors() -> usize {
     fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+/// Which signal says that somebody waits (asm-generic/fcntl.h; libc has it not).
+const F_SETSIG: libc::c_int = 10;
+
+/// Takes a lease on a file of ours: whoever opens it waits until we give it back.
+pub(crate) fn take_lease(file: &File, kind: libc::c_int) -> std::io::Result<()> {
+    use std::os::fd::AsRawFd as _;
+    // The signal that says so would end us, were it not this one, which is ignored.
+    // SAFETY: takes numbers; the descriptor is open as long as `file`.
+    unsafe { libc::fcntl(file.as_raw_fd(), F_SETSIG, libc::SIGURG) };
+    // SAFETY: as above.
+    let done = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETLEASE, kind) };
+    if done < 0 { Err(std::io::Error::last_os_error()) } else { Ok(()) }
 }
