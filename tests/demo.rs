@@ -116,7 +116,8 @@ fn stand_ins(svscan: &str) -> TempDir {
          began={began}\n\
          case ${{0##*/}} in\n\
          svscan) {svscan};;\n\
-         svstat) until [ -e $began ]; do sleep 0.05; done; for service; do echo \"$service: up (pid 1) 2 seconds\"; done;;\n\
+         svstat) until [ -e $began ]; do sleep 0.05; done\n\
+         for service; do echo \"$service: up (pid 1) 2 seconds\"; done;;\n\
          tai64nlocal) cat;;\n\
          esac\n",
         began = began.display()

@@ -146,7 +146,7 @@ fn a_full_disk_that_is_freed_has_each_line_or_its_count() {
     assert!(log.contains(" lines are lost: "), "{log}");
 }
 
-/// How many lines are in a log, or are said in it to be lost: `multilog: warning: 5 lines are lost`.
+/// How many lines are in a log, or are said to be lost: `multilog: warning: 5 lines are lost`.
 fn accounted(log: &str) -> usize {
     let count = |line: &str| match line.strip_prefix("multilog: warning: ") {
         Some(told) => told.split(' ').next().and_then(|lost| lost.parse().ok()).unwrap_or(0),

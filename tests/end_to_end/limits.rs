@@ -194,7 +194,7 @@ fn a_service_is_as_likely_to_be_killed_for_want_of_memory_as_supervise_was() {
     let supervise = sandbox.supervise_up(&service);
     sandbox.wait_until("it has told", || service.read("score").ends_with('\n'));
     assert_eq!(service.read("score"), oom_score("self"));
-    assert!(is_protected(&sandbox, supervise));
+    sandbox.wait_until("supervise is protected", || is_protected(&sandbox, supervise));
 }
 
 #[test]
@@ -220,5 +220,5 @@ fn services_are_as_likely_to_be_killed_for_want_of_memory_as_svscan_was() {
         sandbox.svc("-t", service);
     }
     told(2);
-    assert!(is_protected(&sandbox, svscan));
+    sandbox.wait_until("svscan still is", || is_protected(&sandbox, svscan));
 }

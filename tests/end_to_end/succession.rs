@@ -140,8 +140,7 @@ fn a_hundred_upgrades_restart_nothing_and_leak_no_descriptor() {
             sandbox.said(svscan).matches("took over 2 services").count() >= round
         });
     }
-    // A descriptor of each upgrade would be a hundred. A few more may have been opened after `first`
-    // was counted.
+    // One of each upgrade would be a hundred. A few may have been opened after `first` was counted.
     sandbox.wait_until("no more are open", || descriptors() < first + 50);
     sandbox.svc("-dx", &counter);
     sandbox.wait_until("it is down", || counter.pid() == 0);
