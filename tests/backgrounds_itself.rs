@@ -50,7 +50,7 @@ fn session(pid: u32) -> Option<u32> {
 /// Waits until what the example left is one process for which `holds`.
 #[track_caller]
 fn soon_one(left: &Left, holds: impl Fn(u32) -> bool) {
-    let given_up = Instant::now() + Duration::from_secs(10);
+    let given_up = Instant::now() + Duration::from_mins(1);
     loop {
         let processes = left.processes();
         if processes.len() == 1 && processes.iter().all(|pid| holds(*pid)) {

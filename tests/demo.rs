@@ -8,6 +8,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tempfile::TempDir;
 
@@ -27,6 +28,7 @@ struct Ended {
 impl Demo {
     /// Starts the demo with the programs in `binaries` and the examples of `sources`.
     fn start(name: &str, binaries: &Path, sources: &Path, arguments: &[&str]) -> Self {
+        let _forking = forking();
         let temporary = tempfile::tempdir().expect("a directory can be made");
         let value = format!("{name}-{}", std::process::id());
         let child = Command::new(program())
@@ -96,18 +98,31 @@ fn program() -> PathBuf {
     program
 }
 
-/// Programs and examples that only look like ours; `svscan` is the text of that script.
+/// Held while a child is forked and while a program is written: a child that has the program open
+/// for writing makes its execution fail (ETXTBSY).
+fn forking() -> MutexGuard<'static, ()> {
+    static FORKING: Mutex<()> = Mutex::new(());
+    FORKING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Programs and examples that only look like ours; `svscan` is the text of that script. Services
+/// are up once it has made the file `$began`.
 fn stand_ins(svscan: &str) -> TempDir {
     let root = tempfile::tempdir().expect("a directory can be made");
+    let began = root.path().join("began");
     let script = format!(
         "#!/bin/sh\n\
          case $1 in --list) echo svscan; echo svstat; echo tai64nlocal; exit;; esac\n\
+         began={began}\n\
          case ${{0##*/}} in\n\
          svscan) {svscan};;\n\
-         svstat) for service; do echo \"$service: up (pid 1) 2 seconds\"; done;;\n\
+         svstat) until [ -e $began ]; do sleep 0.05; done\n\
+         for service; do echo \"$service: up (pid 1) 2 seconds\"; done;;\n\
          tai64nlocal) cat;;\n\
-         esac\n"
+         esac\n",
+        began = began.display()
     );
+    let _forking = forking();
     for name in ["keepup", "ntpd"] {
         fs::write(root.path().join(name), &script).expect("it can be written");
         let mode = Permissions::from_mode(0o755);
@@ -122,7 +137,7 @@ fn stand_ins(svscan: &str) -> TempDir {
 
 #[test]
 fn a_svscan_that_ends_by_itself_is_told_with_its_last_words() {
-    let fake = stand_ins("echo 'svscan: fatal: no luck' >&2; exit 3");
+    let fake = stand_ins("echo 'svscan: fatal: no luck' >&2; >$began; exit 3");
     let ended = Demo::start("ends", fake.path(), fake.path(), &["--seconds", "60"]).end();
     assert_eq!(ended.status.code(), Some(111), "{}", ended.err);
     assert!(ended.err.contains("svscan ended by itself: exit status: 3"), "{}", ended.err);
@@ -131,7 +146,7 @@ fn a_svscan_that_ends_by_itself_is_told_with_its_last_words() {
 
 #[test]
 fn what_svscan_leaves_is_ended_and_told() {
-    let fake = stand_ins("sleep 601 & trap 'exit 0' TERM; while :; do sleep 1; done");
+    let fake = stand_ins("sleep 601 & trap 'exit 0' TERM; >$began; while :; do sleep 1; done");
     let mut demo = Demo::start("leaves", fake.path(), fake.path(), &[]);
     let out = demo.signal_after("service/ntp/log: up (pid 1) 2 seconds", "INT");
     let ended = demo.end();
@@ -153,7 +168,7 @@ fn a_wrong_command_line_is_refused() {
 #[test]
 fn the_demo_shows_services_that_are_up_and_a_clock_that_is_synchronised() {
     // It ends by itself, should it not come to that.
-    let mut demo = Demo::real("shows", &["--seconds", "60"]);
+    let mut demo = Demo::real("shows", &["--seconds", "600"]);
     let out = demo.signal_after("synchronised", "TERM");
     for text in ["service/ntp: up (pid ", "service/ntp/log: up (pid "] {
         assert!(out.contains(text), "{text} is not in: {out}");

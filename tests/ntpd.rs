@@ -21,6 +21,10 @@ use ntp::time::Stamp;
 /// Longer than anything here takes on the slowest machine.
 const PATIENCE: Duration = Duration::from_mins(3);
 
+/// Where nobody answers. No socket of another test comes to be there: a port that the kernel has
+/// given away and got back may be the next one's.
+const NOBODY: &str = "127.0.0.1:1";
+
 /// An ntpd that is at work.
 struct Ntpd {
     child: Child,
@@ -76,6 +80,13 @@ impl Ntpd {
                 Err(error) => panic!("no line with {what:?} ({error}); there were {passed:#?}"),
             }
         }
+    }
+
+    /// The page faults of all its children that have ended: they grow with each.
+    fn faults_of_children(&self) -> u64 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let (_, fields) = stat.rsplit_once(')').unwrap();
+        fields.split_whitespace().nth(8).unwrap().parse().unwrap()
     }
 
     fn signal(&self, signal: &str) {
@@ -152,11 +163,12 @@ fn a_name_without_an_address_is_no_reason_to_end() {
     let mut observer = Ntpd::observer(&["-p", "time.invalid"]);
     let line = observer.wait_for("no server has an address: time.invalid: ");
     assert!(line.starts_with("ntpd: warning: ") && line.ends_with("; trying again"), "{line}");
-    let children = format!("/proc/{0}/task/{0}/children", observer.child.id());
+    let before = observer.faults_of_children();
     observer.signal("HUP"); // tries again at once
     let end = Instant::now() + PATIENCE;
-    while fs::read_to_string(&children).is_ok_and(|children| children.is_empty()) {
+    while observer.faults_of_children() == before {
         assert!(Instant::now() < end, "it does not try again");
+        thread::sleep(Duration::from_millis(10));
     }
     let (status, _) = observer.leave();
     assert_eq!(status.code(), Some(0));
@@ -164,8 +176,7 @@ fn a_name_without_an_address_is_no_reason_to_end() {
 
 #[test]
 fn nobody_there_is_said_with_the_networks_reason_and_is_no_reason_to_end() {
-    let nobody = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-    let mut observer = Ntpd::observer(&["-p", &nobody]);
+    let mut observer = Ntpd::observer(&["-p", NOBODY]);
     let line = observer.wait_for("no server answers");
     assert_eq!(line, "ntpd: warning: no server answers: connection refused; trying again");
     let (status, _) = observer.leave();
@@ -193,10 +204,17 @@ fn a_false_ticker_of_three_is_named_and_not_believed() {
     let (_b, b) = Ntpd::reference(&[]);
     let (_liar, liar) = Ntpd::reference(&["--serve-offset", "5"]);
     let mut observer = Ntpd::observer(&["-p", &a, "-p", &b, "-p", &liar]);
-    let line = observer.wait_for("is not believed");
-    assert!(line.starts_with(&format!("ntpd: warning: {liar} is ")), "{line}");
-    assert!(line.contains("s off from the majority"), "{line}");
-    observer.wait_for("synchronised to 2 of 3 servers, best 127.0.0.1:");
+    // The two of them may answer long before the third: then it is synchronised to 2 of 2.
+    let mut found = Vec::new();
+    while found.len() < 2 {
+        let is_it = |line: &str| line.contains("is not believed") || line.contains("synchronised");
+        found.push(observer.wait_until("both are said", is_it));
+    }
+    found.sort_unstable();
+    let [synchronised, outvoted] = [&found[0], &found[1]];
+    assert!(synchronised.contains(" synchronised to 2 of "), "{found:?}");
+    assert!(outvoted.starts_with(&format!("ntpd: warning: {liar} is ")), "{found:?}");
+    assert!(outvoted.contains("s off from the majority"), "{found:?}");
 }
 
 #[test]
@@ -221,8 +239,7 @@ fn a_chain_of_two_knows_how_far_it_is_from_the_reference() {
 
 #[test]
 fn who_does_not_know_the_time_serves_none() {
-    let nobody = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-    let mut ignorant = Ntpd::observer(&["--serve", "127.0.0.1:0", "-p", &nobody]);
+    let mut ignorant = Ntpd::observer(&["--serve", "127.0.0.1:0", "-p", NOBODY]);
     let line = ignorant.wait_for("serving the time on ");
     let at = line.split(" on ").nth(1).unwrap().to_owned();
     let mut observer = Ntpd::observer(&["-p", &at]);
@@ -328,8 +345,7 @@ fn once_ends_with_what_it_found() {
 
 #[test]
 fn once_fails_with_the_reason() {
-    let nobody = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-    let (code, log) = run(&["-q", "-p", &nobody]);
+    let (code, log) = run(&["-q", "-p", NOBODY]);
     assert_eq!(code, Some(111), "{log}");
     let line = "ntpd: fatal: unable to tell the time: no server answers: connection refused\n";
     assert!(log.ends_with(line), "{log}");
@@ -419,11 +435,14 @@ fn a_log_file_that_was_moved_away_is_begun_anew_on_hup() {
     let observer = Ntpd::observer(&["-u", "root", "-p", &address, "-l", log.to_str().unwrap()]);
     wait_for_text(&log, "synchronised to");
     fs::rename(&log, &old).unwrap();
+    let first = fs::read_to_string(&old).unwrap().lines().next().unwrap().to_owned();
     observer.signal("HUP");
     wait_for_text(&log, "");
     let (status, stderr) = observer.leave();
     assert_eq!((status.code(), stderr.len()), (Some(0), 0), "{stderr:?}");
-    assert_eq!(fs::read_to_string(&log).unwrap(), "ntpd: info: told to leave\n");
+    let text = fs::read_to_string(&log).unwrap();
+    assert!(text.ends_with("ntpd: info: told to leave\n"), "{text}");
+    assert!(!text.contains(&first), "{text}");
 }
 
 fn wait_for_text(path: &Path, part: &str) {

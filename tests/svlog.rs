@@ -15,7 +15,7 @@ use tai::Stamp;
 use tempfile::TempDir;
 
 /// Long enough for the slowest machine; no test waits so long unless it fails.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 const LOGS: &str = "m";
 

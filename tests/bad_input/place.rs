@@ -19,7 +19,7 @@ use crate::programs::Program;
 
 /// How long a program may take to end, or to come to rest where it stays: it is a matter of
 /// milliseconds, but the machine may have much else to do.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// How often it is looked at.
 const GLANCE: Duration = Duration::from_millis(2);

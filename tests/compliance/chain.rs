@@ -98,8 +98,7 @@ fn the_first_program_in_path_runs(sandbox: &Sandbox) {
 }
 
 fn an_empty_element_of_path_is_the_current_directory(sandbox: &Sandbox) {
-    script(sandbox, "a/prog", "a");
-    fs::copy(sandbox.path("a/prog"), sandbox.path("prog")).unwrap();
+    script(sandbox, "./prog", "a");
     for path in ["", ":none", "none:", "none::none2"] {
         each_with_path(sandbox, path, "prog", |_, ran| ran.is(0, "a\n", ""));
     }

@@ -78,7 +78,7 @@ fn two_links_to_one_directory_are_one_service(sandbox: &Sandbox) {
     sandbox.link(&service, "two");
     let daemon = sandbox.svscan();
     looked(sandbox);
-    assert_ne!(service.pid(), 0);
+    sandbox.wait_until("it is up", || service.pid() != 0);
     sandbox.expect_failure_on_ours("a second name of a service is said once");
     assert_eq!(sandbox.said(daemon), "");
 }

@@ -223,7 +223,7 @@ fn readproctitle_goes_when_all_have_gone(sandbox: &Sandbox) {
         sandbox.svc("-dx", &service);
     }
     assert_eq!(sandbox.end_of(*boot), 0);
-    assert!(!is_alive(title));
+    sandbox.wait_until("it has ended as well", || !is_alive(title));
 }
 
 fn closed_descriptors_are_no_trouble(sandbox: &Sandbox) {
@@ -251,7 +251,8 @@ fn it_is_svscan_and_term_stops_everything(sandbox: &Sandbox) {
     assert_eq!(boot.wait_for("svscan"), boot.pid);
     boot.end_svscan();
     assert_eq!(sandbox.end_of(*boot), 0);
-    assert!(!is_alive(pid) && !is_alive(title));
+    assert!(!is_alive(pid));
+    sandbox.wait_until("readproctitle has ended", || !is_alive(title));
 }
 
 /// In a pid namespace of its own: the kernel keeps signals from it that it does not ask for.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// Long enough for the slowest machine; no test waits so long unless it fails.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// Theirs or ours.
 pub(crate) enum Suite {
@@ -125,9 +125,11 @@ impl Running {
         sys::fifo::waiting(&fs::File::from(pipe)).unwrap()
     }
 
-    /// Sends a signal and waits until it has been taken, or has ended the process.
+    /// Sends a signal once it waits for something, and waits until it has been taken, or has ended
+    /// the process. The original takes signals just before it reads, and would read all the same.
     pub(crate) fn signal(&self, name: &str) {
         let pid = self.pid().to_string();
+        until("it rests", || name == "KILL" || is_asleep(self.pid()));
         let sent = Command::new("sh").args(["-c", "kill -$1 $2", "sh", name, &pid]).status();
         assert!(sent.unwrap().success());
         let file = format!("/proc/{pid}/status");
@@ -178,6 +180,12 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Whether it waits for something, or has ended.
+fn is_asleep(pid: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    ["State:\tS", "State:\tZ"].iter().any(|state| status.contains(state))
 }
 
 /// Waits for a condition.

@@ -52,6 +52,7 @@ fn lives(sandbox: &Sandbox, start: impl FnOnce(&Sandbox) -> Daemon) -> Daemon {
     sandbox.wait_until("it is down", || service.pid() == 0);
     sandbox.svc("-u", &service);
     sandbox.wait_until("it is up", || service.pid() != 0);
+    sandbox.wait_until("the logger has its third line", || lines(3));
     later_one_comes_and_goes(sandbox);
     let pids = [service.pid(), logger];
     sys::child::signal(svscan.pid, sys::signals::TERM).unwrap();
@@ -186,7 +187,9 @@ fn survivors_are_found_without(call: i64) {
         sys::child::signal(first, sys::signals::KILL).unwrap();
         sandbox.wait_until("it is started again", || pid() != first && is_it());
         sandbox.stays("it is there once", || service.lines("starts").len() == 2);
-        let child = sys::proc::children_of(pid()).unwrap();
+        let children = || sys::proc::children_of(pid()).unwrap_or_default();
+        sandbox.wait_until("it has its child", || !children().is_empty());
+        let child = children();
         sandbox.svc("-d", &service);
         sandbox.wait_until("it is down", || service.pid() == 0);
         sandbox.wait_until("nobody is left", || !child.iter().copied().any(is_alive));

@@ -43,7 +43,7 @@ fn what_svscan_has_written_down_is_shown_without_a_look_into_the_directory() {
 #[test]
 fn at_a_glance_and_alone_svstat_says_the_same_of_every_state() {
     let sandbox = sandbox();
-    let stubborn = sandbox.running("stubborn", &format!("trap '' TERM\n{REST}"));
+    let stubborn = sandbox.running("stubborn", &format!("trap '' TERM\n>deaf\n{REST}"));
     let ready = sandbox.running("ready", &format!("echo >&3\n{REST}"));
     ready.write("notification-fd", "3");
     let [plain, down, paused, once] = ["plain", "down", "paused", "once"].map(|name| {
@@ -55,6 +55,7 @@ fn at_a_glance_and_alone_svstat_says_the_same_of_every_state() {
     up(&sandbox, &[&stubborn, &ready]);
     let all = [&stubborn, &ready, &plain, &down, &paused, &once];
     sandbox.wait_until("all are taken", || all.iter().all(|it| it.is_supervised()));
+    sandbox.wait_until("it does not hear TERM", || stubborn.has("deaf"));
     for (letters, service) in [("-u", &plain), ("-up", &paused), ("-o", &once), ("-d", &stubborn)] {
         sandbox.svc(letters, service);
     }

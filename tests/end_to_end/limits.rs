@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::sandbox;
-use crate::support::{Daemon, Sandbox, Service, is_alive, skipped};
+use crate::support::{Daemon, Sandbox, Service, is_alive, is_stopped, skipped};
 
 fn limit(service: &Service, file: &str, text: &str) {
     fs::create_dir_all(service.path("limits")).unwrap();
@@ -106,12 +106,20 @@ fn without_a_controller_processes_are_counted_and_the_newest_too_many_killed() {
 #[test]
 fn without_a_controller_a_fork_bomb_is_killed_as_a_whole() {
     let sandbox = sandbox();
-    let script = "echo $$ >>starts\nfor i in $(seq 60); do setsid sh -c 'trap : TERM; \
-                  while :; do sleep 1000000; done' & done\nwait";
+    let script = "echo $$ >>starts\nuntil [ -e go ]; do sleep 0.05; done\n\
+                  for i in $(seq 60); do setsid sh -c 'trap : TERM; \
+                  while :; do sleep 1000000; done' & done\n>made\nwait";
     let service = sandbox.running("bomb", script);
     limit(&service, "processes", "20");
     service.write("max-deaths", "1 in 1h");
     let svscan = counted(&sandbox, &service);
+    sandbox.wait_until("it has begun", || !service.lines("starts").is_empty());
+    // A slow machine forks more slowly than svscan counts and kills: it looks when all are there.
+    sys::child::signal(svscan.pid, sys::signals::STOP).unwrap();
+    sandbox.wait_until("it does not look", || is_stopped(svscan.pid));
+    service.write("go", "");
+    sandbox.wait_until("all are there", || service.has("made"));
+    sys::child::signal(svscan.pid, sys::signals::CONT).unwrap();
     sandbox.wait_until("it is given up", || sandbox.said(svscan).contains("given up"));
     let said = sandbox.said(svscan);
     let (before, after) = said.split_once("bomb: hit its limit of 20 processes ").unwrap();
@@ -186,7 +194,7 @@ fn a_service_is_as_likely_to_be_killed_for_want_of_memory_as_supervise_was() {
     let supervise = sandbox.supervise_up(&service);
     sandbox.wait_until("it has told", || service.read("score").ends_with('\n'));
     assert_eq!(service.read("score"), oom_score("self"));
-    assert!(is_protected(&sandbox, supervise));
+    sandbox.wait_until("supervise is protected", || is_protected(&sandbox, supervise));
 }
 
 #[test]
@@ -212,5 +220,5 @@ fn services_are_as_likely_to_be_killed_for_want_of_memory_as_svscan_was() {
         sandbox.svc("-t", service);
     }
     told(2);
-    assert!(is_protected(&sandbox, svscan));
+    sandbox.wait_until("svscan still is", || is_protected(&sandbox, svscan));
 }

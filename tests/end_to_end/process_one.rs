@@ -23,17 +23,19 @@ fn process_one_reaps_orphans_and_stops_everything() {
     }
     let sandbox = sandbox();
     // Orphans of orphans: `sh` ends before what it has started, again and again.
-    let script = "for i in 1 2 3 4 5 6 7 8; do sh -c 'sleep 0.2 & :' & done\nwait\nsleep 1\n\
-                  grep -lE '^State:.*zombie' /proc/[0-9]*/status >zombies\necho $$ >done\n\
+    // Whoever has ended and is not reaped is still in /proc.
+    let script = "for i in 1 2 3 4 5 6 7 8; do sh -c 'sleep 0.2 & echo $! >>orphans' & done\n\
+                  wait\nfor orphan in $(cat orphans); do\n\
+                  while [ -e /proc/$orphan ]; do sleep 0.05; done; done\necho $$ >done\n\
                   exec sleep 1000000";
     let service = sandbox.running("a", script);
     service.log().script("exec cat >>said");
     sandbox.link(&service, "a");
     let namespace = NAMESPACE.join(" ");
     let started = sandbox.daemon_by_shell(&format!("exec unshare {namespace} svscan scan"));
-    sandbox.wait_until("the service has looked around", || service.has("done"));
-    assert_eq!(service.read("zombies"), "");
-    assert_ne!(service.pid(), 0);
+    sandbox.wait_until("the orphans are reaped", || service.has("done"));
+    assert_eq!(service.lines("orphans").len(), 8);
+    sandbox.wait_until("it is up", || service.pid() != 0);
     let svscan = only_child(started.pid);
     let status = fs::read_to_string(format!("/proc/{svscan}/status")).unwrap();
     assert!(

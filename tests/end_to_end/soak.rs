@@ -16,11 +16,12 @@ const SERVICES: usize = 6;
 /// A kilobyte for each service that has come and gone would be twice as much (240 services).
 const GROWTH_MAX_KB: u64 = 128;
 
-/// Descriptors and kilobytes of memory.
+/// Descriptors and kilobytes of memory: counted page by page, for the sums of `status` are rough
+/// where there are many processors.
 fn weight(svscan: Daemon) -> (usize, u64) {
     let descriptors = fs::read_dir(format!("/proc/{}/fd", svscan.pid)).unwrap().count();
-    let status = fs::read_to_string(format!("/proc/{}/status", svscan.pid)).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+    let pages = fs::read_to_string(format!("/proc/{}/smaps_rollup", svscan.pid)).unwrap();
+    let line = pages.lines().find_map(|line| line.strip_prefix("Anonymous:")).unwrap();
     (descriptors, line.trim().trim_end_matches(" kB").parse().unwrap())
 }
 

@@ -1,5 +1,7 @@
 //! The end of everything: TERM to svscan stops the services, then their loggers, then the orphans.
 
+use std::time::{Duration, Instant};
+
 use crate::sandbox;
 use crate::support::{Daemon, REST, Sandbox, Service, is_alive};
 
@@ -93,17 +95,20 @@ fn an_orphan_that_ignores_term_is_killed() {
 
 #[test]
 fn a_service_that_ignores_term_is_killed_after_the_grace_and_no_sooner() {
+    const GRACE: Duration = Duration::from_secs(3);
     let sandbox = sandbox();
     let deaf = "trap 'echo deaf >>heard' TERM\necho up >up\nwhile :; do sleep 0.1; done";
     let service = sandbox.running("a", deaf);
     sandbox.link(&service, "a");
-    let svscan = sandbox.daemon("svscan", &["--grace", "6s", "scan"]);
+    let svscan = sandbox.daemon("svscan", &["--grace", "3s", "scan"]);
     // The service may be quicker than its status.
     sandbox.wait_until("the trap is set", || service.has("up") && service.pid() != 0);
     let pid = service.pid();
+    let told = Instant::now();
     term(svscan.pid);
     sandbox.wait_until("the service heard it", || service.has("heard"));
-    sandbox.stays("it is given its time", || is_alive(pid));
+    sandbox.wait_until("it has ended", || !is_alive(pid));
+    assert!(told.elapsed() >= GRACE, "after {:?}", told.elapsed());
     assert_eq!(sandbox.end_of(svscan), 0);
     assert!(!is_alive(pid));
     let said = sandbox.said(svscan);

@@ -6,6 +6,7 @@ use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -22,9 +23,23 @@ pub(crate) fn certificate(name: &str) -> String {
     file.to_str().unwrap().to_owned()
 }
 
-/// A port that was free just now.
+/// A port that is free for both kinds of socket, and that no other test is given: it lies below
+/// those that the kernel gives to whoever names none (ip(7), `ip_local_port_range`).
 fn free_port() -> u16 {
-    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static COUNT: AtomicU16 = AtomicU16::new(0);
+    const RANGE: std::ops::Range<u16> = 12_000..32_000;
+    let begin = std::process::id().wrapping_mul(97);
+    for _ in RANGE {
+        let count = u32::from(COUNT.fetch_add(1, Ordering::Relaxed));
+        let offset = begin.wrapping_add(count) % u32::from(RANGE.end - RANGE.start);
+        let port = RANGE.start + u16::try_from(offset).unwrap();
+        let is_free = UdpSocket::bind(("127.0.0.1", port)).is_ok()
+            && TcpListener::bind(("127.0.0.1", port)).is_ok();
+        if is_free {
+            return port;
+        }
+    }
+    panic!("no port is free");
 }
 
 fn write_secret(path: &Path, text: &str) {
@@ -51,7 +66,7 @@ impl Chronyd {
     pub(crate) fn with_certificate(program: &Path, name: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         write_secret(&dir.path().join("key"), &fs::read_to_string(certificate("s.key")).unwrap());
-        let nts_port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let nts_port = free_port();
         let lines = format!(
             "ntsport {nts_port}\nntsservercert {}\nntsserverkey {}\nntsprocesses 0\n",
             certificate(name),
@@ -318,7 +333,7 @@ pub(crate) fn ntpsec_beside_us(program: &Path) -> String {
     let script = "ip link set lo up || exit 77
         \"$3\" --observe --serve 127.0.0.1:1123 -c \"$4\" 2>/dev/null & ours=$!
         \"$1\" -n -c \"$2\" >\"$5\" 2>&1 & theirs=$!
-        for second in $(seq 60); do
+        for second in $(seq 120); do
             [ ! -s \"$6\" ] || break
             sleep 1
         done

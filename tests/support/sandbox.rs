@@ -38,7 +38,7 @@ mod parking {
 
 /// How long what was told to end may take until it has, or another process of it has: theirs is
 /// deaf for a second after each start.
-const GRACE: Duration = Duration::from_secs(20);
+const GRACE: Duration = Duration::from_mins(1);
 
 /// How deep service directories lie in a sandbox: scan directory, service, log.
 const DEPTH: u32 = 4;

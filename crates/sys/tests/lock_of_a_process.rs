@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use std::fs::File;
+use std::io::{PipeReader, Write as _};
+use std::os::fd::AsRawFd as _;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -33,9 +35,9 @@ fn a_child_that_has_the_descriptor_has_not_the_lock() {
 }
 
 /// A process that has locked the file and ended, and a child that still shares its descriptors, as
-/// one does that svscan has made a moment ago. The child ends soon.
-fn left_behind(file: &File) {
-    static SOON: libc::timespec = libc::timespec { tv_sec: 0, tv_nsec: 300_000_000 };
+/// one does that svscan has made a moment ago. The child ends when there is a byte to read.
+fn left_behind(file: &File, end: &PipeReader) {
+    let (end, mut byte) = (end.as_raw_fd(), [0_u8; 1]);
     let lock = || sys::lock::lock_for_process(file).is_ok();
     // SAFETY: no more than fork(2); whoever is made calls the kernel alone, and ends.
     let parent = unsafe { libc::fork() };
@@ -44,8 +46,8 @@ fn left_behind(file: &File) {
         // SAFETY: as above; without a stack of its own it goes on in a copy of ours.
         let child = lock() && unsafe { libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) } == 0;
         if child {
-            // SAFETY: the time lives as long as we.
-            unsafe { libc::nanosleep(&raw const SOON, std::ptr::null_mut()) };
+            // SAFETY: a byte, and room for one.
+            unsafe { libc::read(end, byte.as_mut_ptr().cast(), 1) };
         }
         // SAFETY: it ends us.
         unsafe { libc::_exit(0) };
@@ -59,10 +61,16 @@ fn who_shares_all_descriptors_of_one_that_has_ended_is_waited_for() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("lock");
     let file = File::options().append(true).create(true).open(&path).unwrap();
-    left_behind(&file);
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    left_behind(&file, &reader);
     assert_eq!(acquire_for_process(&path).unwrap_err().raw_os_error(), Some(libc::EAGAIN));
     assert!(sys::lock::is_left(&path).unwrap());
-    acquire_for_process_within(&path, Duration::from_secs(30)).unwrap();
+    let soon = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(100));
+        writer.write_all(b"x").unwrap();
+    });
+    acquire_for_process_within(&path, Duration::from_mins(2)).unwrap();
+    soon.join().unwrap();
 }
 
 #[test]

@@ -176,7 +176,7 @@ pub(super) fn local_of(level: i32, kind: i32, data: &[u8]) -> Option<Local> {
 mod tests {
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_secs(20);
+    const PATIENCE: Duration = Duration::from_mins(1);
 
     fn loopback() -> SocketAddr {
         SocketAddr::from(([127, 0, 0, 1], 0))
