@@ -125,6 +125,9 @@ clock:       left alone
     assert_eq!((text.as_str(), code), (expected, 1));
     let (text, _) = local.asked(&["--json"]);
     assert!(text.starts_with("{\"state\":\"local\",") && text.contains("\"stratum\":3,"), "{text}");
+    let why = "it asks no server; what it serves is this clock, which somebody else sets";
+    let said = format!("ntpctl: fatal: ntpd says no: {why}\n");
+    assert_eq!(local.asked(&["step"]), (said, 111));
 }
 
 #[test]
@@ -239,6 +242,24 @@ fn without_an_ntpd_there_is_a_sentence() {
     let (text, code) = ntpctl(&socket, &[]);
     assert_eq!(code, 111);
     assert_eq!(text, format!("ntpctl: fatal: what answers at {at} is no ntpd\n"));
+}
+
+#[test]
+fn whoever_sits_in_ntpds_place_commands_no_terminal() {
+    let dir = dir();
+    let socket = dir.path().join("s");
+    let listener = UnixListener::bind(&socket).unwrap();
+    let answers = ["synchronised\nstate: \x1b[2J\u{9b}2J\rgood\n", "no: \x1b[2J\nwhy\n"];
+    thread::spawn(move || {
+        for answer in answers {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.read(&mut [0; 100]);
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    assert_eq!(ntpctl(&socket, &[]), ("state: ?[2J?2J?good\n".to_owned(), 0));
+    let said = "ntpctl: fatal: ntpd says no: ?[2J?why\n".to_owned();
+    assert_eq!(ntpctl(&socket, &[]), (said, 111));
 }
 
 #[test]

@@ -51,12 +51,7 @@ impl Place {
 
     /// An ntpd that works in the directory and serves the local clock.
     fn ntpd(&self, args: &[&str]) -> Ntpd {
-        let said = self.dir.path().join("said");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ntpd"));
-        command.args(["--observe", "--serve", "127.0.0.1:0"]).args(args);
-        command.current_dir(self.dir.path()).stdin(Stdio::null());
-        let child = command.stderr(fs::File::create(&said).unwrap()).spawn().unwrap();
-        Ntpd { child, said }
+        Ntpd::in_directory(self.dir.path(), args)
     }
 }
 
@@ -66,6 +61,15 @@ struct Ntpd {
 }
 
 impl Ntpd {
+    fn in_directory(dir: &Path, args: &[&str]) -> Self {
+        let said = dir.join("said");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ntpd"));
+        command.args(["--observe", "--serve", "127.0.0.1:0"]).args(args);
+        command.current_dir(dir).stdin(Stdio::null());
+        let child = command.stderr(fs::File::create(&said).unwrap()).spawn().unwrap();
+        Self { child, said }
+    }
+
     fn wait_for(path: &Path, part: &str) -> String {
         let end = Instant::now() + PATIENCE;
         loop {
@@ -207,7 +211,7 @@ fn each_file_of_a_configuration_is_looked_at_and_none_is_made() {
         ),
         ("leapfile no\n", &[], "leapfile no: unable to read it: file does not exist\n"),
         (
-            "server a nts ca no\nserver b nts ca ca\n",
+            "server c nts ca no\nserver b nts ca ca\n",
             &[],
             "server b\nca ca: it can be used\n\
           ca no: unable to open it: file does not exist\n",
@@ -228,8 +232,8 @@ fn each_file_of_a_configuration_is_looked_at_and_none_is_made() {
             1 => "the configuration can be used, but for one file\n",
             _ => "the configuration can be used, but for 2 files\n",
         };
-        let expected = if conf.starts_with("server a nts") {
-            format!("server a\nserver a\n{expected}{end}")
+        let expected = if conf.starts_with("server c nts") {
+            format!("server a\nserver c\n{expected}{end}")
         } else {
             format!("server a\n{expected}{end}")
         };
@@ -256,6 +260,7 @@ fn what_is_wrong_with_a_certificate_its_key_or_the_file_of_keys_is_said() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("other"), "something else\n").unwrap();
     let (good, key, ca) = (certificate("good.pem"), certificate("s.key"), certificate("ca.pem"));
+    let expired = certificate("expired.pem");
     let rows = [
         (&good[..], &key[..], "drift", String::new()),
         ("no", &key, "drift", "nts cert no: unable to read it: file does not exist\n".to_owned()),
@@ -268,6 +273,7 @@ fn what_is_wrong_with_a_certificate_its_key_or_the_file_of_keys_is_said() {
         (&good, "no", "drift", "nts key no: unable to read it: file does not exist\n".to_owned()),
         (&key, &key, "drift", format!("nts cert {key}: there is no certificate in it\n")),
         (&ca, &key, "drift", format!("nts key {key}: it is not the key of the certificate\n")),
+        (&expired, &key, "drift", format!("nts cert {expired}: it has expired\n")),
         (
             &good,
             &key,
@@ -281,6 +287,10 @@ fn what_is_wrong_with_a_certificate_its_key_or_the_file_of_keys_is_said() {
         assert!(said.contains(&expected), "{said}");
         assert_eq!(code, Some(if expected.is_empty() { 0 } else { 111 }), "{said}");
     }
+    let authority = certificate("authority.pem");
+    let (code, said) = checked(dir.path(), &granting(&authority, &key, ""), &[]);
+    let but = "it can be used, but it is made for an authority; that of a server says CA:FALSE";
+    assert!(code == Some(0) && said.contains(&format!("nts cert {authority}: {but}\n")), "{said}");
     let conf = granting(&good, &key, "nts cookie other");
     let (_, said) = checked(dir.path(), &conf, &[]);
     assert!(said.contains("nts cookie other: it holds something else\n"), "{said}");
@@ -319,4 +329,121 @@ fn root_holds_no_keys_of_nts_that_others_may_have_led_elsewhere() {
     assert!(line.ends_with(&why), "{line}");
     ntpd.says("unable to write hers/cookies: access denied");
     assert!(!place.dir.path().join("made").exists());
+}
+
+#[test]
+#[cfg(feature = "nts")]
+fn keys_of_nts_that_somebody_else_has_planted_are_not_believed() {
+    let Some(place) = Place::new() else { return };
+    let nts = "nts port 0 cookie hers/cookies";
+    let conf = granting(&certificate("good.pem"), &certificate("s.key"), nts);
+    fs::write(place.dir.path().join("conf"), conf.replace("interface", "#")).unwrap();
+    let planted = place.hers.join("cookies");
+    // Each hers and 0600, one of which ntpd may replace and one of which it may not.
+    for user in ["root", NOBODY] {
+        let args = ["-u", user, "-c", "conf"];
+        chown(&place.hers, Some(0), None).unwrap();
+        let ntpd = place.ntpd(&args);
+        Ntpd::wait_for(&planted, "keys");
+        drop(ntpd);
+        chown(&place.hers, Some(ALICE), None).unwrap();
+        chown(&planted, Some(ALICE), None).unwrap();
+        let text = fs::read_to_string(&planted).unwrap();
+        let ntpd = place.ntpd(&args);
+        let why = "it belongs to user 54321, who would know the keys; remove it";
+        ntpd.says(&format!("NTS's keys are not kept in hers/cookies: {why}; after a restart "));
+        ntpd.says("serving NTS, ");
+        assert_eq!(fs::read_to_string(&planted).unwrap(), text);
+        fs::remove_file(&planted).unwrap();
+    }
+    // Of the user that ntpd becomes they are as good as root's.
+    let args = ["-u", NOBODY, "-c", "conf"];
+    chown(&place.hers, Some(65534), None).unwrap();
+    drop((place.ntpd(&args), Ntpd::wait_for(&planted, "keys")));
+    assert_eq!(fs::metadata(&planted).unwrap().uid(), 65534);
+    let ntpd = place.ntpd(&args);
+    ntpd.says("serving NTS, ");
+    assert!(!fs::read_to_string(&ntpd.said).unwrap().contains("not kept"));
+}
+
+#[test]
+#[cfg(feature = "nts")]
+fn a_certificate_that_clients_refuse_is_warned_of_once_and_nts_is_served_all_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = certificate("s.key");
+    for (name, why) in [
+        ("expired.pem", "it has expired; no client of NTS believes it"),
+        (
+            "authority.pem",
+            "it is made for an authority; that of a server says CA:FALSE; many clients of NTS do \
+             not believe it",
+        ),
+    ] {
+        let conf = granting(&certificate(name), &key, "nts port 0").replace("interface", "#");
+        fs::write(dir.path().join("conf"), conf).unwrap();
+        let ntpd = Ntpd::in_directory(dir.path(), &["-c", "conf"]);
+        let line = ntpd.says(why);
+        assert_eq!(line, format!("ntpd: warning: {}: {why}", certificate(name)));
+        assert!(ntpd.says("serving NTS, ").starts_with("ntpd: info: "));
+        assert_eq!(fs::read_to_string(&ntpd.said).unwrap().matches(why).count(), 1);
+    }
+}
+
+#[test]
+fn a_table_of_leap_seconds_that_has_expired_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    // That of the first of January 2017, which ended in the same summer.
+    let table = "#$ 3676924800\n#@ 3707596800\n3692217600 37\n\
+                 #h 128e88be 781547e4 daf4acd9 aed59e99 7741587f\n";
+    fs::write(dir.path().join("leaps"), table).unwrap();
+    let conf = "leapfile leaps\nserver 127.127.1.0\ninterface listen 127.0.0.1\n";
+    let (code, said) = checked(dir.path(), conf, &[]);
+    let why = "it has expired: somebody should fetch a new table of leap seconds";
+    assert!(said.contains(&format!("leapfile leaps: {why}\n")), "{said}");
+    assert_eq!(code, Some(111));
+}
+
+/// Whether there is anything in it that a terminal obeys.
+fn is_plain(said: &str) -> bool {
+    said.lines().all(|line| !line.contains(char::is_control))
+}
+
+#[test]
+fn no_file_commands_the_terminal_of_who_reads_what_is_said_of_it() {
+    const HOSTILE: &str = "a\x1b[2J\u{9b}31m\x08b";
+    let dir = tempfile::tempdir().unwrap();
+    let shown = "a?[2J?31m?b";
+    let confs = [
+        (format!("server x\ndriftfile {HOSTILE}/d\n"), 111),
+        (format!("server x {HOSTILE}\n"), 100),
+        (format!("server {HOSTILE}:99999\n"), 100),
+        (format!("server x key 1\ntrustedkey 1\nkeys {HOSTILE}\n"), 111),
+    ];
+    for (conf, expected) in confs {
+        let (code, said) = checked(dir.path(), &conf, &[]);
+        assert!(is_plain(&said) && said.contains(shown), "{said:?}");
+        if cfg!(feature = "nts") {
+            assert_eq!(code, Some(expected), "{said}");
+        }
+    }
+    let (_, said) = checked(dir.path(), "server x\n", &["-p", HOSTILE]);
+    assert!(is_plain(&said) && said.contains(shown), "{said:?}");
+    let (_, said) = checked(dir.path(), "server x\n", &["--serve", HOSTILE]);
+    assert!(is_plain(&said) && said.contains(shown), "{said:?}");
+    // What is no UTF-8 is shown as such.
+    fs::write(dir.path().join("conf"), b"server x\nserver \xff\x9b2J\n").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ntpd"));
+    let output = command.args(["--check-config", "-c", "conf"]).current_dir(dir.path()).output();
+    let said = String::from_utf8(output.unwrap().stdout).unwrap();
+    assert!(said.contains("server \u{fffd}\u{fffd}2J\n"), "{said:?}");
+}
+
+#[test]
+fn no_name_commands_the_terminal_of_who_reads_the_log() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("conf"), "server 127.127.1.0\nlogconfig \x1b[2J\n").unwrap();
+    let ntpd = Ntpd::in_directory(dir.path(), &["-c", "conf", "-p", "/\x1b[2J\n"]);
+    ntpd.says("serving the local clock");
+    let said = fs::read_to_string(&ntpd.said).unwrap();
+    assert!(is_plain(&said) && said.contains("-p /?[2J? is ignored"), "{said:?}");
 }

@@ -69,7 +69,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         (None, Some(text)) => (false, text),
         (None, None) => anyhow::bail!("what answers at {} is no ntpd", path.display()),
     };
-    let printed = ending::print(&COMMAND, text);
+    let printed = ending::print(&COMMAND, &ending::plain_lines(text));
     let unsure = judges && !is_right && printed == ExitCode::SUCCESS;
     Ok(if unsure { ExitCode::from(EXIT_UNSURE) } else { printed })
 }

@@ -10,6 +10,8 @@ use contract::layout;
 use doctor::{Finding, Weight};
 use examine::{Examiner, Found, Report};
 
+use crate::ending::plain;
+
 pub(crate) static COMMAND: Command = Command {
     name: "svcheck",
     summary: "say what is wrong with services, and how to mend it",
@@ -161,11 +163,6 @@ impl Outcome {
         self.lines.extend_from_slice(plain(text).as_bytes());
         self.lines.push(b'\n');
     }
-}
-
-/// Names and scripts may hold what a terminal obeys.
-fn plain(text: &str) -> String {
-    text.replace(char::is_control, "?")
 }
 
 /// A reader who has seen enough is no failure (`svcheck | head`).

@@ -7,14 +7,38 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use ntp::config::{self, Proof, Server};
+use sys::timex;
 
+use super::clock::{self, When};
 use super::granting;
+use super::kernel::Kernel;
 use super::leaps;
+use super::machine::Machine as _;
 use super::options::Options;
+use super::privileges;
 use super::state::State;
+use crate::ending::plain;
+
+/// What is wrong with a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Finding {
+    /// Nothing.
+    Good,
+    /// It can be used, and this should be known.
+    #[cfg_attr(not(feature = "nts"), expect(dead_code, reason = "certificates alone are so"))]
+    But(String),
+    /// It cannot be used, because of this.
+    Bad(String),
+}
+
+impl From<Result<(), String>> for Finding {
+    fn from(found: Result<(), String>) -> Self {
+        found.map_or_else(Self::Bad, |()| Self::Good)
+    }
+}
 
 /// A file, by the word that names it, and what is wrong with it.
-type Checked = (String, Result<(), String>);
+type Checked = (String, Finding);
 
 /// Sentences, a line each, and whether all can be used.
 pub(super) fn report(options: &Options) -> (String, bool) {
@@ -27,45 +51,49 @@ pub(super) fn report(options: &Options) -> (String, bool) {
     let at = options.serve.iter().flat_map(|serve| &serve.at);
     lines.extend(at.map(|at| format!("serve {at}")));
     let files = files(options);
-    let bad = files.iter().filter(|(_, found)| found.is_err()).count();
+    let bad = files.iter().filter(|(_, found)| matches!(found, Finding::Bad(_))).count();
     lines.extend(files.into_iter().map(|(what, found)| match found {
-        Ok(()) => format!("{what}: it can be used"),
-        Err(why) => format!("{what}: {why}"),
+        Finding::Good => format!("{what}: it can be used"),
+        Finding::But(why) => format!("{what}: it can be used, but {why}"),
+        Finding::Bad(why) => format!("{what}: {why}"),
     }));
     lines.push(match bad {
         0 => "the configuration can be used".to_owned(),
         1 => "the configuration can be used, but for one file".to_owned(),
         bad => format!("the configuration can be used, but for {bad} files"),
     });
-    (lines.join("\n") + "\n", bad == 0)
+    let text = lines.iter().map(|line| plain(line) + "\n").collect();
+    (text, bad == 0)
 }
 
 fn files(options: &Options) -> Vec<Checked> {
     let named = |word: &str, path: &Path| format!("{word} {}", path.display());
+    let when = when(options);
     let mut files = Vec::new();
     if let Some(path) = &options.drift {
-        files.push((named("driftfile", path), drift(path)));
+        files.push((named("driftfile", path), drift(path).into()));
     }
     if let Some(path) = &options.log {
-        files.push((named("logfile", path), log(path)));
+        files.push((named("logfile", path), log(path).into()));
     }
     if let Some(path) = &options.leap_file {
-        files.push((named("leapfile", path), leaps::table(path).map(drop)));
+        files.push((named("leapfile", path), leap_table(path, when).into()));
     }
     if let Some(path) = &options.keys_file {
         // It was read with the configuration, or there would be nothing to say.
-        files.push((named("keys", path), Ok(())));
+        files.push((named("keys", path), Finding::Good));
     }
+    let keeper = privileges::whom(options.user.as_deref()).ok().flatten().map(|user| user.uid);
     let granting = options.serve.iter().filter_map(|serve| serve.granting.as_ref());
-    files.extend(granting.flat_map(nts_files));
+    files.extend(granting.flat_map(|granting| nts_files(granting, keeper, when)));
     for ca in authorities(options) {
-        files.push((named("ca", Path::new(ca)), readable(Path::new(ca))));
+        files.push((named("ca", Path::new(ca)), readable(Path::new(ca)).into()));
     }
     for (word, program) in
         [("--before-step", &options.before_step), ("--after-step", &options.after_step)]
     {
         if let Some(path) = program {
-            files.push((named(word, path), executable(path)));
+            files.push((named(word, path), executable(path).into()));
         }
     }
     files
@@ -84,14 +112,29 @@ fn authorities(options: &Options) -> Vec<&str> {
 }
 
 /// Those that serving NTS takes.
-fn nts_files(granting: &config::Granting) -> Vec<Checked> {
-    let mut files = granting::check(granting);
+fn nts_files(granting: &config::Granting, keeper: Option<u32>, when: When) -> Vec<Checked> {
+    let mut files = granting::check(granting, keeper, when);
     if let Some(path) = &granting.cookies
-        && let Some((_, found @ Ok(()))) = files.last_mut()
+        && let Some((_, found @ Finding::Good)) = files.last_mut()
     {
-        *found = writable(directory(Path::new(path)));
+        *found = writable(directory(Path::new(path))).into();
     }
     files
+}
+
+/// What the time is: the clock is believed where the kernel was told that it is right, and where we
+/// ask nobody else. Without that only what has passed for sure is.
+fn when(options: &Options) -> When {
+    let kept = options.drift.clone().map(State::new).and_then(|state| state.frequency_kept_at());
+    let machine = Kernel::new();
+    let (now, floor) = (clock::seconds(machine.wall()), clock::floor(kept));
+    let is_believed = options.servers.is_empty() || timex::is_synchronised(&machine);
+    When { now, is_known: is_believed && now >= floor, floor }
+}
+
+fn leap_table(path: &Path, when: When) -> Result<(), String> {
+    let expires = clock::seconds(leaps::table(path)?.expires);
+    if expires < when.passed() { Err(format!("it has expired: {}", leaps::FETCH)) } else { Ok(()) }
 }
 
 /// It is read at the start, and another takes its place.

@@ -8,6 +8,38 @@ use ntp::time::{Now, Raw, Span, Wall};
 /// that was stepped meanwhile.
 const QUEUED_MAX: Span = Span::from_secs(1);
 
+/// 2026-11-23, when this was written, in seconds since 1970. It has passed for sure, as has the day
+/// it was built for, where the builder says which (`SOURCE_DATE_EPOCH`).
+pub(crate) const WRITTEN: u64 = 1_795_392_000;
+
+/// What the time is, for what is good only for a time, in seconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct When {
+    pub(crate) now: u64,
+    /// Whether that is certain.
+    pub(crate) is_known: bool,
+    /// What has passed for sure.
+    pub(crate) floor: u64,
+}
+
+impl When {
+    /// The latest time that has passed for sure.
+    pub(crate) fn passed(self) -> u64 {
+        if self.is_known { self.now } else { self.floor }
+    }
+}
+
+/// What has passed for sure, where the time was known to be right at `last_good`.
+pub(crate) fn floor(last_good: Option<u64>) -> u64 {
+    let built = option_env!("SOURCE_DATE_EPOCH").and_then(|built| built.parse().ok());
+    WRITTEN.max(built.unwrap_or(0)).max(last_good.unwrap_or(0))
+}
+
+/// Whole seconds since 1970.
+pub(crate) fn seconds(wall: Wall) -> u64 {
+    u64::try_from((wall - Wall::default()).nanos() / 1_000_000_000).unwrap_or(0)
+}
+
 /// What the oscillator has counted.
 pub(crate) fn raw(since_boot: Duration) -> Raw {
     Raw::from_nanos(nanos(since_boot))

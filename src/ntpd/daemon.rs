@@ -13,17 +13,17 @@ use std::process::ExitCode;
 use cli::{EXIT_TEMPORARY, UnableExt as _};
 use ntp::client::{Action, Client, Event, Outcome, ServerId, Steer};
 use ntp::config::Proof;
-use ntp::time::{Raw, Span, Wall};
+use ntp::time::{Raw, Span};
 use sys::timex::Steering;
 use sys::wake::Wish;
 
-use super::clock;
+use super::clock::{self, When};
 use super::control::Control;
 use super::hooks::Hooks;
 use super::leaps::Leaps;
 use super::log::Log;
 use super::machine::Machine;
-use super::proofs::{Proofs, When};
+use super::proofs::Proofs;
 use super::ready::Ready;
 use super::resolver::{GLANCE, Resolver};
 use super::rivals::Rivals;
@@ -47,6 +47,8 @@ pub(super) struct Daemon<M: Machine> {
     pub(super) proofs: Proofs,
     /// What the time was last known to be: true time minus the oscillator.
     pub(super) known: Option<Span>,
+    /// What has passed for sure, in seconds since 1970.
+    pub(super) floor: u64,
     pub(super) log: Log,
     pub(super) service: Option<Service>,
     pub(super) leaps: Leaps,
@@ -117,6 +119,10 @@ impl<M: Machine> Daemon<M> {
         let others: Vec<BorrowedFd<'_>> = others.collect();
         let (arrived, mut ready) = self.sockets.wait(&self.machine, &others, limit)?;
         ready.truncate(served.len());
+        if ready.contains(&true) {
+            let now = self.machine.raw();
+            self.service.iter_mut().for_each(|service| service.is_asked(now));
+        }
         Ok((arrived, ready))
     }
 
@@ -151,9 +157,8 @@ impl<M: Machine> Daemon<M> {
         if reference.stratum > 0 {
             self.known = Some(now.theta() + reference.correction);
         }
-        let wall = now.raw.wall(self.known.unwrap_or(now.theta())) - Wall::default();
-        let seconds = u64::try_from(wall.nanos() / 1_000_000_000).unwrap_or(0);
-        When { now: seconds, is_known: self.known.is_some() }
+        let wall = now.raw.wall(self.known.unwrap_or(now.theta()));
+        When { now: clock::seconds(wall), is_known: self.known.is_some(), floor: self.floor }
     }
 
     fn take_in(&mut self, arrived: Vec<Arrived>) -> Option<ExitCode> {
@@ -248,12 +253,13 @@ impl<M: Machine> Daemon<M> {
     }
 
     fn answer(&mut self, asked: &[bool]) {
+        let when = self.when();
         let Some(service) = &mut self.service else { return };
         if asked.contains(&true) {
             let known = self.client.status(self.machine.now()).reference;
             service.answer(&self.machine, asked, known, &self.leaps, &self.proofs);
         }
-        service.turn(&self.machine);
+        service.turn(&self.machine, when);
         for (level, line) in service.lines() {
             self.log.say(level, &line);
         }

@@ -14,6 +14,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 
+use ntp::config::Host;
 use ntp::keys::hex;
 use ntp::nts::ke::{self, KEY_LENGTH};
 use ntp::time::{Raw, Span};
@@ -153,15 +154,10 @@ fn shake_hands(host: &str, ca: &str, when: When) -> Result<(Agreed, SocketAddr),
     Ok((agreed, at))
 }
 
-/// `name`, `name:port`, and addresses of six with or without brackets.
+/// The name and the port to shake hands at.
 fn name_and_port(host: &str) -> (&str, u16) {
-    let bare = |name: &str| name.matches(':').count() > 1 && !name.starts_with('[');
-    let split = host.rsplit_once(':').filter(|_| !bare(host));
-    let (name, port) = match split.map(|(name, port)| (name, port.parse())) {
-        Some((name, Ok(port))) => (name, port),
-        Some((_, Err(_))) | None => (host, ke::PORT),
-    };
-    (name.trim_start_matches('[').trim_end_matches(']'), port)
+    let host = Host::of(host).unwrap_or(Host { name: host, port: None });
+    (host.name, host.port.unwrap_or(ke::PORT))
 }
 
 /// At least one address.

@@ -18,6 +18,9 @@ const LOOK_EVERY: Span = Span::from_secs(3600);
 /// Before it expires, somebody should fetch a new one: IERS gives half a year's notice.
 const EXPIRES_SOON: Span = Span::from_secs(28 * 86_400);
 
+/// What to do then.
+pub(super) const FETCH: &str = "somebody should fetch a new table of leap seconds";
+
 /// A kernel that has made none so long after it was due has made none.
 const OVERDUE: Span = Span::from_secs(3);
 
@@ -163,15 +166,14 @@ impl Leaps {
             Ok(table) => {
                 let left = table.expires - now;
                 self.table = Some(table);
-                let expires = "somebody should fetch a new table of leap seconds";
                 if left < Span::ZERO {
-                    Some(format!("{place} has expired, the servers are asked instead: {expires}"))
+                    Some(format!("{place} has expired, the servers are asked instead: {FETCH}"))
                 } else if left < EXPIRES_SOON {
                     let days = match left.nanos() / DAY {
                         1 => "1 day".to_owned(),
                         days => format!("{days} days"),
                     };
-                    Some(format!("{place} expires in {days}: {expires}"))
+                    Some(format!("{place} expires in {days}: {FETCH}"))
                 } else {
                     None
                 }

@@ -11,6 +11,7 @@ use ntp::client::Level;
 use sys::way::{self, Way};
 
 use super::held::not_roots_alone;
+use crate::ending::plain;
 
 /// So many lines wait for the log to be opened; there are fewer before that.
 const EARLY_MAX: usize = 64;
@@ -97,7 +98,7 @@ impl Log {
     }
 
     fn write(&mut self, level: &str, text: &str) {
-        let line = format!("ntpd: {level}: {text}\n");
+        let line = format!("ntpd: {level}: {}\n", plain(text));
         match &mut self.early {
             Some(early) if early.len() < EARLY_MAX => early.push(line),
             Some(_) => {}

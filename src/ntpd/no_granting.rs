@@ -12,6 +12,8 @@ use ntp::config;
 use ntp::packet::Header;
 use ntp::time::{Now, Raw, Span};
 
+use super::check::Finding;
+use super::clock::When;
 use super::machine::Machine;
 
 /// There is none.
@@ -42,6 +44,7 @@ impl Granting {
     pub(crate) fn open(
         _: config::Granting,
         _: &[SocketAddr],
+        _: Option<u32>,
         _: Now,
     ) -> Result<(Self, Option<String>), String> {
         Err("this ntpd was built without NTS".to_owned())
@@ -63,7 +66,7 @@ impl Granting {
         match self.0 {}
     }
 
-    pub(crate) fn turn(&mut self, _: &impl Machine, _: &Access) -> Option<String> {
+    pub(crate) fn turn(&mut self, _: &impl Machine, _: &Access, _: When) -> Vec<(Level, String)> {
         match self.0 {}
     }
 
@@ -77,6 +80,6 @@ impl Granting {
 }
 
 /// Nothing is checked where nothing is served.
-pub(crate) fn check(_: &config::Granting) -> Vec<(String, Result<(), String>)> {
+pub(crate) fn check(_: &config::Granting, _: Option<u32>, _: When) -> Vec<(String, Finding)> {
     Vec::new()
 }

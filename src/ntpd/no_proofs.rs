@@ -10,13 +10,7 @@ use ntp::mac::Claim;
 use ntp::packet::Request;
 use ntp::time::Raw;
 
-/// What the time is, in seconds since 1970, and whether that is certain.
-#[derive(Debug, Clone, Copy)]
-#[expect(dead_code, reason = "nobody judges certificates here")]
-pub(crate) struct When {
-    pub(crate) now: u64,
-    pub(crate) is_known: bool,
-}
+use super::clock::When;
 
 /// No proofs.
 #[derive(Debug)]
@@ -28,7 +22,7 @@ pub(crate) struct Proofs;
     reason = "the same methods as with the feature"
 )]
 impl Proofs {
-    pub(crate) fn new(_: Vec<Key>, _: Option<String>, _: Option<u64>) -> Self {
+    pub(crate) fn new(_: Vec<Key>, _: Option<String>) -> Self {
         Self
     }
 

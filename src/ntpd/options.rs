@@ -6,10 +6,9 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use cli::{Args, Command, Flag, UnableExt as _, Usage};
-use ntp::config::{self, Config, Proof, SERVERS_MAX, Server};
+use ntp::config::{self, Config, SERVERS_MAX, Server};
 use ntp::discipline::Policy;
 use ntp::keys::Key;
-use ntp::source::Polling;
 use ntp::time::Span;
 use sys::way::{self, Way};
 
@@ -19,6 +18,7 @@ use super::control::USUAL;
 use super::foreign;
 
 mod key_file;
+mod named;
 mod serving;
 
 /// Read where no file and no server is named, as ntpd does.
@@ -162,15 +162,14 @@ pub(crate) fn read(args: &Args, words: &[OsString]) -> anyhow::Result<Options> {
         return Err(Usage::because(format!("no such argument: {}", operand.display())).into());
     }
     let asked = serving::asked(args)?;
-    let (named, notes) = named_servers(args);
+    let (named, notes) = named::servers(args)?;
     let path = match args.value("c") {
         Some(path) => Some(Path::new(path)),
         None if named.is_empty() && asked.is_none() => Some(Path::new(CONFIG_FILE)),
         None => None,
     };
     let config = path.map_or_else(|| Ok(Config::default()), read_config)?;
-    let mut servers: Vec<Server> =
-        named.into_iter().chain(config.servers.iter().cloned()).collect();
+    let mut servers = named::with(named, &config)?;
     let mut serve = serving::complete(asked, config.serving.clone());
     let once = args.has("q") || args.has("Q");
     for server in servers.iter_mut().filter(|_| once) {
@@ -240,29 +239,6 @@ fn exposed(path: &Path) -> Option<String> {
     let Way::Exposed(dir) = way else { return None };
     let (path, dir) = (path.display(), dir.display());
     Some(format!("{path} is believed though others than root may write {dir}"))
-}
-
-/// The servers of `-p`, and what there is to say of what is ignored.
-fn named_servers(args: &Args) -> (Vec<Server>, Vec<String>) {
-    let names = args.values("p").into_iter().map(|name| name.to_string_lossy());
-    let (files, names): (Vec<_>, Vec<_>) = names.partition(|name| name.contains('/'));
-    let note = "is ignored: there is no pid file, supervise knows the pid";
-    let server = |name: &str| Server {
-        name: name.to_owned(),
-        pool: false,
-        polling: quick(),
-        proof: Proof::None,
-    };
-    let servers = names.iter().map(|name| server(name)).collect();
-    let files = files.iter().map(|file| format!("-p {file} {note}"));
-    let nice = "-N is ignored: priority changes nothing, the kernel stamps packets";
-    let notes = files.chain(args.has("N").then(|| nice.to_owned()));
-    (servers, notes.collect())
-}
-
-/// A server of the command line is asked quickly at first.
-fn quick() -> Polling {
-    Polling { iburst: true, ..Polling::default() }
 }
 
 fn read_config(path: &Path) -> anyhow::Result<Config> {
@@ -381,7 +357,7 @@ mod tests {
         let options = options(&["-p", "192.0.2.1", "-p", "time.example:1123"]).unwrap();
         let names: Vec<&str> = options.servers.iter().map(|s| s.name.as_str()).collect();
         assert_eq!(names, ["192.0.2.1", "time.example:1123"]);
-        assert!(options.servers.iter().all(|server| server.polling == quick()));
+        assert!(options.servers.iter().all(|server| server.polling.iburst));
         assert_eq!(options.policy, Policy::default());
     }
 
@@ -437,6 +413,8 @@ mod tests {
         assert_eq!(wrong(&both), "--serve-offset is of no use with servers");
         let nobody = "/dev/null names no server: write `server NAME` there, or give -p NAME";
         assert_eq!(wrong(&["-c", "/dev/null"]), nobody);
+        let port = "-p: there is no such port: x:99999; a port is 1 to 65535";
+        assert_eq!(wrong(&["-p", "a", "-p", "x:99999"]), port);
         let many: Vec<&str> = std::iter::repeat_n("-pa", 17).collect();
         assert_eq!(wrong(&many), "more than 16 servers");
     }
@@ -459,6 +437,16 @@ mod tests {
         assert_eq!(options.policy.panic, None);
         let warning = format!("{path}: not supported and ignored: statsdir (line 4)");
         assert_eq!(options.warnings, [warning]);
+    }
+
+    #[cfg(feature = "nts")]
+    #[test]
+    fn who_is_to_prove_himself_is_not_asked_plainly_because_of_the_command_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ntp.conf");
+        std::fs::write(&path, "server a nts\n").unwrap();
+        let said = "-p A:123 is in the configuration with nts; leave -p A:123 out";
+        assert_eq!(wrong(&["-c", path.to_str().unwrap(), "-p", "b", "-p", "A:123"]), said);
     }
 
     #[test]

@@ -31,9 +31,9 @@ const PASSWD_MAX: u64 = 1024 * 1024;
 
 /// Somebody to become.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct User {
+pub(crate) struct User {
     name: String,
-    uid: u32,
+    pub(crate) uid: u32,
     gid: u32,
     groups: Vec<u32>,
 }
@@ -46,35 +46,41 @@ pub(crate) struct Belongings<'a> {
     pub(crate) service: Option<&'a mut Service>,
 }
 
-/// Gives up what is not needed any more. `named`: who to become (`-u`); `steers`: the clock is to
-/// be set.
+/// Whom to become: the one who was named (`-u`), or a usual one; nobody where we are not root.
 ///
 /// # Errors
-/// The user who was named is not there, or we may not become him.
+/// The user who was named is not there.
+pub(crate) fn whom(named: Option<&OsStr>) -> anyhow::Result<Option<User>> {
+    if ids::effective_uid() != 0 {
+        return Ok(None);
+    }
+    let user = named.map_or_else(|| Ok(usual()), |name| find(name).map(Some))?;
+    Ok(user.filter(|user| user.uid != 0))
+}
+
+/// Gives up what is not needed any more, and becomes `user`. `named`: who was to be that (`-u`);
+/// `steers`: the clock is to be set.
+///
+/// # Errors
+/// We may not become the user who was named.
 pub(crate) fn give_up(
     named: Option<&OsStr>,
+    user: Option<&User>,
     steers: bool,
     belongings: Belongings<'_>,
     log: &mut Log,
 ) -> anyhow::Result<()> {
     let kept: &[u8] = if steers { &[capabilities::SYS_TIME] } else { &[] };
     let is_root = ids::effective_uid() == 0;
-    let user = match named {
-        Some(name) if is_root => Some(find(name)?),
-        Some(name) => {
-            let name = name.display();
-            log.warning(&format!("-u {name} is ignored: only root can become somebody else"));
-            None
-        }
-        None if is_root => usual(),
-        None => None,
-    };
-    let user = user.filter(|user| user.uid != 0);
+    if let Some(name) = named.filter(|_| !is_root) {
+        let name = name.display();
+        log.warning(&format!("-u {name} is ignored: only root can become somebody else"));
+    }
     if is_root {
         let all_but_few = capabilities::bound_to(kept);
         note(log, "give up capabilities for good", &all_but_few);
     }
-    match &user {
+    match user {
         Some(user) => {
             belongings.hand_over(user, steers, log);
             become_user(user, named.is_some(), log)?;

@@ -18,11 +18,8 @@ use nts::cipher::AesSiv;
 use nts::code::Signer;
 use nts::handshake::Agreed;
 
+use super::clock::When;
 use super::handshake::{Came, Look, Running};
-
-/// 2026-11-23, when this was written. It has passed for sure, as has the day it was built for,
-/// where the builder says which (`SOURCE_DATE_EPOCH`).
-const WRITTEN: u64 = 1_795_392_000;
 
 /// A clock that was off by more than this, in seconds, when it judged a certificate, has to judge
 /// it again.
@@ -34,11 +31,10 @@ const AGAIN_MIN: i8 = 4;
 /// And in the end: a day and a half.
 const AGAIN_MAX: i8 = 17;
 
-/// What the time is, in seconds since 1970, and whether that is certain.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct When {
-    pub(crate) now: u64,
-    pub(crate) is_known: bool,
+impl From<When> for certificate::When {
+    fn from(When { now, is_known, floor }: When) -> Self {
+        Self { now, floor: (!is_known).then_some(floor) }
+    }
 }
 
 /// What there is to prove things with.
@@ -48,8 +44,6 @@ pub(crate) struct Proofs {
     /// The open requests of servers that share a key with us.
     asked: BTreeMap<SourceId, Request>,
     authorities: Option<String>,
-    /// A time that has passed for sure.
-    floor: u64,
     servers: BTreeMap<ServerId, Server>,
     lines: Vec<(Level, String)>,
 }
@@ -86,16 +80,12 @@ impl Judged {
 }
 
 impl Proofs {
-    /// With these keys, these authorities instead of the system's, and the last time that was
-    /// known to be right.
-    pub(crate) fn new(keys: Vec<Key>, authorities: Option<String>, last_good: Option<u64>) -> Self {
-        let built = option_env!("SOURCE_DATE_EPOCH").and_then(|built| built.parse().ok());
-        let floor = WRITTEN.max(built.unwrap_or(0)).max(last_good.unwrap_or(0));
+    /// With these keys, and these authorities instead of the system's.
+    pub(crate) fn new(keys: Vec<Key>, authorities: Option<String>) -> Self {
         Self {
             keys: keys.into_iter().map(Signer).collect(),
             asked: BTreeMap::new(),
             authorities,
-            floor,
             servers: BTreeMap::new(),
             lines: Vec::new(),
         }
@@ -193,7 +183,7 @@ impl Proofs {
             again: at,
             again_exponent: AGAIN_MIN,
         });
-        let why = server.begin(at, when, self.floor).err()?;
+        let why = server.begin(at, when).err()?;
         let why = format!("unable to start a handshake: {}", cli::reason(&why));
         Some(Event::Unresolved(id, why))
     }
@@ -205,7 +195,7 @@ impl Proofs {
             let is_due = session.is_spent() || judged.is_due(now, when);
             if is_due && server.running.is_none() && now >= server.again {
                 // Should no process be had, it is tried again as if the handshake had failed.
-                let _ = server.begin(now, when, self.floor);
+                let _ = server.begin(now, when);
             }
         }
     }
@@ -246,16 +236,15 @@ impl Proofs {
 }
 
 impl Server {
-    fn begin(&mut self, at: Raw, when: When, floor: u64) -> io::Result<()> {
+    fn begin(&mut self, at: Raw, when: When) -> io::Result<()> {
         if self.running.is_some() {
             return Ok(());
         }
         self.again = at + Span::from_exponent(self.again_exponent);
         self.again_exponent = (self.again_exponent + 1).min(AGAIN_MAX);
         self.judged = Judged { at, now: when.now, is_known: when.is_known, by_floor: false };
-        let by = certificate::When { now: when.now, floor: (!when.is_known).then_some(floor) };
         let ca = self.ca.as_deref().unwrap_or_default();
-        self.running = Some(Running::begin(&self.host, ca, by, at)?);
+        self.running = Some(Running::begin(&self.host, ca, when.into(), at)?);
         Ok(())
     }
 
@@ -312,13 +301,14 @@ impl Server {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ntpd::clock::WRITTEN;
 
     /// Whether what was judged at 1000 s by a clock that showed `now`, or by the floor, is judged
     /// again at 1060 s, when the time is known to be `known`.
     fn is_due(now: u64, by_floor: bool, known: u64) -> bool {
         let at = |seconds: i64| Raw::from_nanos(seconds * 1_000_000_000);
         let judged = Judged { at: at(1000), now, is_known: false, by_floor };
-        judged.is_due(at(1060), When { now: known, is_known: true })
+        judged.is_due(at(1060), When { now: known, is_known: true, floor: 0 })
     }
 
     #[test]
@@ -333,8 +323,8 @@ mod tests {
     #[test]
     fn as_long_as_the_time_is_not_known_nothing_is_judged_again() {
         let judged = Judged { at: Raw::default(), now: 0, is_known: false, by_floor: true };
-        assert!(!judged.is_due(Raw::default(), When { now: WRITTEN, is_known: false }));
+        assert!(!judged.is_due(Raw::default(), When { now: WRITTEN, is_known: false, floor: 0 }));
         let judged = Judged { is_known: true, ..judged };
-        assert!(!judged.is_due(Raw::default(), When { now: WRITTEN, is_known: true }));
+        assert!(!judged.is_due(Raw::default(), When { now: WRITTEN, is_known: true, floor: 0 }));
     }
 }

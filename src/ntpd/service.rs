@@ -2,13 +2,14 @@
 //!
 //! Nobody outside can make this grow or take the processor: what is remembered of clients is
 //! bounded (`ntp::limiter`, `ntp::interleave`), nothing is logged for a question, and serving takes
-//! at most half of one processor: after a batch of questions as much time passes before the next.
+//! at most half of one processor: a turn of the loop that answers is measured from its wake-up to
+//! its end, however few questions it answers, and rested from for as long.
 
 use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 
 use cli::{Unable, UnableExt as _};
-use ntp::budget::Budget;
+use ntp::budget::{Budget, Share};
 use ntp::client::{Level, View};
 use ntp::config;
 use ntp::interleave::{self, Pairs};
@@ -20,7 +21,7 @@ use ntp::server::{self, Orphan, Question, Reference};
 use ntp::time::{Now, Raw, Span, Stamp};
 use sys::udp::{Received, Socket};
 
-use super::clock;
+use super::clock::{self, When};
 use super::granting::{self, Granting, Seal};
 use super::leaps::Leaps;
 use super::machine::Machine;
@@ -30,6 +31,10 @@ use super::sockets::BUFFER;
 
 /// So many questions are answered before anything else gets its turn.
 const BATCH: usize = 64;
+
+/// Nobody is heard for as long as questions were answered, once that is more than this: a few who
+/// ask in the same moment do not wait for it, and in a flood the kernel holds what comes meanwhile.
+const REST_AFTER: Span = Span::from_nanos(1_000_000);
 
 /// So many who sign with another key are told so at once: a network's clients with a wrong file.
 const NAKS: u8 = 16;
@@ -50,6 +55,9 @@ pub(crate) struct Service {
     instrument: Option<Span>,
     /// No server is configured: it is the local clock that is served.
     is_local: bool,
+    /// When the turn began in which somebody is answered.
+    begun: Option<Raw>,
+    share: Share,
     /// Nobody is heard before then.
     rests_until: Option<Raw>,
     granting: Option<Granting>,
@@ -67,7 +75,7 @@ enum Signature<'a> {
 }
 
 impl Service {
-    /// Listens for questions.
+    /// Listens for questions. `keeper`: whom we become, where that is somebody else.
     ///
     /// # Errors
     /// An address cannot be had.
@@ -75,6 +83,7 @@ impl Service {
         machine: &impl Machine,
         mut serve: Serve,
         is_local: bool,
+        keeper: Option<u32>,
     ) -> Result<Self, Unable> {
         let bind = |&at: &SocketAddr| Socket::bound(at).unable(format_args!("bind to {at}"));
         let sockets = serve.at.iter().map(bind).collect::<Result<Vec<_>, _>>()?;
@@ -92,22 +101,24 @@ impl Service {
             sockets,
             serve,
             is_local,
+            begun: None,
+            share: Share::new(1, REST_AFTER),
             rests_until: None,
             granting: None,
             lines: Vec::new(),
         };
         service.lines.push((Level::Info, service.sentence()));
         if let Some(config) = config {
-            service.grant(config, now);
+            service.grant(config, keeper, now);
         }
         Ok(service)
     }
 
     /// Serves NTS as well; where that cannot be had, the time is served all the same.
-    fn grant(&mut self, config: config::Granting, now: Now) {
+    fn grant(&mut self, config: config::Granting, keeper: Option<u32>, now: Now) {
         let at = self.sockets.iter().filter_map(|socket| socket.local().ok());
         let at: Vec<SocketAddr> = at.collect();
-        match Granting::open(config, &at, now) {
+        match Granting::open(config, &at, keeper, now) {
             Ok((granting, warning)) => {
                 self.lines.push((Level::Info, granting.sentence()));
                 self.lines.extend(warning.map(|warning| (Level::Warning, warning)));
@@ -132,10 +143,11 @@ impl Service {
     }
 
     /// Goes on with what does not wait for a question.
-    pub(crate) fn turn(&mut self, machine: &impl Machine) {
-        let access = &self.serve.access;
-        let warning = self.granting.as_mut().and_then(|granting| granting.turn(machine, access));
-        self.lines.extend(warning.map(|warning| (Level::Warning, warning)));
+    pub(crate) fn turn(&mut self, machine: &impl Machine, mut when: When) {
+        let Some(granting) = &mut self.granting else { return };
+        // Those whom we serve have no other time than our own clock's, unless that is impossible.
+        when.is_known |= self.is_local && when.now >= when.floor;
+        self.lines.extend(granting.turn(machine, &self.serve.access, when));
     }
 
     /// What there is to say since the last call.
@@ -167,8 +179,17 @@ impl Service {
         self.granting.as_ref().map(|granting| granting.descriptors(now)).unwrap_or_default()
     }
 
-    /// How long there is nothing to do, should nobody ask; none where that is for ever.
+    /// The loop was woken at `now` by those who ask.
+    pub(crate) fn is_asked(&mut self, now: Raw) {
+        self.begun = Some(now);
+    }
+
+    /// How long there is nothing to do, should nobody ask; none where that is for ever. A turn of
+    /// the loop ends.
     pub(crate) fn rest(&mut self, now: Raw) -> Option<Span> {
+        if let Some(begun) = self.begun.take() {
+            self.rests_until = self.share.worked(begun, now);
+        }
         self.rests_until = self.rests_until.filter(|until| now < *until);
         let rest = self.rests_until.map(|until| until - now);
         let granting = self.granting.as_ref().map(|granting| granting.wait(now));
@@ -198,35 +219,28 @@ impl Service {
         let begun = machine.now();
         let reference = self.reference(begun, known, leaps);
         let sockets = std::mem::take(&mut self.sockets);
-        let mut most = 0;
         for (socket, _) in sockets.iter().zip(ready).filter(|(_, ready)| **ready) {
-            most = most.max(self.answer_batch(machine, socket, reference.as_ref(), proofs));
+            self.answer_batch(machine, socket, reference.as_ref(), proofs);
         }
         self.sockets = sockets;
-        if most == BATCH {
-            let ended = machine.raw();
-            self.rests_until = Some(ended + (ended - begun.raw));
-        }
     }
 
-    /// How many questions there were.
     fn answer_batch(
         &mut self,
         machine: &impl Machine,
         socket: &Socket,
         reference: Option<&Reference>,
         proofs: &Proofs,
-    ) -> usize {
+    ) {
         let mut buffer = [0; BUFFER];
-        for count in 0..BATCH {
+        for _ in 0..BATCH {
             // What the network says of an answer of ours is of no interest.
-            let Ok(asked) = socket.receive(&mut buffer) else { return count };
+            let Ok(asked) = socket.receive(&mut buffer) else { return };
             let bytes = buffer.get(..asked.length).unwrap_or_default();
             if let Some(reference) = reference {
                 self.answer_one(machine, socket, asked, bytes, reference, proofs);
             }
         }
-        BATCH
     }
 
     fn answer_one(

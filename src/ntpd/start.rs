@@ -10,6 +10,7 @@ use ntp::client::{Authority, Client, Level, Setup};
 use sys::timex::{self, Adjtimex, Steering};
 use sys::wake;
 
+use super::clock;
 use super::control::Control;
 use super::daemon::{Daemon, PPM};
 use super::hooks::Hooks;
@@ -64,7 +65,10 @@ pub(crate) fn run(mut options: Options) -> anyhow::Result<ExitCode> {
     let is_local = options.servers.is_empty();
     let machine = Kernel::new();
     let serve = options.serve.take();
-    let mut service = serve.map(|serve| Service::open(&machine, serve, is_local)).transpose()?;
+    let user = privileges::whom(options.user.as_deref())?;
+    let keeper = user.as_ref().map(|user| user.uid);
+    let open = |serve| Service::open(&machine, serve, is_local, keeper);
+    let mut service = serve.map(open).transpose()?;
     for (level, line) in service.iter_mut().flat_map(Service::lines) {
         log.say(level, &line);
     }
@@ -73,7 +77,7 @@ pub(crate) fn run(mut options: Options) -> anyhow::Result<ExitCode> {
     let steers = !options.observe && !is_local;
     let belongings =
         Belongings { state: state.as_mut(), control: control.as_ref(), service: service.as_mut() };
-    privileges::give_up(options.user.as_deref(), steers, belongings, &mut log)?;
+    privileges::give_up(options.user.as_deref(), user.as_ref(), steers, belongings, &mut log)?;
     log.settle()?;
     let opened = Opened { service, control, state, ready };
     let mut daemon = Daemon::begin(machine, options, log, opened);
@@ -106,7 +110,7 @@ impl<M: Machine> Daemon<M> {
         let last_good = state.as_ref().map(State::last_good).unwrap_or_default();
         let kept_at = state.as_ref().and_then(State::frequency_kept_at);
         let good = last_good.time.and_then(|time| u64::try_from(time).ok());
-        let proofs = Proofs::new(options.keys, options.authorities, good.max(kept_at));
+        let proofs = Proofs::new(options.keys, options.authorities);
         let steps = Steps::new(last_good.time, policy.any_first);
         let setup = Setup {
             servers: options.servers,
@@ -129,6 +133,7 @@ impl<M: Machine> Daemon<M> {
             resolver: Resolver::default(),
             proofs,
             known: None,
+            floor: clock::floor(good.max(kept_at)),
             log,
             service,
             leaps: Leaps::new(options.leap_file),

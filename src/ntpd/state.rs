@@ -4,7 +4,7 @@
 //! lies `FILE.first`, with the boot in which `-g` was used up: a restart by a supervisor must not
 //! make the *next* offset the first one again. `FILE.last` has the last good time and addresses.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -137,10 +137,14 @@ impl State {
     }
 }
 
-pub(super) fn read(path: &Path) -> io::Result<String> {
+fn read(path: &Path) -> io::Result<String> {
+    read_from(sys::fifo::open_whatever(path)?)
+}
+
+pub(super) fn read_from(file: File) -> io::Result<String> {
     use std::io::Read as _;
     let mut text = String::new();
-    sys::fifo::open_whatever(path)?.take(TEXT_MAX).read_to_string(&mut text)?;
+    file.take(TEXT_MAX).read_to_string(&mut text)?;
     Ok(text)
 }
 

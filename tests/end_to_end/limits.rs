@@ -208,7 +208,9 @@ fn services_are_as_likely_to_be_killed_for_want_of_memory_as_svscan_was() {
     };
     told(1);
     sandbox.wait_until("svscan is protected", || is_protected(&sandbox, svscan));
-    services.iter().for_each(|service| sandbox.svc("-t", service));
+    for service in &services {
+        sandbox.svc("-t", service);
+    }
     told(2);
     assert!(is_protected(&sandbox, svscan));
 }

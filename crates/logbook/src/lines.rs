@@ -21,6 +21,26 @@ pub struct Piece {
     pub ends: bool,
 }
 
+impl Piece {
+    /// How many bytes it has.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.to - self.from
+    }
+
+    /// Whether it has none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.to == self.from
+    }
+
+    /// The same with no more than its first `len` bytes.
+    #[must_use]
+    pub fn first(self, len: usize) -> Self {
+        Self { to: self.to.min(self.from.saturating_add(len)), ..self }
+    }
+}
+
 /// A buffer that is filled with blocks and emptied by lines.
 #[derive(Debug)]
 pub struct Lines {
@@ -128,6 +148,16 @@ mod tests {
         assert_eq!(shapes, [(true, false), (false, true), (true, true)]);
         assert_eq!(out[0].0.len() + out[1].0.len(), LINE_MAX + BLOCK + 1);
         assert!(lines.buffer.len() <= LINE_MAX + 2 * BLOCK);
+    }
+
+    #[test]
+    fn of_a_piece_there_may_be_wanted_less() {
+        let mut lines = Lines::default();
+        feed(&mut lines, b"half", &mut Vec::new());
+        let piece = lines.rest().unwrap();
+        let first = |len| lines.bytes(piece.first(len));
+        assert_eq!((first(0), first(3), first(9)), (&b""[..], &b"hal"[..], &b"half"[..]));
+        assert!(piece.first(1).ends && piece.first(0).is_empty() && piece.first(9).len() == 4);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::budget::Budget;
 use crate::config::Server;
 use crate::discipline::{self, Decision, Discipline};
 use crate::history::{History, Point};
-use crate::select::{self, Candidate, Vote};
+use crate::select::{self, Agreed, Candidate, Vote};
 use crate::source::Source;
 use crate::time::{Now, Raw, Span};
 use crate::watch::Watch;
@@ -40,6 +40,7 @@ mod entries;
 mod names;
 mod pool;
 mod report;
+mod twins;
 mod types;
 mod view;
 
@@ -66,6 +67,10 @@ struct Configured {
     /// Whether it was said that its name has no address.
     said: bool,
     pool: Pool,
+    /// Where it was found last, if it proves what it says.
+    proven_at: Option<SocketAddr>,
+    /// Whether it was said that it is a server that another line names, and that proves more.
+    is_twin: bool,
 }
 
 /// A server at an address.
@@ -134,6 +139,8 @@ pub struct Client {
     said: Option<(Kind, Raw)>,
     /// How setting the time once has ended, if it has.
     outcome: Option<Outcome>,
+    /// What is to be done at the first step.
+    early: Vec<Action>,
 }
 
 impl Client {
@@ -146,6 +153,8 @@ impl Client {
             voice: lines(),
             said: false,
             pool: Pool::default(),
+            proven_at: None,
+            is_twin: false,
         });
         let mut client = Self {
             started: now.raw,
@@ -165,6 +174,7 @@ impl Client {
             alarm: lines(),
             said: None,
             outcome: None,
+            early: Vec::new(),
             setup,
         };
         client.add_numeric(now.raw);
@@ -173,7 +183,7 @@ impl Client {
 
     /// Something has happened, at `now`.
     pub fn step(&mut self, now: Now, event: Event) -> Vec<Action> {
-        let mut actions = Vec::new();
+        let mut actions = std::mem::take(&mut self.early);
         if self.outcome.is_some() {
             return actions;
         }
@@ -316,13 +326,11 @@ impl Client {
                 self.condition = Condition::Split { answering: voters.len(), agreeing };
             }
             Vote::Agreed(agreed) => {
-                let with = voters.iter().zip(&agreed.truechimers).filter(|(_, with)| **with);
-                let error = |said: &Candidate| said.distance + said.estimate.sd;
-                let errors = with.map(|((id, said), _)| (*id, error(said)));
-                let errors: Vec<(SourceId, f64)> = errors.collect();
-                let best = errors.iter().min_by(|a, b| a.1.total_cmp(&b.1));
-                let Some(&(best, distance)) = best else { return };
-                let truechimers = errors.iter().map(|(id, _)| *id).collect();
+                let truechimers = self.agreeing(&voters, &agreed);
+                let weighed = voters.iter().zip(&agreed.weighed).filter(|(_, weighed)| **weighed);
+                let errors = weighed.map(|((id, said), _)| (*id, said.distance + said.estimate.sd));
+                let best = errors.min_by(|a, b| a.1.total_cmp(&b.1));
+                let Some((best, distance)) = best else { return };
                 let estimate = agreed.estimate;
                 self.agreement =
                     Some(Agreement { estimate, at: now.raw, truechimers, best, distance });
@@ -330,6 +338,19 @@ impl Client {
                 self.act(now, &estimate, distance, actions);
             }
         }
+    }
+
+    /// Who agrees. Whoever has contradicted the majority does so again only where his word has
+    /// weight: intervals that are wide for a while make nobody right.
+    fn agreeing(&self, voters: &[(SourceId, Candidate)], agreed: &Agreed) -> Vec<SourceId> {
+        let was_false = |id: SourceId| {
+            self.entries.iter().any(|entry| entry.id == id && entry.false_since.is_some())
+        };
+        let standings = agreed.truechimers.iter().zip(&agreed.weighed);
+        let with = voters.iter().zip(standings).filter(|((id, _), (truechimer, weighed))| {
+            **truechimer && (**weighed || !was_false(*id))
+        });
+        with.map(|((id, _), _)| *id).collect()
     }
 
     /// Acts upon what the servers agree on, where that is ours to do.

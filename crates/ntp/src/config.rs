@@ -9,10 +9,12 @@ use std::fmt;
 use crate::discipline::{PANIC_LIMIT, STEP_THRESHOLD};
 use crate::source::{POLL_MAX, POLL_MIN, Polling};
 
+pub use host::{Host, NoHost};
 use proof::Asked;
 pub use proof::{Granting, Proof};
 pub use serving::Serving;
 
+mod host;
 mod proof;
 mod serving;
 
@@ -100,6 +102,24 @@ pub struct Server {
     pub proof: Proof,
 }
 
+impl Server {
+    /// Whether it proves more or less than another line that names the same server does. By NTS it
+    /// is the server that says on which port it is asked: that is the usual one, as far as we know.
+    #[must_use]
+    pub fn contradicts(&self, other: &Self) -> bool {
+        let (Ok(one), Ok(two)) = (Host::of(&self.name), Host::of(&other.name)) else {
+            return false;
+        };
+        let port = |host: Host, server: &Self| match server.proof {
+            Proof::Nts(_) => host::PORT,
+            Proof::None | Proof::Key(_) => host.port.unwrap_or(host::PORT),
+        };
+        self.proof.strength() != other.proof.strength()
+            && one.is_named_as(&two)
+            && port(one, self) == port(two, other)
+    }
+}
+
 /// A configuration.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
@@ -171,12 +191,30 @@ pub enum What {
     /// What does not go with `nts`: each address of a pool would want a handshake of its own, and
     /// a key is another proof.
     NotWithNts(String),
+    /// The name of a server, and what is wrong with it.
+    NoHost(String, NoHost),
+    /// A server that this line and another one name, in different ways.
+    Contradiction(Box<Contradiction>),
+}
+
+/// Two lines that want different proofs of one server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contradiction {
+    /// As the later line has it.
+    pub name: String,
+    /// The earlier line and the later one, with what each wants.
+    pub lines: [(usize, Proof); 2],
 }
 
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: ", self.line)?;
-        match &self.what {
+        write!(f, "line {}: {}", self.line, self.what)
+    }
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             What::Unknown(word) => write!(f, "no such word: {word}"),
             What::NoValue(word) => write!(f, "{word} wants a value"),
             What::BadValue(word, value) => {
@@ -188,11 +226,28 @@ impl fmt::Display for Mistake {
             What::TooManyRules => f.write_str("too many restrict lines"),
             What::TooManyAddresses => f.write_str("too many addresses to listen at"),
             What::NotWithNts(word) => write!(f, "{word} does not go with nts"),
+            What::NoHost(name, NoHost::Port) => {
+                write!(f, "there is no such port: {name}; a port is 1 to 65535")
+            }
+            What::NoHost(name, NoHost::Name) => {
+                write!(f, "{name} is no name and no address; a port follows as in [::1]:123")
+            }
+            What::Contradiction(both) => write!(f, "{both}"),
         }
     }
 }
 
 impl std::error::Error for Mistake {}
+
+impl fmt::Display for Contradiction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [(first, one), (second, two)] = &self.lines;
+        let weaker = if one.strength() < two.strength() { first } else { second };
+        let name = &self.name;
+        write!(f, "{name} is named {one} in line {first} and {two} in line {second}; ")?;
+        write!(f, "leave line {weaker} out")
+    }
+}
 
 /// Between what a number is, of the words that have one with bounds.
 fn bounds(word: &str) -> Option<(u32, u32)> {
@@ -209,13 +264,27 @@ fn bounds(word: &str) -> Option<(u32, u32)> {
 /// The first [`Mistake`].
 pub fn parse(text: &str) -> Result<Config, Mistake> {
     let mut config = Config::default();
+    let mut lines = Vec::new();
     for (index, line) in text.lines().enumerate() {
         let line_number = index + 1;
         let line = line.split('#').next().unwrap_or_default();
         let mut words = Words { words: line.split_ascii_whitespace(), line: line_number };
-        parse_line(&mut config, &mut words).map_err(|what| Mistake { line: line_number, what })?;
+        let mistaken = |what| Mistake { line: line_number, what };
+        parse_line(&mut config, &mut words).map_err(mistaken)?;
+        if config.servers.len() > lines.len() {
+            lines.push(line_number);
+            contradiction(&config.servers, &lines).map_or(Ok(()), |what| Err(mistaken(what)))?;
+        }
     }
     Ok(config)
+}
+
+/// Whether the last server contradicts one before it; `lines` has the numbers of their lines.
+fn contradiction(servers: &[Server], lines: &[usize]) -> Option<What> {
+    let (last, before) = servers.split_last()?;
+    let (other, line) = before.iter().zip(lines).find(|(other, _)| last.contradicts(other))?;
+    let lines = [(*line, other.proof.clone()), (*lines.last()?, last.proof.clone())];
+    Some(What::Contradiction(Box::new(Contradiction { name: last.name.clone(), lines })))
 }
 
 impl Config {
@@ -275,6 +344,8 @@ fn parse_server(config: &mut Config, kind: &str, words: &mut Words) -> Result<()
         words.words.by_ref().for_each(drop);
         return Ok(());
     }
+    Host::of(name).map_err(|wrong| What::NoHost(name.to_owned(), wrong))?;
+    let unknown = |word: &str| Err(What::Unknown(word.to_owned()));
     let mut polling = Polling::default();
     let mut proof = Asked::default();
     while let Some(word) = words.words.next() {
@@ -291,7 +362,10 @@ fn parse_server(config: &mut Config, kind: &str, words: &mut Words) -> Result<()
                 words.value(word)?;
                 config.not_obeyed.push((words.line, word.to_owned()));
             }
-            word => return Err(What::Unknown(word.to_owned())),
+            // chrony's word.
+            "port" if name.contains(':') => return unknown("port; write [ADDRESS]:PORT"),
+            "port" => return unknown("port; write NAME:PORT"),
+            word => return unknown(word),
         }
     }
     if polling.min > polling.max {
@@ -432,6 +506,57 @@ mod tests {
             mistake("server a minpoll 9 maxpoll 7"),
             "line 1: minpoll is greater than maxpoll"
         );
+    }
+
+    #[test]
+    fn a_server_has_a_name_and_perhaps_a_port() {
+        let port = "; a port is 1 to 65535";
+        assert_eq!(
+            mistake("\nserver x:99999 iburst"),
+            format!("line 2: there is no such port: x:99999{port}")
+        );
+        assert_eq!(mistake("server x port 99"), "line 1: no such word: port; write NAME:PORT");
+        let of_six = "line 1: no such word: port; write [ADDRESS]:PORT";
+        assert_eq!(mistake("server ::1 port 99"), of_six);
+        assert_eq!(mistake("pool x:0"), format!("line 1: there is no such port: x:0{port}"));
+        assert_eq!(
+            mistake("server a:b:123 nts"),
+            "line 1: a:b:123 is no name and no address; a port follows as in [::1]:123"
+        );
+        for good in ["2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:99", "x:99", "::1"] {
+            let config = parse(&format!("server {good}\nserver {good}")).unwrap();
+            assert_eq!(config.servers[0].name, good);
+        }
+    }
+
+    #[test]
+    fn one_server_that_is_to_prove_itself_and_is_not_is_a_mistake_with_both_lines() {
+        assert_eq!(
+            mistake("server a nts\n\nserver A. iburst"),
+            "line 3: A. is named with nts in line 1 and plainly in line 3; leave line 3 out"
+        );
+        assert_eq!(
+            mistake("server b\npool a\nserver a:4461 nts"),
+            "line 3: a:4461 is named plainly in line 2 and with nts in line 3; leave line 2 out"
+        );
+        assert_eq!(
+            mistake("server 2001:db8::1\nserver [2001:db8:0::1]:123 key 5"),
+            "line 2: [2001:db8:0::1]:123 is named plainly in line 1 and with key 5 in line 2; \
+             leave line 1 out"
+        );
+        assert_eq!(
+            mistake("server a key 5\nserver a nts"),
+            "line 2: a is named with key 5 in line 1 and with nts in line 2; leave line 1 out"
+        );
+        for good in [
+            "server a nts\nserver b",
+            "server a nts\nserver a:1123",
+            "server a key 5\nserver a:1123",
+            "server a nts\nserver a:44 nts",
+            "server 192.0.2.1 key 5\nserver 192.0.2.2",
+        ] {
+            assert!(parse(good).is_ok(), "{good}");
+        }
     }
 
     #[test]

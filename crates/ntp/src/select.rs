@@ -3,7 +3,9 @@
 //! Each server claims an interval that holds the true time: its estimate, give or take its distance
 //! from the reference clock and three standard deviations. The truth is where more than half of the
 //! intervals meet; who is not there is a falseticker (Marzullo's algorithm; RFC 5905, section
-//! 11.2.1). The others are combined, each by the certainty of its estimate.
+//! 11.2.1). Where more than half meet at several places, honest servers are known by their
+//! estimates, which lie closer together than their intervals are wide. Those are combined, each by
+//! its certainty.
 
 use crate::bank::{Estimate, Frequency};
 use crate::time::Span;
@@ -38,6 +40,9 @@ pub struct Agreed {
     pub estimate: Estimate,
     /// For each candidate whether it is among those that agree.
     pub truechimers: Vec<bool>,
+    /// For each candidate whether the time is from it too: who agrees only because intervals are
+    /// wide has no weight.
+    pub weighed: Vec<bool>,
 }
 
 /// The outcome of a vote.
@@ -56,63 +61,95 @@ pub enum Vote {
 pub fn vote(candidates: &[Candidate]) -> Vote {
     let Some(first) = candidates.first() else { return Vote::Nobody };
     let reference = first.estimate.theta;
-    let intervals: Vec<Interval> = candidates.iter().map(|c| interval(c, reference)).collect();
-    let (most, meeting) = meeting_point(&intervals);
-    if most * 2 <= candidates.len() {
-        return Vote::Split(most);
-    }
-    let truechimers: Vec<bool> = intervals.iter().map(|i| i.holds(meeting)).collect();
-    let believed = candidates.iter().zip(&truechimers).filter(|(_, believed)| **believed);
-    let mut believed: Vec<Estimate> = believed.map(|(candidate, _)| candidate.estimate).collect();
-    leave_out_stragglers(&mut believed, candidates.len() / 2 + 1, reference);
-    Vote::Agreed(Agreed { estimate: combine(&believed, reference), truechimers })
+    let claims: Vec<Claim> = candidates.iter().map(|c| claim(c, reference)).collect();
+    let majority = candidates.len() / 2 + 1;
+    // Where any meet, they meet at one of their lower ends.
+    let camps: Vec<Camp> = claims.iter().map(|c| camp(c.low, &claims, majority)).collect();
+    let most = camps.iter().map(|camp| camp.size).max().unwrap_or(0);
+    let Some(best) = best(camps, majority) else { return Vote::Split(most) };
+    let weighed: Vec<bool> = (0..candidates.len()).map(|n| best.weighed.contains(&n)).collect();
+    let estimates = candidates.iter().zip(&weighed).filter(|(_, weighed)| **weighed);
+    let estimates: Vec<Estimate> = estimates.map(|(candidate, _)| candidate.estimate).collect();
+    Vote::Agreed(Agreed {
+        estimate: combine(&estimates, reference),
+        truechimers: claims.iter().map(|claim| claim.holds(best.point)).collect(),
+        weighed,
+    })
 }
 
+/// What a candidate claims, in seconds from the reference.
 #[derive(Debug, Clone, Copy)]
-struct Interval {
+struct Claim {
+    offset: f64,
+    sd: f64,
     low: f64,
     high: f64,
 }
 
-impl Interval {
+impl Claim {
     fn holds(self, point: f64) -> bool {
         self.low <= point && point <= self.high
     }
+
+    /// How far it is from `middle` beyond what noise explains.
+    fn beyond(self, middle: f64) -> f64 {
+        (self.offset - middle).abs() - INTERVAL_SDS * self.sd - INTERVAL_MIN
+    }
 }
 
-fn interval(candidate: &Candidate, reference: Span) -> Interval {
-    let middle = (candidate.estimate.theta - reference).seconds();
-    let reach = (candidate.distance + INTERVAL_SDS * candidate.estimate.sd).max(INTERVAL_MIN);
-    Interval { low: middle - reach, high: middle + reach }
+fn claim(candidate: &Candidate, reference: Span) -> Claim {
+    let (offset, sd) = ((candidate.estimate.theta - reference).seconds(), candidate.estimate.sd);
+    let reach = (candidate.distance + INTERVAL_SDS * sd).max(INTERVAL_MIN);
+    Claim { offset, sd, low: offset - reach, high: offset + reach }
 }
 
-/// The point that the most intervals hold, and how many do. One of their lower ends is such a
-/// point. Of several, the one whose intervals take the least room together: neither to be vague nor
-/// to be asked just now must win a tie for who is far from the others.
-fn meeting_point(intervals: &[Interval]) -> (usize, f64) {
-    let at = |point: f64| {
-        let holding = || intervals.iter().filter(move |interval| interval.holds(point));
-        let low = holding().map(|interval| interval.low).fold(point, f64::min);
-        let high = holding().map(|interval| interval.high).fold(point, f64::max);
-        (holding().count(), high - low, point)
-    };
-    let points = intervals.iter().map(|interval| at(interval.low));
-    let best = points.max_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)));
-    best.map_or((0, 0.0), |(count, _, point)| (count, point))
+/// Those whose intervals hold one point.
+#[derive(Debug)]
+struct Camp {
+    point: f64,
+    /// How many they are.
+    size: usize,
+    /// Which of them are weighed.
+    weighed: Vec<usize>,
+    /// How far the farthest of these is from their middle beyond what noise explains, seconds.
+    strain: f64,
+    /// How much room their intervals take together, seconds.
+    room: f64,
+}
+
+/// Of those that are a majority the one that contradicts itself least; of several that do so about
+/// as little the largest, and then the one that takes the least room. Size alone does not do.
+/// Intervals are wide where servers are far away or were asked long ago; then a liar has these on
+/// his side as well, against an honest one that was asked just now.
+fn best(mut camps: Vec<Camp>, majority: usize) -> Option<Camp> {
+    camps.retain(|camp| camp.size >= majority);
+    let least = camps.iter().map(|camp| camp.strain).fold(f64::INFINITY, f64::min);
+    camps.retain(|camp| camp.strain <= least + INTERVAL_MIN);
+    camps.into_iter().min_by(|a, b| b.size.cmp(&a.size).then(a.room.total_cmp(&b.room)))
+}
+
+fn camp(point: f64, claims: &[Claim], majority: usize) -> Camp {
+    let holding = claims.iter().copied().enumerate().filter(|(_, claim)| claim.holds(point));
+    let mut camp: Vec<(usize, Claim)> = holding.collect();
+    let low = camp.iter().map(|(_, claim)| claim.low).fold(point, f64::min);
+    let high = camp.iter().map(|(_, claim)| claim.high).fold(point, f64::max);
+    let size = camp.len();
+    let strain = leave_out_stragglers(&mut camp, majority);
+    let weighed = camp.into_iter().map(|(index, _)| index).collect();
+    Camp { point, size, weighed, strain, room: high - low }
 }
 
 /// Leaves out, one by one, who lies farther from the middle than he can be off by noise, while more
-/// than `least` are left: nobody can say that he is wrong, but he would drag the others with him
-/// (RFC 5905, section 11.2.2, to the same end).
-fn leave_out_stragglers(believed: &mut Vec<Estimate>, least: usize, reference: Span) {
-    let offset = |estimate: &Estimate| (estimate.theta - reference).seconds();
-    while believed.len() > least {
-        let middle = median(believed.iter().map(offset).collect());
-        let beyond = |e: &Estimate| (offset(e) - middle).abs() - INTERVAL_SDS * e.sd - INTERVAL_MIN;
-        let farthest = believed.iter().map(beyond).enumerate().max_by(|a, b| a.1.total_cmp(&b.1));
-        match farthest {
-            Some((index, by)) if by > 0.0 => believed.remove(index),
-            Some(_) | None => return,
+/// than `majority` are left: nobody can say that he is wrong, but he would drag the others with him
+/// (RFC 5905, section 11.2.2, to the same end). How far beyond it the farthest is who is left.
+fn leave_out_stragglers(camp: &mut Vec<(usize, Claim)>, majority: usize) -> f64 {
+    loop {
+        let middle = median(camp.iter().map(|(_, claim)| claim.offset).collect());
+        let beyond = camp.iter().map(|(_, claim)| claim.beyond(middle)).enumerate();
+        match beyond.max_by(|a, b| a.1.total_cmp(&b.1)) {
+            Some((index, by)) if by > 0.0 && camp.len() > majority => camp.remove(index),
+            Some((_, by)) => return by.max(0.0),
+            None => return 0.0,
         };
     }
 }
@@ -232,8 +269,11 @@ mod tests {
     #[test]
     fn of_two_majorities_that_a_vague_server_makes_the_narrower_is_believed() {
         let vague = says(1.5, 1e-6, 1.2);
-        let agreed = agreed(&[vague, says(0.2, 1e-6, 0.2), says(2.5, 1e-6, 0.6)]);
-        assert_eq!(agreed.truechimers, [true, true, false]);
+        // Also where the other is closer by less than matters.
+        for other in [2.5, 2.4985] {
+            let agreed = agreed(&[vague, says(0.5, 1e-6, 0.2), says(other, 1e-6, 0.6)]);
+            assert_eq!(agreed.truechimers, [true, true, false]);
+        }
     }
 
     #[test]
@@ -255,7 +295,44 @@ mod tests {
         assert_eq!(outcome.truechimers, [true, true, true, false]);
     }
 
+    #[test]
+    fn liars_do_not_win_by_the_reach_of_those_who_were_asked_long_ago() {
+        let honest = [0.004, 0.015, 0.015].map(|distance| says(0.0, 2e-5, distance));
+        let liar = says(0.01, 1e-6, 0.004);
+        // One of four: two camps of three. Two of five: their camp is the larger.
+        for liars in [&[liar][..], &[liar, liar]] {
+            let outcome = agreed(&[liars, &honest[..]].concat());
+            assert!(offset(&outcome).abs() < 1e-6, "{outcome:?}");
+            assert!(outcome.weighed.ends_with(&[true; 3]), "{outcome:?}");
+            assert!(!outcome.weighed[0] && !outcome.truechimers[0], "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn of_camps_that_are_all_in_harmony_the_largest_is_believed() {
+        // The last is exact and just out of the reach of the first.
+        let says = [(-0.0015, 1e-4), (0.0, 1e-3), (0.0, 1e-3), (0.0, 1e-3), (0.0012, 1e-9)];
+        let candidates = says.map(|(offset, distance)| self::says(offset, 1e-6, distance));
+        let outcome = agreed(&candidates);
+        assert_eq!(outcome.truechimers, [false, true, true, true, true], "{outcome:?}");
+    }
+
     proptest! {
+        /// Liars may lie as they like and be as sure of themselves as they like: where the honest
+        /// majority is of one mind, so is the outcome, however vague some of it are.
+        #[test]
+        fn a_minority_cannot_part_a_majority_of_one_mind(
+            honest in proptest::collection::vec((-5e-4_f64..5e-4, 5e-3_f64..0.05), 3..6),
+            liars in proptest::collection::vec((-0.1_f64..0.1, 1e-6_f64..0.05), 0..5),
+        ) {
+            prop_assume!(liars.len() < honest.len());
+            let honest = honest.iter().map(|&(offset, distance)| says(offset, 1e-6, distance));
+            let liars = liars.iter().map(|&(offset, distance)| says(offset, 1e-6, distance));
+            let outcome = agreed(&honest.chain(liars).collect::<Vec<_>>());
+            // A liar who says about what the others say is one of them.
+            prop_assert!(offset(&outcome).abs() < 2.6e-3, "{:?}", outcome);
+        }
+
         /// Whatever the minority says, the outcome stays within what the majority says.
         #[test]
         fn a_minority_cannot_move_the_time_out_of_the_majoritys_reach(

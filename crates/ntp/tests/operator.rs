@@ -85,6 +85,15 @@ fn an_observer_allows_nothing() {
 }
 
 #[test]
+fn who_asks_nobody_has_nothing_to_allow_and_does_not_call_that_observing() {
+    for authority in [Authority::Observe, Authority::Steer] {
+        let world = world_of(0.0, Setup { authority, ..setup(0, "") }, &[]);
+        let why = "it asks no server; what it serves is this clock, which somebody else sets";
+        assert_eq!(world.client.why_no_step().unwrap(), why);
+    }
+}
+
+#[test]
 fn a_step_waits_for_what_is_to_be_done_before() {
     for offset in [5.0, -4000.0] {
         let policy = any_first();
@@ -223,4 +232,29 @@ fn who_is_silent_and_has_a_key_is_said_to_have_perhaps_another_one() {
     assert_eq!(world.lines(line), 1, "{}", world.log());
     let why = world.client.view(world.now()).sources.remove(0).why;
     assert_eq!(why, "does not answer: perhaps its key 6 is not ours");
+}
+
+/// Between two votes lie minutes, in which an oscillator goes its way.
+#[test]
+fn how_far_off_a_liar_is_does_not_depend_on_when_one_looks() {
+    let peers = [honest(), honest(), honest(), Peer::new(Character::Off(0.5))];
+    let mut world = World::new(7, TODAY, 0.0, 3e-4, setup(4, "iburst"), &peers);
+    world.run(7200.0);
+    for _ in 0..30 {
+        world.run(60.0);
+        let view = world.client.view(world.now());
+        let why = &view.sources[3].why;
+        assert!(why.starts_with("+0.500") || why.starts_with("+0.499"), "{why}");
+    }
+}
+
+/// It is near, and off by less than one can know.
+#[test]
+fn who_has_no_weight_is_not_called_the_best() {
+    let liar = Peer { path: 1e-4, ..Peer::new(Character::Off(0.004)) };
+    let mut world = world_of(0.0, setup(4, "iburst"), &[honest(), honest(), honest(), liar]);
+    world.run(7200.0);
+    let view = world.client.view(world.now());
+    let marks: Vec<Mark> = view.sources.iter().map(|source| source.mark).collect();
+    assert!(marks[..3].contains(&Mark::Best) && marks[3] == Mark::Agrees, "{marks:?}");
 }

@@ -14,6 +14,9 @@ use rustls::server::{NoServerSessionStorage, ParsedCertificate};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{Error, InconsistentKeys, ServerConfig, ServerConnection};
 
+use crate::certificate::When;
+use crate::flaws::{self, Flaw};
+
 /// So much is heard of one who shakes hands: the greeting of a browser, with its largest key shares
 /// sent twice, takes half of it.
 pub const HEARD_MAX: usize = 16 * 1024;
@@ -23,7 +26,10 @@ const CHAIN_MAX: usize = 8;
 
 /// Who we are: a certificate and its key.
 #[derive(Debug, Clone)]
-pub struct Identity(Arc<ServerConfig>);
+pub struct Identity {
+    config: Arc<ServerConfig>,
+    chain: Vec<CertificateDer<'static>>,
+}
 
 /// What is wrong with a certificate and its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +48,7 @@ impl Identity {
     pub fn new(certificate: &[u8], key: &[u8]) -> Result<Self, Wrong> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let certified = certified(certificate, key, &provider)?;
+        let chain = certified.cert.clone();
         let builder = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13])
             .map_err(|error| Wrong::Certificate(error.to_string()))?;
@@ -51,7 +58,13 @@ impl Identity {
         // Nobody resumes anything: a handshake is of one use, and nothing is kept of it.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
-        Ok(Self(Arc::new(config)))
+        Ok(Self { config: Arc::new(config), chain })
+    }
+
+    /// What clients will have against it.
+    #[must_use]
+    pub fn flaws(&self, when: When) -> Vec<Flaw> {
+        flaws::of(&self.chain, when)
     }
 }
 
@@ -101,7 +114,8 @@ impl Conversation {
     /// # Errors
     /// TLS cannot begin.
     pub fn new(identity: &Identity) -> Result<Self, String> {
-        let tls = ServerConnection::new(identity.0.clone()).map_err(|error| error.to_string())?;
+        let tls =
+            ServerConnection::new(identity.config.clone()).map_err(|error| error.to_string())?;
         Ok(Self { tls, asked: Vec::new(), heard: 0, is_over: false })
     }
 

@@ -13,6 +13,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, Stream};
 
 use crate::certificate::{Judge, When};
+use crate::flaws::is_of_an_authority;
 
 /// Where systems have the certificates that they trust: Debian, Fedora, SUSE, Alpine.
 const ROOTS: [&str; 4] = [
@@ -137,7 +138,7 @@ fn failed(error: &io::Error) -> Failed {
     let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match tls {
         Some(rustls::Error::InvalidCertificate(why)) => {
-            Failed::Certificate(format!("its certificate is refused: {}", certificate(why)))
+            Failed::Certificate(format!("its certificate is refused: {}", in_words(why)))
         }
         Some(other) => Failed::Other(format!("TLS: {other}")),
         None if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
@@ -148,7 +149,7 @@ fn failed(error: &io::Error) -> Failed {
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "rustls's errors are many and not ours")]
-fn certificate(why: &rustls::CertificateError) -> String {
+pub(crate) fn in_words(why: &rustls::CertificateError) -> String {
     use rustls::CertificateError as E;
     match why {
         E::Expired | E::ExpiredContext { .. } => "it has expired".to_owned(),
@@ -157,7 +158,10 @@ fn certificate(why: &rustls::CertificateError) -> String {
         E::NotValidForName | E::NotValidForNameContext { .. } => {
             "it is of another server".to_owned()
         }
-        E::Other(rustls::OtherError(error)) if error.to_string() == "CaUsedAsEndEntity" => {
+        E::InvalidPurpose | E::InvalidPurposeContext { .. } => {
+            "it is not made for a server; extendedKeyUsage=serverAuth is missing".to_owned()
+        }
+        why if is_of_an_authority(why) => {
             "it is made for an authority; that of a server says CA:FALSE".to_owned()
         }
         other => other.to_string(),

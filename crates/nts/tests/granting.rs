@@ -15,6 +15,7 @@ use ntp::nts::{COOKIES_MAX, Chance, Session, answering};
 use ntp::time::Stamp;
 use nts::certificate::When;
 use nts::cipher::AesSiv;
+use nts::flaws::Flaw;
 use nts::granting::{Conversation, HEARD_MAX, Identity, Wrong};
 use nts::handshake::{self, Agreed, Failed};
 use proptest::prelude::*;
@@ -126,6 +127,44 @@ fn a_server_that_can_grant_nothing_says_so() {
     let roots = handshake::roots(Some(&file("ca.pem"))).unwrap();
     let failed = handshake::shake(&mut wire, "localhost", roots, RIGHT).map(drop).unwrap_err();
     assert_eq!(failed.to_string(), "the server has an error of its own (error 2)");
+}
+
+/// What is wrong with the certificates of these files, in this order, at that time.
+fn flaws(names: &[&str], when: When) -> Vec<Flaw> {
+    let chain: Vec<u8> = names.iter().flat_map(|name| bytes(name)).collect();
+    Identity::new(&chain, &bytes("s.key")).unwrap().flaws(when)
+}
+
+#[test]
+fn what_clients_will_have_against_a_certificate_is_known_before_they_come() {
+    let time = |why: &str| Flaw::Time(why.to_owned());
+    assert_eq!(flaws(&["good.pem", "ca.pem"], RIGHT), []);
+    assert_eq!(flaws(&["expired.pem"], RIGHT), [time("it has expired")]);
+    assert_eq!(flaws(&["early.pem"], RIGHT), [time("it is not valid yet")]);
+    assert_eq!(
+        flaws(&["good.pem", "expired.pem"], RIGHT),
+        [time("number 2 in it: it has expired")]
+    );
+    let kind = "it is made for an authority; that of a server says CA:FALSE";
+    let kind = Flaw::Kind(kind.to_owned());
+    assert_eq!(flaws(&["authority.pem"], RIGHT), std::slice::from_ref(&kind));
+    let late = When { now: 4_200_000_000, floor: None };
+    assert_eq!(flaws(&["authority.pem"], late), [time("it has expired"), kind.clone()]);
+    let early = When { now: 0, floor: None };
+    assert_eq!(flaws(&["authority.pem"], early), [time("it is not valid yet"), kind]);
+}
+
+#[test]
+fn a_clock_that_may_be_wrong_says_of_no_certificate_that_it_is_out_of_its_time() {
+    for now in [0, RIGHT.now, u64::from(u32::MAX)] {
+        let at = |floor| When { now, floor: Some(floor) };
+        assert_eq!(flaws(&["good.pem"], at(0)), []);
+        assert_eq!(flaws(&["early.pem"], at(RIGHT.now)), []);
+        // It ended on the first of November.
+        assert_eq!(flaws(&["expired.pem"], at(1_793_491_000)), []);
+        let expired = [Flaw::Time("it has expired".to_owned())];
+        assert_eq!(flaws(&["expired.pem"], at(1_793_492_000)), expired);
+    }
 }
 
 /// A client that speaks of `alpn` and asks with `request`; what it is answered, and whether it

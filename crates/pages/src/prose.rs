@@ -103,7 +103,7 @@ impl Page {
                 section.blocks.push(Block::Literal(language.to_owned(), inside.join("\n")));
                 reader.open = false;
             } else {
-                reader.line(line);
+                reader.line(line).map_err(|what| Mistake::at(name, number, what))?;
             }
         }
         reader.end(name, text.lines().count())
@@ -140,14 +140,23 @@ impl Reader {
         }
     }
 
-    /// Begins a block, or goes on with the last.
-    fn line(&mut self, line: &str) {
-        let Some(section) = self.sections.last_mut() else { return };
+    /// Begins a block, or goes on with the last. A list whose items have names and one without
+    /// would be set as two.
+    fn line(&mut self, line: &str) -> Result<(), String> {
+        let Some(section) = self.sections.last_mut() else { return Ok(()) };
         let blocks = &mut section.blocks;
         if line.is_empty() {
             self.open = false;
         } else if let Some(item) = line.strip_prefix("* ") {
-            blocks.push(item_of(item));
+            let item = item_of(item);
+            if let (Some(Block::Item(before, _)), Block::Item(name, _)) = (blocks.last(), &item)
+                && before.is_some() != name.is_some()
+            {
+                let (with, without) = ("this item has a name", "this item has no name");
+                let which = if name.is_some() { with } else { without };
+                return Err(format!("{which}, unlike the one before: each is `* `NAME`: text`"));
+            }
+            blocks.push(item);
             self.open = true;
         } else if let Some(Block::Paragraph(text) | Block::Item(_, text)) =
             blocks.last_mut().filter(|_| self.open)
@@ -158,6 +167,7 @@ impl Reader {
             blocks.push(Block::Paragraph(line.to_owned()));
             self.open = true;
         }
+        Ok(())
     }
 
     fn end(self, name: &str, line: usize) -> Result<Page, Mistake> {

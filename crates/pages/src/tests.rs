@@ -16,7 +16,8 @@ static FRONT: Command = Command { name: "front", usage: "COMMAND", ..SAMPLE };
 static ALONE: Command = Command { name: "alone", usage: "dirs...", flags: &[], ..SAMPLE };
 
 const PROSE: &str = "# sample\n\n## Interface\nOne. Two\nlines.\n\n## Signals\n* `A`, `B`: both\n  \
-    of them\n* plain `C`: it is\n\n## Detailed operation\n.dot and \\.\n\n## Exit codes\n* `0`: \
+    of them\n\nAnd:\n* plain `C`: it is\n\n## Detailed \
+    operation\n.dot and \\.\n\n## Exit codes\n* `0`: \
     done\n\n## Examples\n```sh\n.a -b 'c'\n\nd\n```\n";
 
 fn page() -> Page {
@@ -35,16 +36,32 @@ fn suite() -> Suite<'static> {
 fn prose_is_read_as_paragraphs_items_and_literal_blocks() {
     assert_eq!(page().under("Interface"), [Block::Paragraph("One. Two lines.".into())]);
     let named = Block::Item(Some("`A`, `B`".into()), "both of them".into());
-    assert_eq!(page().under("Signals"), [named, Block::Item(None, "plain `C`: it is".into())]);
+    let (and, plain) = (Block::Paragraph("And:".into()), "plain `C`: it is".into());
+    assert_eq!(page().under("Signals"), [named, and, Block::Item(None, plain)]);
     let literal = Block::Literal("sh".into(), ".a -b 'c'\n\nd".into());
     assert_eq!(page().under("Examples"), [literal]);
     assert_eq!(page().under("Notes"), []);
 }
 
 #[test]
+fn a_list_of_which_one_item_lacks_its_name_is_a_mistake() {
+    let list = |items: &str| PROSE.replace("And:\n* plain `C`: it is", items);
+    let each = "unlike the one before: each is `* `NAME`: text`";
+    for items in ["* `C`: c\n* plain `D`: d", "* `C`: c\n\n* D: d", "* `C`: c\n* `D` and E: d"] {
+        let said = mistake(&list(items));
+        assert!(said.ends_with(&format!(": this item has no name, {each}")), "{items}: {said}");
+    }
+    let said = mistake(&list("And:\n* `C`, plain: c\n* `D`: d"));
+    assert_eq!(said, format!("docs/man/sample.md:13: this item has a name, {each}"));
+    for items in ["* `C`: c\n* `D`, `E`: d", "And:\n* c\n* `D`, plain: d"] {
+        assert!(Page::parse("sample", &list(items)).is_ok(), "{items}");
+    }
+}
+
+#[test]
 fn a_heading_that_is_missing_unknown_empty_or_out_of_order_is_a_mistake() {
     let without = PROSE.replace("## Exit codes", "");
-    assert_eq!(mistake(&without), "docs/man/sample.md:23: `## Exit codes` is missing");
+    assert_eq!(mistake(&without), "docs/man/sample.md:25: `## Exit codes` is missing");
     let unknown = PROSE.replace("## Signals", "## Bugs");
     let said = "docs/man/sample.md:7: `Bugs` is no heading, or out of its order";
     assert_eq!(mistake(&unknown), said);
@@ -98,6 +115,7 @@ fn the_page_is_its_table_and_its_prose_in_the_language_of_man() {
         .TP\n\\fB\\-\\-version\\fR\nPrint the version and exit.\n\
         .SH SIGNALS\n\
         .TP\n\\fBA\\fR, \\fBB\\fR\nboth of them\n\
+        .PP\nAnd:\n\
         .IP \\(bu 2\nplain \\fBC\\fR: it is\n\
         .SH DETAILED OPERATION\n\\&.dot and \\e.\n\
         .SH EXIT CODES\n.TP\n\\fB0\\fR\ndone\n\

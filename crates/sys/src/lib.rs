@@ -15,6 +15,7 @@ pub mod exec;
 pub mod fifo;
 pub mod fork;
 pub mod held;
+pub mod hole;
 pub mod ids;
 pub mod inotify;
 pub mod limits;

@@ -87,6 +87,13 @@ pub fn leap_was_made(kernel: &dyn Adjtimex) -> bool {
     matches!(state, Ok(libc::TIME_OOP | libc::TIME_WAIT))
 }
 
+/// Whether the kernel has been told, by whoever steers the clock, that it is right; not so where
+/// even the question is forbidden. Writes nothing.
+#[must_use]
+pub fn is_synchronised(kernel: &dyn Adjtimex) -> bool {
+    adjust(kernel, nothing()).is_ok_and(|timex| timex.status & libc::STA_UNSYNC == 0)
+}
+
 /// The status bits that only a program sets.
 const STEERED: libc::c_int = libc::STA_PLL
     | libc::STA_FLL

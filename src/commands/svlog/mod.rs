@@ -11,6 +11,8 @@ use cli::{Args, Command, Flag, Unable, Usage};
 use logbook::{Form, Looks, Search, Show};
 use tai::Stamp;
 
+use crate::ending;
+
 mod files;
 mod merge;
 mod place;
@@ -182,8 +184,5 @@ fn looks() -> Looks {
 
 /// What could not be read is said, and the rest is read.
 fn warn(what: &str) {
-    crate::ending::complain(format_args!(
-        "svlog: warning: {}",
-        what.replace(char::is_control, "?")
-    ));
+    ending::complain(format_args!("svlog: warning: {}", ending::plain(what)));
 }

@@ -14,6 +14,10 @@ use super::{Wanted, local};
 /// So much of a file is looked at to know whether it is packed, or begins with a stamp.
 const START_LEN: usize = 64;
 
+/// So much of a line is shown, as much as the largest file of multilog can hold (16777215 bytes):
+/// what is longer than a whole log is no line, but the remains of a crash or a hole in a file.
+const SHOWN_MAX: usize = 16 << 20;
+
 /// A file that is being read.
 #[derive(Debug)]
 pub(super) struct Reading {
@@ -36,6 +40,10 @@ pub(super) struct Reader {
     pub(super) stamp: Option<Stamp>,
     /// Whether the line that has begun is wanted.
     wanted: bool,
+    /// How much of it has come.
+    come: usize,
+    /// That line is wanted, and longer than is shown.
+    pub(super) has_cut: bool,
 }
 
 /// A line that is wanted.
@@ -121,6 +129,15 @@ impl Reading {
         Ok(len)
     }
 
+    /// Leaves out a hole: there is no line end in it.
+    fn skip_hole(&mut self) {
+        if self.unpacker.is_none()
+            && let Ok(data) = sys::hole::end(&self.file.0, self.at)
+        {
+            self.at = data.max(self.at);
+        }
+    }
+
     /// Whether it was made shorter than what has been read of it; then it is read anew.
     pub(super) fn was_cut(&mut self) -> bool {
         let len = self.file.0.metadata().map_or(u64::MAX, |meta| meta.len());
@@ -149,7 +166,20 @@ impl Reader {
         self.take(piece, wanted)
     }
 
+    /// Reads on in a file; how much came.
+    pub(super) fn read(&mut self, reading: &mut Reading) -> io::Result<usize> {
+        if self.come > SHOWN_MAX && self.lines.is_within_line() {
+            reading.skip_hole();
+        }
+        let len = reading.read(self.lines.room())?;
+        self.lines.filled(len);
+        Ok(len)
+    }
+
     fn take(&mut self, piece: Piece, wanted: &Wanted) -> Option<Head> {
+        let before = if piece.begins { 0 } else { self.come };
+        self.come = before.saturating_add(piece.len());
+        let piece = piece.first(SHOWN_MAX.saturating_sub(before));
         let mut head = Head { piece, stamp_len: 0, is_label: false };
         if piece.begins {
             let line = self.lines.bytes(piece);
@@ -160,16 +190,22 @@ impl Reader {
             let text = line.get(head.stamp_len..).unwrap_or_default();
             self.wanted = wanted.has_time(self.stamp) && wanted.has_text(text);
         }
-        self.wanted.then_some(head)
+        self.has_cut = self.wanted && self.come > SHOWN_MAX;
+        let is_shown = piece.begins || piece.ends || !piece.is_empty();
+        (self.wanted && is_shown).then_some(head)
     }
+}
+
+/// That of a line only the beginning is shown.
+pub(super) fn cut_line() -> String {
+    format!("a line is longer than {} MiB; the rest of it is left out", SHOWN_MAX >> 20)
 }
 
 /// How many lines of a file are wanted, as far as it can be read.
 pub(super) fn count(mut reading: Reading, wanted: &Wanted) -> u64 {
     let (mut reader, mut count) = (Reader::default(), 0);
     loop {
-        let len = reading.read(reader.lines.room()).unwrap_or(0);
-        reader.lines.filled(len);
+        let len = reader.read(&mut reading).unwrap_or(0);
         while let Some(head) = reader.next_line(wanted) {
             count += u64::from(head.piece.begins);
         }

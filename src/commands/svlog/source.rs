@@ -10,7 +10,7 @@ use tai::Stamp;
 
 use super::files::{self, Held};
 use super::place::Log;
-use super::reader::{Head, Reader, Reading, count, stamp_of};
+use super::reader::{Head, Reader, Reading, count, cut_line, stamp_of};
 use super::{Wanted, warn};
 
 /// So much of two files is compared to see whether one is made of the other.
@@ -50,6 +50,8 @@ pub(super) struct Source {
     skip: u64,
     /// Something could not be read.
     pub(super) unreadable: bool,
+    /// It was said that the rest of a line is left out.
+    cut: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +77,7 @@ impl Source {
             head: None,
             skip: 0,
             unreadable: false,
+            cut: false,
         }
     }
 
@@ -162,6 +165,10 @@ impl Source {
 
     fn keep(&mut self, head: Head) {
         if self.skip == 0 {
+            if std::mem::take(&mut self.reader.has_cut) && !std::mem::replace(&mut self.cut, true) {
+                warn(&format!("{}: {}", self.log.path.display(), cut_line()));
+                self.unreadable = true;
+            }
             self.head = Some(head);
         } else {
             self.skip -= u64::from(head.piece.ends);
@@ -171,11 +178,8 @@ impl Source {
     /// Reads on in the file; whether something came.
     fn read(&mut self) -> bool {
         let Some(reading) = &mut self.reading else { return false };
-        match reading.read(self.reader.lines.room()) {
-            Ok(len) => {
-                self.reader.lines.filled(len);
-                len > 0
-            }
+        match self.reader.read(reading) {
+            Ok(len) => len > 0,
             Err(error) => {
                 let name = String::from_utf8_lossy(&reading.part.entry.name).into_owned();
                 let what = format!("read {}/{name}", self.log.path.display());

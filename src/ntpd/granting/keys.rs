@@ -1,15 +1,15 @@
 //! The keys that seal cookies: a new one every day, kept in a file, so that a restart costs no
 //! client a handshake.
 
-use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use ntp::nts::cookies::{DAY, FIRST_LINE, Jar, KEYS_MAX};
 use ntp::nts::ke::KEY_LENGTH;
 use ntp::time::{Now, Raw, Span, Wall};
 use nts::cipher::AesSiv;
+use sys::place::is_trusted_owner;
 
 use crate::ntpd::held::{Held, is_for_others};
 use crate::ntpd::state;
@@ -37,12 +37,16 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// Those of the file, or new ones; and what there is to warn of.
+    /// Those of the file, or new ones; and what there is to warn of. `keeper`: whom we become.
     ///
     /// # Errors
     /// The kernel has nothing random to give.
-    pub(super) fn open(mut path: Option<PathBuf>, now: Now) -> io::Result<(Self, Option<String>)> {
-        let read = path.as_deref().map_or(Ok(Read::Nothing), read);
+    pub(super) fn open(
+        mut path: Option<PathBuf>,
+        keeper: Option<u32>,
+        now: Now,
+    ) -> io::Result<(Self, Option<String>)> {
+        let read = path.as_deref().map_or(Ok(Read::Nothing), |path| read(path, keeper));
         let mut warning = None;
         let found = match read {
             Ok(Read::Keys(jar, made)) => Some((jar, made)),
@@ -145,36 +149,39 @@ enum Read {
 }
 
 const KNOWN: &str = "everybody can get at it";
+const OTHER: &str = "it holds something else";
 
 /// # Errors
-/// It is not ours to write.
-fn read(path: &Path) -> Result<Read, String> {
-    match state::read(path) {
+/// It is not ours to write, or not ours to believe.
+fn read(path: &Path, keeper: Option<u32>) -> Result<Read, String> {
+    let unable = |error: &io::Error| cli::reason(error).into_owned();
+    let file = match sys::fifo::open_whatever(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Read::Nothing),
+        opened => opened.map_err(|error| unable(&error))?,
+    };
+    let found = file.metadata().map_err(|error| unable(&error))?;
+    // Before anything else: what is written to a file of his, an empty one too, he can read.
+    if !is_trusted_owner(found.uid()) && keeper != Some(found.uid()) {
+        let uid = found.uid();
+        return Err(format!("it belongs to user {uid}, who would know the keys; remove it"));
+    }
+    match state::read_from(file) {
         Ok(text) if text.is_empty() => Ok(Read::Nothing),
-        Ok(text) if text.starts_with(FIRST_LINE) && is_known(path) => Ok(Read::Known),
-        Ok(text) if text.starts_with(FIRST_LINE) => {
-            Ok(Jar::parse(&text).map_or(Read::Nothing, |(jar, made)| Read::Keys(jar, made)))
-        }
-        Ok(_) => Err("it holds something else".to_owned()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Read::Nothing),
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-            Err("it holds something else".to_owned())
-        }
-        Err(error) => Err(cli::reason(&error).into_owned()),
+        Ok(text) if !text.starts_with(FIRST_LINE) => Err(OTHER.to_owned()),
+        Ok(_) if is_for_others(found.mode()) => Ok(Read::Known),
+        Ok(text) => Ok(Jar::parse(&text).map_or(Read::Nothing, |(jar, at)| Read::Keys(jar, at))),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(OTHER.to_owned()),
+        Err(error) => Err(unable(&error)),
     }
 }
 
-/// What speaks against keeping keys in this file.
-pub(in crate::ntpd) fn refusal(path: &Path) -> Option<String> {
-    match read(path) {
+/// What speaks against keeping keys in this file, for one who becomes `keeper`.
+pub(in crate::ntpd) fn refusal(path: &Path, keeper: Option<u32>) -> Option<String> {
+    match read(path, keeper) {
         Ok(Read::Known) => Some(KNOWN.to_owned()),
         Ok(Read::Nothing | Read::Keys(..)) => None,
         Err(why) => Some(why),
     }
-}
-
-fn is_known(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|file| is_for_others(file.permissions().mode()))
 }
 
 fn key() -> io::Result<[u8; KEY_LENGTH]> {
@@ -197,6 +204,9 @@ fn seconds(now: Now) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt as _, chown};
+
     use ntp::nts::cookies::Pair;
 
     use super::*;
@@ -212,7 +222,7 @@ mod tests {
     }
 
     fn open(path: &Path, seconds: i64) -> (Keys, Option<String>) {
-        Keys::open(Some(path.to_owned()), at(seconds)).unwrap()
+        Keys::open(Some(path.to_owned()), None, at(seconds)).unwrap()
     }
 
     fn cookie(keys: &Keys) -> Vec<u8> {
@@ -298,18 +308,46 @@ mod tests {
             let (mut keys, _) = open(&path, 0);
             keys.turn(at(0));
             fs::set_permissions(&path, fs::Permissions::from_mode(open_to)).unwrap();
-            assert_eq!(refusal(&path).as_deref(), Some("everybody can get at it"));
+            assert_eq!(refusal(&path, None).as_deref(), Some("everybody can get at it"));
             let (mut again, warning) = open(&path, 0);
             assert!(warning.unwrap().contains("cookies: everybody can get at it; NTS's keys are"));
             if is_held {
                 // Nobody who is not the owner may write a directory of mode 700.
                 again.hold(u32::MAX - 1, &[u32::MAX - 1]).unwrap();
             }
-            assert_eq!((again.turn(at(0)), mode(), refusal(&path)), (None, 0o600, None));
+            assert_eq!((again.turn(at(0)), mode(), refusal(&path, None)), (None, 0o600, None));
             assert_eq!(again.jar().open(&cookie(&keys)), None);
             let (third, warning) = open(&path, 0);
             assert_eq!((warning, third.jar().open(&cookie(&again))), (None, Some(PAIR)));
         }
+    }
+
+    #[test]
+    fn keys_of_somebody_else_are_neither_believed_nor_written_over() {
+        const ALICE: u32 = 54_321;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("cookies");
+        let (mut planted, _) = open(&path, 0);
+        planted.turn(at(0));
+        let text = fs::read_to_string(&path).unwrap();
+        if chown(&path, Some(ALICE), None).is_err() {
+            // Only root can give a file away.
+            return;
+        }
+        for text in [&text[..], "", "something else"] {
+            fs::write(&path, text).unwrap();
+            let (mut keys, warning) = open(&path, 0);
+            let why = "it belongs to user 54321, who would know the keys; remove it";
+            assert!(warning.unwrap().contains(&format!("{}: {why}; after", path.display())));
+            assert_eq!(refusal(&path, None).as_deref(), Some(why));
+            assert_eq!(keys.turn(at(0)), None);
+            assert_eq!(keys.jar().open(&cookie(&planted)), None);
+            assert_eq!(fs::read_to_string(&path).unwrap(), text);
+        }
+        fs::write(&path, &text).unwrap();
+        let (keys, warning) = Keys::open(Some(path.clone()), Some(ALICE), at(0)).unwrap();
+        assert_eq!((warning, refusal(&path, Some(ALICE))), (None, None), "she is whom we become");
+        assert_eq!(keys.jar().open(&cookie(&planted)), Some(PAIR));
     }
 
     #[test]
@@ -325,7 +363,7 @@ mod tests {
 
     #[test]
     fn without_a_file_there_are_keys_all_the_same() {
-        let (mut keys, warning) = Keys::open(None, at(0)).unwrap();
+        let (mut keys, warning) = Keys::open(None, None, at(0)).unwrap();
         assert_eq!((warning, keys.turn(at(0))), (None, None));
         assert_eq!(keys.jar().open(&cookie(&keys)), Some(PAIR));
         assert_eq!(keys.deadline(), at(86_400).raw);

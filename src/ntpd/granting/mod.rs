@@ -1,8 +1,9 @@
-//! NTS for those who ask us (RFC 8915): who we are, where hands are shaken ([`desk`]), what is
-//! granted there, the keys of that ([`keys`]), and packets that were proven. Part of the service,
-//! which has the sockets of the packets; without the feature `nts`, `no_granting` stands here.
+//! NTS for those who ask us (RFC 8915): who we are ([`identity`]), where hands are shaken
+//! ([`desk`]), what is granted there, the keys of that ([`keys`]), and packets that were proven.
+//! Part of the service, which has the sockets of the packets; without the feature `nts`,
+//! `no_granting` stands here.
 
-use std::io::{self, Read as _};
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::BorrowedFd;
 use std::path::Path;
@@ -16,24 +17,23 @@ use ntp::nts::{COOKIES_MAX, NONCE_LENGTH, granting};
 use ntp::packet::Header;
 use ntp::time::{Now, Raw, Span};
 use nts::cipher::AesSiv;
-use nts::granting::{Identity, Wrong};
 
+use crate::ntpd::check::Finding;
+use crate::ntpd::clock::When;
 use crate::ntpd::machine::Machine;
 
 use desk::Desk;
+use identity::Own;
 use keys::Keys;
 
 mod desk;
+mod identity;
 mod keys;
-
-/// No certificate with its chain, and no key, is longer.
-const FILE_MAX: u64 = 64 * 1024;
 
 /// What NTS takes.
 #[derive(Debug)]
 pub(crate) struct Granting {
-    config: config::Granting,
-    identity: Identity,
+    own: Own,
     keys: Keys,
     desk: Desk,
 }
@@ -68,21 +68,22 @@ impl Seal<'_> {
 
 impl Granting {
     /// Reads the files and listens where the time is served: `at` has its addresses, with their
-    /// ports. What there is to warn of comes with it.
+    /// ports; `keeper` is whom we become. What there is to warn of comes with it.
     ///
     /// # Errors
     /// Why it cannot be, in a sentence.
     pub(crate) fn open(
         config: config::Granting,
         at: &[SocketAddr],
+        keeper: Option<u32>,
         now: Now,
     ) -> Result<(Self, Option<String>), String> {
-        let identity = identity(&config).map_err(|(path, why)| format!("{path}: {why}"))?;
-        let path = config.cookies.as_ref().map(Into::into);
-        let (keys, warning) = Keys::open(path, now)
+        let (path, port) = (config.cookies.as_ref().map(Into::into), config.port);
+        let own = Own::open(config, now.raw).map_err(|(path, why)| format!("{path}: {why}"))?;
+        let (keys, warning) = Keys::open(path, keeper, now)
             .map_err(|error| format!("unable to make keys: {}", cli::reason(&error)))?;
-        let desk = Desk::open(&places(at, config.port)).map_err(|error| error.to_string())?;
-        Ok((Self { config, identity, keys, desk }, warning))
+        let desk = Desk::open(&places(at, port)).map_err(|error| error.to_string())?;
+        Ok((Self { own, keys, desk }, warning))
     }
 
     /// Where hands are shaken.
@@ -105,39 +106,37 @@ impl Granting {
 
     /// How long there is nothing to do.
     pub(crate) fn wait(&self, now: Raw) -> Span {
-        let keys = (self.keys.deadline() - now).max(Span::ZERO);
-        self.desk.wait(now).map_or(keys, |desk| desk.min(keys))
+        let next = (self.keys.deadline().min(self.own.deadline()) - now).max(Span::ZERO);
+        self.desk.wait(now).map_or(next, |desk| desk.min(next))
     }
 
-    /// Goes on with handshakes and keys; what there is to warn of.
-    pub(crate) fn turn(&mut self, machine: &impl Machine, access: &Access) -> Option<String> {
+    /// Goes on with handshakes, keys and certificate; what there is to say.
+    pub(crate) fn turn(
+        &mut self,
+        machine: &impl Machine,
+        access: &Access,
+        when: When,
+    ) -> Vec<(Level, String)> {
         let warning = self.keys.turn(machine.now());
         let jar = self.keys.jar();
         self.desk.turn(
             machine,
-            &self.identity,
+            self.own.identity(),
             |from: IpAddr| access.terms(from).answered,
             |pair, port| {
                 let cookies = cookies(jar, &pair, COOKIES_MAX).ok()?;
                 Some(granting::granted(&cookies, port))
             },
         );
-        warning
+        let mut lines = self.own.look(machine.raw(), when);
+        lines.extend(warning.map(|warning| (Level::Warning, warning)));
+        lines
     }
 
     /// Reads certificate and key again, and says what came of it. Those that are of no use change
     /// nothing.
     pub(crate) fn reload(&mut self) -> (Level, String) {
-        match identity(&self.config) {
-            Ok(identity) => {
-                self.identity = identity;
-                (Level::Info, format!("{} was read again", self.config.certificate))
-            }
-            Err((path, why)) => {
-                let text = format!("{path}: {why}; NTS goes on with the certificate it had");
-                (Level::Warning, text)
-            }
-        }
+        self.own.reload()
     }
 
     /// What of NTS a question has.
@@ -157,42 +156,19 @@ impl Granting {
     }
 }
 
-/// What speaks against this configuration: each file, with what is wrong with it, if anything.
-pub(crate) fn check(config: &config::Granting) -> Vec<(String, Result<(), String>)> {
-    let (certificate, key) = (&config.certificate, &config.key);
-    let wrong = identity(config).err();
-    let of = |path: &String, is_other: bool| match &wrong {
-        Some((at, why)) if at == path && !is_other => Err(why.clone()),
-        // The first that is of no use hides what is wrong with the other.
-        Some(_) => read(path).map(drop).map_err(|(_, why)| why),
-        None => Ok(()),
-    };
-    let mut files = vec![
-        (format!("nts cert {certificate}"), of(certificate, false)),
-        (format!("nts key {key}"), of(key, key == certificate)),
-    ];
+/// What speaks against this configuration of one who becomes `keeper`: each file, with what is
+/// wrong with it, if anything.
+pub(crate) fn check(
+    config: &config::Granting,
+    keeper: Option<u32>,
+    when: When,
+) -> Vec<(String, Finding)> {
+    let mut files = identity::check(config, when);
     if let Some(path) = &config.cookies {
-        let refusal = keys::refusal(Path::new(path));
-        files.push((format!("nts cookie {path}"), refusal.map_or(Ok(()), Err)));
+        let refusal = keys::refusal(Path::new(path), keeper);
+        files.push((format!("nts cookie {path}"), refusal.map_or(Finding::Good, Finding::Bad)));
     }
     files
-}
-
-/// Who we are by these files; else the file that is of no use, and why.
-fn identity(config: &config::Granting) -> Result<Identity, (String, String)> {
-    let (certificate, key) = (read(&config.certificate)?, read(&config.key)?);
-    Identity::new(&certificate, &key).map_err(|wrong| match wrong {
-        Wrong::Certificate(why) => (config.certificate.clone(), why),
-        Wrong::Key(why) => (config.key.clone(), why),
-    })
-}
-
-fn read(path: &str) -> Result<Vec<u8>, (String, String)> {
-    let mut bytes = Vec::new();
-    let file = sys::fifo::open_whatever(Path::new(path));
-    let read = file.and_then(|file| file.take(FILE_MAX).read_to_end(&mut bytes));
-    let unable = |error| (path.to_owned(), format!("unable to read it: {}", cli::reason(&error)));
-    read.map(|_| bytes).map_err(unable)
 }
 
 /// Where to listen: once at each address, whose first port is where the time is served.
@@ -223,6 +199,25 @@ fn nonce() -> io::Result<[u8; NONCE_LENGTH]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_certificate_is_looked_at_now_and_then_though_nobody_asks() {
+        let certificates = concat!(env!("CARGO_MANIFEST_DIR"), "/crates/nts/tests/certificates");
+        let config = config::Granting {
+            certificate: format!("{certificates}/good.pem"),
+            key: format!("{certificates}/s.key"),
+            port: 0,
+            ..config::Granting::default()
+        };
+        let at = ["127.0.0.1:1123".parse().unwrap()];
+        let now = Now::default();
+        let (mut granting, _) = Granting::open(config, &at, None, now).unwrap();
+        assert_eq!(granting.wait(now.raw), Span::ZERO);
+        let when = When { now: 0, is_known: false, floor: 0 };
+        granting.own.look(now.raw, when);
+        let wait = granting.wait(now.raw);
+        assert!(wait > Span::ZERO && wait <= Span::from_secs(60), "{wait:?}");
+    }
 
     #[test]
     fn hands_are_shaken_once_at_each_address_and_another_port_is_told() {

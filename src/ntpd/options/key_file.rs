@@ -73,7 +73,8 @@ pub(super) fn readable_by_all(config: &Config) -> Option<String> {
 
 fn open_to_all(path: &Path) -> Option<String> {
     let mode = fs::metadata(path).map_or(0, |file| file.permissions().mode());
-    is_for_others(mode).then(|| format!("{}: everybody can read it", path.display()))
+    is_for_others(mode)
+        .then(|| format!("{}: everybody can read it; chmod o-rwx it", path.display()))
 }
 
 #[cfg(feature = "nts")]
@@ -130,7 +131,7 @@ mod tests {
             let conf = format!("nts {word} key {}", file.display());
             readable_by_all(&config::parse(&conf).unwrap())
         };
-        let sentence = format!("{}: everybody can read it", file.display());
+        let sentence = format!("{}: everybody can read it; chmod o-rwx it", file.display());
         assert_eq!(warned(0o644, "enable"), Some(sentence));
         assert_eq!(warned(0o640, "enable"), None);
         assert_eq!(warned(0o644, "disable"), None, "it is of no use to us");
@@ -147,6 +148,9 @@ mod tests {
         fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
         let conf = config::parse(&format!("keys {}", file.display())).unwrap();
         let (_, warnings) = read(&conf, None).unwrap();
-        assert_eq!(warnings, [format!("{}: everybody can read it", file.display())]);
+        assert_eq!(
+            warnings,
+            [format!("{}: everybody can read it; chmod o-rwx it", file.display())]
+        );
     }
 }

@@ -11,7 +11,7 @@ use super::super::control::Question;
 use super::life::{Birth, Life};
 use super::opponent::{Opponent, Place};
 use super::server::Character;
-use super::world::{Blow, TODAY};
+use super::world::{Blow, Crowd, TODAY};
 
 const HOUR: f64 = 3600.0;
 
@@ -124,6 +124,32 @@ fn whoever_asks_us_is_told_the_time_of_the_servers() {
     assert_eq!((answer.stratum, answer.origin), (3, Stamp(6)), "{}", life.log());
     let told = (answer.transmit.wall() - Wall::from_nanos(TODAY * 1_000_000_000)).seconds();
     assert!((told - life.truth()).abs() < 0.2, "{told} is told at {}", life.truth());
+}
+
+/// How much of a second goes by for those who ask so many questions whenever they are heard.
+fn worked(questions: usize) -> f64 {
+    let mut life = Life::begin(&Birth::with(3).flags(&["--serve", "127.0.0.1:0"]));
+    life.run(HOUR);
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.connect(life.serves.unwrap()).unwrap();
+    let mut world = life.world.borrow_mut();
+    world.crowd = Some(Crowd { socket, questions });
+    // A question takes some, as a slow processor does.
+    world.look_takes = 5e-6;
+    drop(world);
+    life.run(1.0);
+    let worked = life.world.borrow().worked;
+    life.world.borrow_mut().crowd = None;
+    assert!(life.run(HOUR) < 0.002, "{}", life.log());
+    worked
+}
+
+#[test]
+fn however_few_ask_at_a_time_they_take_no_more_than_half_of_the_processor() {
+    for questions in [4, 63, 64, 200] {
+        let worked = worked(questions);
+        assert!((0.2..0.52).contains(&worked), "{questions} at a time: {worked}");
+    }
 }
 
 #[test]

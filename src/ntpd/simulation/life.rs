@@ -110,7 +110,7 @@ impl Life {
         log.settle().unwrap();
         let (reader, ready) = birth.ready.then(|| std::io::pipe().unwrap()).unzip();
         let serve = options.serve.take();
-        let service = serve.map(|serve| Service::open(&machine, serve, false).unwrap());
+        let service = serve.map(|serve| Service::open(&machine, serve, false, None).unwrap());
         let serves = service.as_ref().and_then(|service| service.sockets().first()?.local().ok());
         let opened = Opened {
             service,

@@ -19,7 +19,7 @@ use sys::wake::Wish;
 use super::super::machine::{Machine, Process, Wire};
 use super::super::resolver;
 use super::server::Character;
-use super::world::{Datagram, World};
+use super::world::{Crowd, Datagram, World};
 
 /// A name is not known, in the words of the resolver's own life.
 const UNKNOWN: &str = "name or service not known";
@@ -43,7 +43,9 @@ impl Machine for Played {
     }
 
     fn wall(&self) -> Wall {
-        self.0.borrow().clock.now().wall
+        let mut world = self.0.borrow_mut();
+        world.work();
+        world.clock.now().wall
     }
 
     fn announces_steps(&self) -> bool {
@@ -70,10 +72,17 @@ impl Machine for Played {
         limit: Duration,
     ) -> io::Result<Vec<bool>> {
         // Those are real, and the test is at their other end.
+        if !others.is_empty() {
+            self.0.borrow().crowd.iter().for_each(Crowd::ask);
+        }
         let mut ready = sys::udp::wait(others, Duration::ZERO)?;
         let mut world = self.0.borrow_mut();
         let millis = (limit.as_secs_f64() * 1e3).ceil();
-        world.wait(if ready.contains(&true) { 0.0 } else { millis / 1e3 })?;
+        if ready.contains(&true) {
+            world.is_asked()?;
+        } else {
+            world.wait(millis / 1e3)?;
+        }
         ready.extend(wires.iter().map(|wire| !world.wires[&wire.number].is_empty()));
         Ok(ready)
     }

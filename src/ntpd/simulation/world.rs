@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, UdpSocket};
 use std::time::Duration;
 
 use ntp::interleave::Pairs;
-use ntp::time::Wall;
+use ntp::packet;
+use ntp::time::{Stamp, Wall};
 use sys::wake::Wish;
 
 use super::chance::Chance;
@@ -104,12 +105,33 @@ pub(super) struct World {
     pub(super) programs: Vec<(f64, String)>,
     pub(super) program_takes: f64,
     pub(super) processes: usize,
+    /// Those who ask us, whenever they are listened to.
+    pub(super) crowd: Option<Crowd>,
+    /// What each look at the clock takes, true seconds, and how much that was together.
+    pub(super) look_takes: f64,
+    pub(super) worked: f64,
     pub(super) requests: usize,
     /// The largest error of the clock since the test has set this to another.
     pub(super) worst: f64,
     /// An error above this is none to be content with; when there was one last, true seconds.
     pub(super) limit: f64,
     pub(super) discontent: f64,
+}
+
+/// Some who ask us over the real network.
+#[derive(Debug)]
+pub(super) struct Crowd {
+    pub(super) socket: UdpSocket,
+    /// So many questions at a time.
+    pub(super) questions: usize,
+}
+
+impl Crowd {
+    pub(super) fn ask(&self) {
+        for _ in 0..self.questions {
+            let _ = self.socket.send(&packet::request(Stamp(1)));
+        }
+    }
 }
 
 impl World {
@@ -137,6 +159,9 @@ impl World {
             programs: Vec::new(),
             program_takes: 1.0,
             processes: 0,
+            crowd: None,
+            look_takes: 0.0,
+            worked: 0.0,
             requests: 0,
             worst: 0.0,
             limit: f64::INFINITY,
@@ -216,6 +241,23 @@ impl World {
             }
             self.flying.push(Flying { arrives: truth + after, wire, bytes });
         }
+        Ok(())
+    }
+
+    /// The loop looks at the clock, which stands for all that it does.
+    pub(super) fn work(&mut self) {
+        if self.look_takes > 0.0 {
+            self.worked += self.look_takes;
+            self.clock.advance(self.look_takes);
+        }
+    }
+
+    /// The loop is woken by those who ask us.
+    pub(super) fn is_asked(&mut self) -> io::Result<()> {
+        if self.clock.truth >= self.until {
+            return Err(io::Error::other(PAUSE));
+        }
+        self.go_on_to(self.clock.truth + TURN);
         Ok(())
     }
 

@@ -83,13 +83,15 @@ impl Entry {
 impl Client {
     /// The servers that need no resolving.
     pub(super) fn add_numeric(&mut self, now: Raw) {
+        let mut actions = Vec::new();
         for index in 0..self.configured.len() {
             let id = ServerId(index);
             if let Some(Configured { place: Place::Numeric(address), .. }) = self.configured(id) {
                 let address = *address;
-                self.add(id, address, now);
+                self.add(id, address, now, &mut actions);
             }
         }
+        self.early = actions;
     }
 
     pub(super) fn with(&mut self, id: SourceId, tell: impl FnOnce(&mut Source)) {
@@ -181,7 +183,7 @@ impl Client {
         self.unresolved(id, why, now, actions);
     }
 
-    fn forget(&mut self, actions: &mut Vec<Action>, is_it: impl Fn(&Entry) -> bool) {
+    pub(super) fn forget(&mut self, actions: &mut Vec<Action>, is_it: impl Fn(&Entry) -> bool) {
         let gone = self.entries.iter().filter(|entry| is_it(entry));
         actions.extend(gone.map(|entry| Action::Forget(entry.id)));
         self.entries.retain(|entry| !is_it(entry));
@@ -217,7 +219,7 @@ impl Client {
             });
         }
         for address in addresses {
-            self.add(id, address, now);
+            self.add(id, address, now, actions);
         }
     }
 
@@ -267,12 +269,18 @@ impl Client {
     }
 
     /// Whoever has two names has one vote all the same.
-    pub(super) fn add(&mut self, server: ServerId, address: SocketAddr, now: Raw) {
-        let is_known = self.entries.iter().any(|entry| entry.address == address);
-        if is_known || self.entries.len() >= SOURCES_MAX {
+    pub(super) fn add(
+        &mut self,
+        server: ServerId,
+        address: SocketAddr,
+        now: Raw,
+        actions: &mut Vec<Action>,
+    ) {
+        if self.is_taken(server, address, actions) || self.entries.len() >= SOURCES_MAX {
             return;
         }
-        let Some(configured) = self.configured(server) else { return };
+        let Some(configured) = self.configured.get_mut(server.0) else { return };
+        configured.proven_at = (configured.server.proof != Proof::None).then_some(address);
         let key = match configured.server.proof {
             Proof::Key(key) => Some(key),
             Proof::None | Proof::Nts(_) => None,

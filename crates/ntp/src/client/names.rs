@@ -7,7 +7,7 @@
 
 use core::net::{IpAddr, SocketAddr};
 
-use crate::config::{Proof, Server};
+use crate::config::{Host, Proof, Server};
 use crate::time::{Raw, Span};
 
 /// NTP's port.
@@ -60,14 +60,13 @@ impl Place {
             // Whoever shakes hands finds the address too, and which port is asked for the time.
             return Self::named(&server.name, PORT, now);
         }
-        if let Some(address) = numeric(&server.name) {
-            return Self::Numeric(address);
+        // What is no host was refused before, and is a name that nobody has.
+        let host = Host::of(&server.name).unwrap_or(Host { name: &server.name, port: None });
+        let port = host.port.unwrap_or(PORT);
+        match host.address() {
+            Some(address) => Self::Numeric(SocketAddr::new(address, port)),
+            None => Self::named(host.name, port, now),
         }
-        let (host, port) = match server.name.rsplit_once(':').map(|(h, p)| (h, p.parse())) {
-            Some((host, Ok(port))) => (host, port),
-            Some((_, Err(_))) | None => (server.name.as_str(), PORT),
-        };
-        Self::named(host, port, now)
     }
 
     fn named(host: &str, port: u16, now: Raw) -> Self {
@@ -83,13 +82,6 @@ impl Place {
             turn: 0,
         })
     }
-}
-
-/// An address with or without a port, of six with or without brackets.
-fn numeric(text: &str) -> Option<SocketAddr> {
-    let with_port = text.parse().ok();
-    let bare = || text.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok();
-    with_port.or_else(|| bare().map(|ip| SocketAddr::new(ip, PORT)))
 }
 
 impl Name {

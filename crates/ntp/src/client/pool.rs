@@ -86,15 +86,21 @@ impl Client {
         }
         let members = self.entries.iter().filter(|entry| entry.server == id).count();
         for address in fresh.take(size.saturating_sub(members)) {
-            self.add(id, address, now);
+            self.add(id, address, now, actions);
         }
         if members == 0 {
-            self.take_back(id, found, now);
+            self.take_back(id, found, now, actions);
         }
     }
 
     /// Where every address was sent away before, they are better than nobody.
-    fn take_back(&mut self, id: ServerId, found: &[SocketAddr], now: Raw) {
+    fn take_back(
+        &mut self,
+        id: ServerId,
+        found: &[SocketAddr],
+        now: Raw,
+        actions: &mut Vec<Action>,
+    ) {
         if self.entries.iter().any(|entry| entry.server == id) {
             return;
         }
@@ -102,7 +108,7 @@ impl Client {
             configured.pool.dismissed.clear();
         }
         for address in found.iter().take(POOL_MAX) {
-            self.add(id, *address, now);
+            self.add(id, *address, now, actions);
         }
     }
 
@@ -133,7 +139,7 @@ impl Client {
                 dismissed.pop_front();
             }
         }
-        self.add(server, new, now);
+        self.add(server, new, now, actions);
     }
 
     fn dismiss(&mut self, bad: (SourceId, SocketAddr), actions: &mut Vec<Action>) {
@@ -159,7 +165,7 @@ impl Client {
         let places: Vec<SocketAddr> = name.places(addresses).into_iter().take(take).collect();
         let text = format!("{host} has no address now; asking those that were good before");
         for place in places {
-            self.add(id, place, now);
+            self.add(id, place, now, actions);
         }
         for entry in self.entries.iter_mut().filter(|entry| entry.server == id) {
             entry.borrowed = true;

@@ -157,7 +157,7 @@ impl Client {
             let Some(standing) = self.entries.get(index).and_then(|e| self.standing(e)) else {
                 continue;
             };
-            let agreed = self.agreement.as_ref().map(|agreement| agreement.estimate.theta);
+            let agreed = self.agreement.as_ref().map(|agreement| agreement.theta(now.raw));
             let Some(entry) = self.entries.get_mut(index) else { continue };
             // A loss of all has its own line, which names the reason.
             let covered = lost && standing != Standing::Answering;
@@ -235,7 +235,8 @@ fn said_of(entry: &Entry, standing: Standing, agreed: Option<Span>, now: Now) ->
     let last = entry.source.last();
     match standing {
         Standing::Answering => {
-            let offset = last.map_or(Span::ZERO, |sample| sample.theta - now.theta()).seconds();
+            let estimate = entry.source.filter().estimate(now.raw);
+            let offset = estimate.map_or(Span::ZERO, |known| known.theta - now.theta()).seconds();
             let delay = last.map_or(Span::ZERO, |sample| sample.delay).seconds();
             let stratum = last.map_or(0, |sample| sample.origin.stratum);
             let text = format!(

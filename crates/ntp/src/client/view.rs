@@ -5,12 +5,12 @@ use crate::bank::Frequency;
 use crate::history::History;
 use crate::server::Reference;
 use crate::source::Trouble;
-use crate::time::{Now, Span};
+use crate::time::{Now, Raw, Span};
 
 use super::condition::{Condition, Kind, Synchronised};
 use super::names::Place;
 use super::report::Standing;
-use super::{Authority, Client, Entry};
+use super::{Agreement, Authority, Client, Entry};
 
 /// What a server is to us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +81,19 @@ pub struct View {
     pub unresolved: Vec<String>,
 }
 
+impl Agreement {
+    /// How long ago it was, seconds.
+    fn age(&self, now: Raw) -> f64 {
+        (now - self.at).seconds().max(0.0)
+    }
+
+    /// What the servers' clocks are by now, less the oscillator.
+    pub(super) fn theta(&self, now: Raw) -> Span {
+        let estimate = &self.estimate;
+        estimate.theta + Span::from_seconds(estimate.frequency.ratio * self.age(now))
+    }
+}
+
 impl Client {
     /// What there is to see at `now`.
     #[must_use]
@@ -124,15 +137,17 @@ impl Client {
     #[must_use]
     pub fn offset(&self, now: Now) -> Option<(Span, f64)> {
         let agreement = self.agreement.as_ref().filter(|_| !self.condition.is_loss())?;
-        let age = (now.raw - agreement.at).seconds().max(0.0);
-        let frequency = agreement.estimate.frequency;
-        let theta = agreement.estimate.theta + Span::from_seconds(frequency.ratio * age);
-        Some((theta - now.theta(), agreement.estimate.sd + frequency.sd * age))
+        let sd = agreement.estimate.sd + agreement.estimate.frequency.sd * agreement.age(now.raw);
+        Some((agreement.theta(now.raw) - now.theta(), sd))
     }
 
     /// Why an operator's leave to step would be of no use, if it would not.
     #[must_use]
     pub fn why_no_step(&self) -> Option<String> {
+        if self.configured.is_empty() {
+            let why = "it asks no server; what it serves is this clock, which somebody else sets";
+            return Some(why.to_owned());
+        }
         match (self.setup.authority, self.condition.kind()) {
             (Authority::Observe, _) => Some("it only observes (--observe)".to_owned()),
             (Authority::Powerless, _) => Some("the clock is not its to set".to_owned()),
@@ -181,7 +196,7 @@ impl Client {
             (Mark::Agrees, "agrees".to_owned())
         } else if self.standing(entry) == Some(Standing::Outvoted) {
             let theta = entry.source.filter().estimate(now.raw).map(|estimate| estimate.theta);
-            let off = theta.map_or(Span::ZERO, |theta| theta - agreement.estimate.theta);
+            let off = theta.map_or(Span::ZERO, |theta| theta - agreement.theta(now.raw));
             (Mark::False, format!("{:+.6} s off from the majority", off.seconds()))
         } else {
             (Mark::Young, "heard again, not in a vote yet".to_owned())

@@ -1,6 +1,8 @@
 //! The words about how servers prove who they are, and how we do: `keys`, `trustedkey`, `nts`, and
 //! what may follow `server`.
 
+use std::fmt;
+
 use crate::nts::ke::PORT;
 
 use super::{Config, What, Words};
@@ -19,6 +21,28 @@ pub enum Proof {
     Key(u32),
     /// By NTS. Who is trusted to say who it is: this file's certificates, else the system's.
     Nts(Option<String>),
+}
+
+impl Proof {
+    /// How much it proves, compared with others.
+    #[must_use]
+    pub fn strength(&self) -> u8 {
+        match self {
+            Self::None => 0,
+            Self::Key(_) => 1,
+            Self::Nts(_) => 2,
+        }
+    }
+}
+
+impl fmt::Display for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("plainly"),
+            Self::Key(key) => write!(f, "with key {key}"),
+            Self::Nts(_) => f.write_str("with nts"),
+        }
+    }
 }
 
 /// What follows a `server`.
