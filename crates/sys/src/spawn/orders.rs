@@ -72,8 +72,8 @@ pub(super) extern "C" fn child(orders: *mut libc::c_void) -> libc::c_int {
     EXIT_NOT_STARTED
 }
 
-/// The environment as `execve` takes it. It does not change in our lifetime, nor after it: who hangs
-/// on its way to `execve` has our memory when we have ended.
+/// The environment as `execve` takes it. It does not change in our lifetime, nor after it: who
+/// hangs on its way to `execve` has our memory when we have ended.
 #[derive(Debug)]
 pub(super) struct Environment(&'static [CString]);
 
