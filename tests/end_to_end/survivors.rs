@@ -35,6 +35,7 @@ with_and_without_groups! {
     a_daemon_that_forks_twice_and_closes_everything_is_supervised_once
     a_daemon_in_the_background_is_restarted_when_it_dies
     stragglers_of_a_crash_end_before_the_next_start
+    who_has_only_the_session_of_its_service_is_ended
     a_crowd_that_ignores_term_is_gone_after_down
     what_ran_once_may_leave_a_daemon_until_down
     survivors_are_left_where_the_file_says_so
@@ -204,6 +205,25 @@ fn stragglers_of_a_crash_end_before_the_next_start(groups: Groups) {
     assert!(!service.has("met"), "two lives met");
     sandbox.wait_until("svstat says that as well", || status().ends_with(", given up\n"));
     assert_eq!(running(&sleep), []);
+}
+
+fn who_has_only_the_session_of_its_service_is_ended(groups: Groups) {
+    let sandbox = sandbox();
+    let sleep = format!("sleep {}", number(&sandbox));
+    let service = sandbox.running("a", &format!("env -i {sleep} &\nexec sleep 1000000"));
+    svscan(&sandbox, &service, groups);
+    let mut before = Vec::new();
+    // The first life begins when svscan does, the next after that.
+    for _ in 0..2 {
+        sandbox.wait_until("another is there, alone", || {
+            let now = running(&sleep);
+            service.pid() != 0 && now.len() == 1 && now != before
+        });
+        before = running(&sleep);
+        sandbox.svc("-t", &service);
+    }
+    sandbox.svc("-d", &service);
+    sandbox.wait_until("nobody is left", || running(&sleep).is_empty());
 }
 
 /// As many as the issue of the day has; they ignore TERM and lead sessions of their own.

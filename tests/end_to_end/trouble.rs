@@ -229,6 +229,20 @@ fn with_few_descriptors_there_are_few_services_and_a_cure() {
 }
 
 #[test]
+fn services_that_start_together_have_room_for_as_many_as_one_after_another() {
+    let sandbox = sandbox();
+    let services: Vec<_> = (0..40).map(|n| sandbox.resting(&format!("s{n}"))).collect();
+    for service in &services {
+        sandbox.link(service, service.name());
+    }
+    // Two descriptors each, a dozen of svscan's own, and what it keeps free: not three each.
+    let svscan = sandbox.daemon_by_shell("ulimit -n 140; exec svscan --no-cgroups scan");
+    let up = || services.iter().filter(|service| service.pid() != 0).count();
+    sandbox.wait_until("all are decided", || up() + times_said(&sandbox, svscan, "unable") == 40);
+    assert_eq!((up(), sandbox.said(svscan).as_str()), (40, ""));
+}
+
+#[test]
 fn a_standard_error_that_nobody_reads_keeps_nobody_waiting() {
     let (mut reader, writer) = std::io::pipe().unwrap();
     let own = sys::fifo::reopen_writer(&writer).unwrap();

@@ -166,6 +166,56 @@ fn one_that_does_not_come_is_waited_for_once_and_keeps_what_it_has() {
     }
 }
 
+fn one_that_hangs_is_given_up(bench: &Bench, spawner: &mut Spawner) {
+    let run = File::open(bench.path("run")).unwrap();
+    if let Err(error) = take_lease(&run, libc::F_WRLCK) {
+        eprintln!("SKIPPED: this file system has no leases: {error}");
+        return;
+    }
+    let ahead = start(spawner, &[enter(bench)]);
+    let pid = pid(&spawner.settle(ahead));
+    let refused = spawner.start_ahead(plan(&[enter(bench)]), None).is_err();
+    take_lease(&run, libc::F_UNLCK).unwrap();
+    ends_with(pid, 5);
+    assert!(refused, "the lease did not keep it");
+}
+
+#[test]
+fn where_nobody_says_who_has_ended_what_a_child_uses_stays_its() {
+    let _turn = turn();
+    let without_it = std::thread::spawn(|| {
+        let bench = Bench::with_script("exit 5");
+        let mut spawner = Spawner::new(nix::sys::signal::SigSet::empty()).unwrap();
+        sys::seccomp::forbid(&[(libc::SYS_waitid, libc::EPERM)]).unwrap();
+        one_that_hangs_is_given_up(&bench, &mut spawner);
+    });
+    without_it.join().unwrap();
+}
+
+#[test]
+fn one_that_hangs_has_its_environment_when_we_have_ended() {
+    let _turn = turn();
+    let bench = Bench::with_script("tr '\\0' '\\n' </proc/$$/environ >out\nexit 5");
+    let mut spawner = Spawner::new(nix::sys::signal::SigSet::empty()).unwrap();
+    let run = File::open(bench.path("run")).unwrap();
+    if let Err(error) = take_lease(&run, libc::F_WRLCK) {
+        eprintln!("SKIPPED: this file system has no leases: {error}");
+        return;
+    }
+    let ahead = start(&mut spawner, &[enter(&bench)]);
+    let pid = pid(&spawner.settle(ahead));
+    drop(spawner);
+    let memory: Vec<String> = (0..1000).map(|n| "x".repeat(n % 100)).collect();
+    take_lease(&run, libc::F_UNLCK).unwrap();
+    ends_with(pid, 5);
+    drop(memory);
+    let has = bench.read("out");
+    for (name, value) in std::env::vars().filter(|(_, value)| !value.contains('\n')) {
+        let entry = format!("{name}={value}");
+        assert!(has.lines().any(|line| line == entry), "{entry} is not in {has}");
+    }
+}
+
 #[test]
 fn one_that_is_killed_on_its_way_is_not_waited_for() {
     let _turn = turn();

@@ -13,10 +13,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use bench::{Bench, WAYS, Way, c_path, turn, wait_until};
+use bench::{Bench, WAYS, Way, c_path, end, plan, turn, wait_until};
 use nix::sys::wait::WaitStatus;
 use sys::cgroup::{Controller, Group, NoTree, Tree, V1Group, V1Pids};
-use sys::spawn::{Failed, Place, Started, Step};
+use sys::spawn::{Failed, Place, Settled, Started, Step};
 
 /// The user that owns nothing.
 const NOBODY: u32 = 65534;
@@ -139,6 +139,27 @@ fn who_enters_a_group_in_which_all_were_killed_lives() {
         bench.succeeds(way, &[Step::Group(entrance.clone().into())]);
         group.kill().unwrap();
         bench.succeeds(way, &[Step::Group(entrance.clone().into())]);
+    }
+}
+
+#[test]
+fn who_is_born_in_a_group_in_which_all_were_killed_lives_or_is_to_be_tried_again() {
+    let _turn = turn();
+    let Some(group) = OfTest::new() else { return };
+    let mut bench = Bench::with_script("exit 3");
+    let ((dir, known), entrance) = (bench.here(), group.entrance().unwrap());
+    let steps = [Step::Group(entrance.into()), Step::Enter(dir.into(), known)];
+    let lives = |ended| matches!(ended, Ok(WaitStatus::Exited(_, 3)));
+    group.kill().unwrap();
+    for _ in 0..20 {
+        assert!(lives(bench.run_steps(Way::Borrowed, &steps)));
+        // On a processor of which we do not know how, nobody goes ahead.
+        let Ok(ahead) = bench.spawner.start_ahead(plan(&steps), None) else { return };
+        match bench.spawner.settle(ahead) {
+            Settled::Runs(pid) => assert!(lives(end(Started::Runs(pid)))),
+            Settled::TryAgain => assert!(!sys::child::any_left(), "it is no zombie"),
+            Settled::Failed(failed) => panic!("{failed:?}"),
+        }
     }
 }
 

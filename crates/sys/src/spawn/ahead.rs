@@ -23,6 +23,7 @@ use nix::unistd::Pid;
 use super::Failed;
 use super::orders::Orders;
 use super::stack::Stack;
+use crate::clock;
 
 /// How long a child's word is waited for. The way to `execve` takes a tenth of a millisecond, and
 /// from a disk that sleeps some seconds. Where a kernel never says it, this is lost once.
@@ -155,23 +156,21 @@ impl Ahead {
     fn has_left(&self, patience: bool) -> bool {
         // SAFETY: an atomic of ours that lives on; only the kernel writes it.
         let word = unsafe { &*self.share.word };
-        let mut looks = if patience { WORD_MAX.as_millis() / LOOK_EVERY.as_millis() } else { 0 };
+        let until = clock::monotonic() + if patience { WORD_MAX } else { Duration::ZERO };
         while word.load(Ordering::Acquire) != 0 {
-            if looks == 0 {
+            if clock::monotonic() >= until {
                 return false;
             }
-            if !sleep_on(word) {
-                looks -= 1;
-                if has_ended(self.pid) {
-                    return true;
-                }
+            if !sleep_on(word) && has_ended(self.pid) {
+                return true;
             }
         }
         true
     }
 }
 
-/// Waits until somebody says that the word has changed; `false`: not in a while.
+/// Waits until somebody says that the word has changed; `false`: not in a while, or a sandbox does
+/// not let us wait, and it is to be looked at.
 fn sleep_on(word: &AtomicI32) -> bool {
     let limit = libc::timespec {
         tv_sec: 0,
@@ -190,13 +189,18 @@ fn sleep_on(word: &AtomicI32) -> bool {
             0,
         )
     };
-    woken == 0 || Errno::last() != Errno::ETIMEDOUT
+    woken == 0 || matches!(Errno::last(), Errno::EAGAIN | Errno::EINTR)
 }
 
-/// Whether a child has ended; it stays to be reaped.
+/// Whether a child has ended, which is then to be reaped. If we cannot know, it has not: it may be
+/// using our memory.
 fn has_ended(child: u32) -> bool {
     let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-    !matches!(waitid(Id::Pid(pid(child)), flags), Ok(WaitStatus::StillAlive))
+    match waitid(Id::Pid(pid(child)), flags) {
+        Ok(status) => status != WaitStatus::StillAlive,
+        // There is no such child any more, or it was killed by a signal without a name.
+        Err(errno) => matches!(errno, Errno::ECHILD | Errno::EINVAL),
+    }
 }
 
 fn pid(child: u32) -> Pid {

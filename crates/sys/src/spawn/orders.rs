@@ -28,7 +28,8 @@ pub(super) struct Orders {
 }
 
 impl Orders {
-    /// `environment` outlives the child's use of it.
+    /// Whoever goes ahead may need `environment` for longer than there is a spawner: it is never
+    /// freed.
     pub(super) fn new(plan: Plan, environment: &Environment, mask: SigSet) -> Self {
         let words = plan.argv.iter().map(|word| word.as_ptr());
         let argv = words.chain([ptr::null()]).collect();
@@ -71,9 +72,10 @@ pub(super) extern "C" fn child(orders: *mut libc::c_void) -> libc::c_int {
     EXIT_NOT_STARTED
 }
 
-/// The environment as `execve` takes it. It does not change in our lifetime.
+/// The environment as `execve` takes it. It does not change in our lifetime, nor after it: who
+/// hangs on its way to `execve` has our memory when we have ended.
 #[derive(Debug)]
-pub(super) struct Environment(Vec<CString>);
+pub(super) struct Environment(&'static [CString]);
 
 impl Environment {
     pub(super) fn capture() -> Self {
@@ -85,7 +87,7 @@ impl Environment {
                 pair.extend(value.into_vec());
                 CString::new(pair).ok()
             });
-        Self(strings.collect())
+        Self(Vec::leak(strings.collect()))
     }
 
     /// The environment with this entry in it, ended by a null pointer.
