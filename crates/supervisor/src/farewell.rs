@@ -121,6 +121,7 @@ impl Engine {
             // It may be down between two lives, with lines waiting. Where it is up, this changes
             // nothing: it is not to be restarted.
             self.feed(id, Event::Letter(Letter::Once));
+            self.settle(id);
         }
         if !(unread && apart) {
             // What waits in a pipe that nobody holds is lost. A logger that was just started has
