@@ -39,6 +39,9 @@ impl Budget {
     }
 }
 
+/// No piece of work takes longer: a process that was stopped, or did not run, has not worked.
+const WORK_MAX: Span = Span::from_secs(1);
+
 /// A part of the time for work that others cause, however they cut it into pieces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Share {
@@ -60,7 +63,7 @@ impl Share {
     /// There was work from one time to the other; until when to rest now, if need be.
     pub fn worked(&mut self, from: Raw, to: Raw) -> Option<Raw> {
         let idle = self.at.map_or(Span::ZERO, |at| from - at).max(Span::ZERO);
-        let worked = (to - from).max(Span::ZERO);
+        let worked = (to - from).clamp(Span::ZERO, WORK_MAX);
         let owed = (self.owed + -idle).max(Span::ZERO).nanos();
         let more = worked.nanos().saturating_mul(self.rests);
         self.owed = Span::from_nanos(owed.saturating_add(more));
@@ -107,6 +110,13 @@ mod tests {
         let far = Raw::from_nanos(i64::MAX / 2);
         assert_eq!(share.worked(far, far), None);
         assert_eq!(share.worked(far, far + micros(6)), Some(far + micros(12)));
+    }
+
+    #[test]
+    fn who_was_stopped_for_an_hour_does_not_rest_for_an_hour() {
+        let mut share = Share::new(1, micros(1000));
+        let (from, to) = (Raw::default(), Raw::default() + Span::from_secs(3600));
+        assert_eq!(share.worked(from, to), Some(to + Span::from_secs(1)));
     }
 
     proptest! {
