@@ -9,8 +9,8 @@
 //! the cost of a start. Where that call is refused (old kernel, seccomp) the table is copied after
 //! all.
 //!
-//! *Ahead* is the same without our sleep (`ahead.rs`), for many starts in a row. Where it is refused
-//! we sleep.
+//! *Ahead* is the same without our sleep (`ahead.rs`), for many starts in a row. Where it is
+//! refused we sleep.
 //!
 //! *Apart* is a plain fork. We do not wait for it: whoever owns the service directory may make
 //! `open` or `execve` hang (a lease, a dead network file system), and must not stop everybody. What
