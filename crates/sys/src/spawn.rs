@@ -43,6 +43,7 @@ use crate::limits::Limit;
 use crate::mapped::Birth;
 pub use ahead::{Ahead, shares_our_memory};
 use ahead::{Came, Share};
+use call::close_range;
 use orders::{Environment, Orders, child};
 use stack::Stack;
 
@@ -220,7 +221,7 @@ impl Spawner {
         Ok(Self {
             stack: Stack::new()?,
             spare: Vec::new(),
-            shares_table: close_range(RawFd::MAX, libc::CLOSE_RANGE_UNSHARE) == 0,
+            shares_table: close_range(RawFd::MAX, libc::CLOSE_RANGE_UNSHARE).is_ok(),
             bears_into_groups: true,
             goes_ahead: true,
             environment: Environment::capture(),
@@ -351,8 +352,7 @@ impl Spawner {
             None if group.is_some() && !orders.lives => Unborn::NoChild(Errno::EAGAIN.into()),
             None => return Ok(pid),
         };
-        // It is ending; whoever reaps must not take it for a service.
-        let _ = nix::sys::wait::waitpid(nix::unistd::Pid::from_raw(pid.cast_signed()), None);
+        reap_failed(pid);
         Err(unborn)
     }
 
@@ -426,7 +426,7 @@ fn keep_only(report: RawFd, last: Option<RawFd>) {
         unsafe { libc::dup3(report, FIRST_OWN_FD, libc::O_CLOEXEC) };
     }
     let Some(last) = last else {
-        close_range(FIRST_OWN_FD + 1, 0);
+        let _ = close_range(FIRST_OWN_FD + 1, 0);
         return;
     };
     for fd in FIRST_OWN_FD + 1..=last {
@@ -461,16 +461,14 @@ fn failed_here() -> Failed {
     Failed { at: Place::Fork, errno: Errno::last_raw() }
 }
 
-/// `close_range(first, ~0, flags)`; negative where the kernel or a sandbox refuses.
-fn close_range(first: RawFd, flags: libc::c_uint) -> libc::c_long {
-    // SAFETY: takes three numbers. The callers close only what nobody of them owns: nothing
-    // (`RawFd::MAX`), or the child's own copy of the table.
-    unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, flags) }
+/// A child that has failed is ending; whoever reaps must not take it for a service.
+fn reap_failed(pid: u32) {
+    let _ = nix::sys::wait::waitpid(nix::unistd::Pid::from_raw(pid.cast_signed()), None);
 }
 
 /// Marks every descriptor from 3 on as close-on-exec: what we were given by accident stays with us.
 pub fn keep_descriptors_to_ourselves() {
-    if close_range(FIRST_OWN_FD, libc::CLOSE_RANGE_CLOEXEC) == 0 {
+    if close_range(FIRST_OWN_FD, libc::CLOSE_RANGE_CLOEXEC).is_ok() {
         return;
     }
     let Ok(open) = own_descriptors() else { return };

@@ -5,10 +5,10 @@
 mod bench;
 
 use std::borrow::Cow;
-use std::fs::{self, File};
+use std::fs;
 use std::rc::Rc;
 
-use bench::{Bench, c_path, descriptors, end, plan, take_lease, turn, wait_until};
+use bench::{Bench, c_path, descriptors, end, let_go, plan, turn, wait_until};
 use nix::errno::Errno;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
@@ -17,6 +17,10 @@ use sys::spawn::{Ahead, Failed, Place, Settled, Spawner, Started, Step, Way, sha
 
 /// More than there are processors.
 const MANY: usize = 20;
+
+fn spawner() -> Spawner {
+    Spawner::new(nix::sys::signal::SigSet::empty()).unwrap()
+}
 
 fn start(spawner: &mut Spawner, steps: &[Step]) -> Ahead {
     spawner.start_ahead(plan(steps), None).expect("here it can be done")
@@ -44,7 +48,7 @@ fn enter(bench: &Bench) -> Step {
 #[test]
 fn many_are_on_their_way_at_once_each_to_its_own_place() {
     let _turn = turn();
-    let mut spawner = Spawner::new(nix::sys::signal::SigSet::empty()).unwrap();
+    let mut spawner = spawner();
     let scripts = (0..MANY).map(|n| Bench::with_script(&format!("pwd -P >out\nexit {n}")));
     let benches: Vec<Bench> = scripts.collect();
     let (here, before) = (std::env::current_dir().unwrap(), descriptors());
@@ -67,7 +71,7 @@ fn many_are_on_their_way_at_once_each_to_its_own_place() {
 fn those_that_fail_say_where_and_disturb_nobody() {
     let _turn = turn();
     let (good, bad) = (Bench::with_script("exit 3"), Bench::new());
-    let mut spawner = Spawner::new(nix::sys::signal::SigSet::empty()).unwrap();
+    let mut spawner = spawner();
     let (_, another) = good.here();
     let (gone, _) = bad.here();
     for _ in 0..MANY {
@@ -89,7 +93,7 @@ fn those_that_fail_say_where_and_disturb_nobody() {
 fn errno_is_ours() {
     let _turn = turn();
     let bad = Bench::new();
-    let mut spawner = Spawner::new(nix::sys::signal::SigSet::empty()).unwrap();
+    let mut spawner = spawner();
     let missing = Cow::Owned(c_path(&bad.path("missing")));
     let (dir, another) = (bad.here().0, Bench::new().here().1);
     let group = [Step::Group(missing)];
@@ -110,7 +114,7 @@ fn their_stacks_are_used_again_and_given_back() {
     let _turn = turn();
     let maps = || fs::read_to_string("/proc/self/maps").unwrap().lines().count();
     let bench = Bench::with_script("exit 0");
-    let mut spawner = Spawner::new(nix::sys::signal::SigSet::empty()).unwrap();
+    let mut spawner = spawner();
     let before = maps();
     for _ in 0..100 {
         let ahead = start(&mut spawner, &[enter(&bench)]);
@@ -132,7 +136,7 @@ fn where_it_is_refused_the_plan_comes_back() {
         let without_it = std::thread::spawn(move || {
             sys::seccomp::forbid(&[(libc::SYS_clone3, errno)]).unwrap();
             let bench = Bench::with_script("exit 4");
-            let mut spawner = Spawner::new(nix::sys::signal::SigSet::empty()).unwrap();
+            let mut spawner = spawner();
             for _ in 0..2 {
                 let plan = spawner.start_ahead(plan(&[enter(&bench)]), None).unwrap_err();
                 let started = spawner.start(plan, None, Way::Borrowed).unwrap();
@@ -147,19 +151,15 @@ fn where_it_is_refused_the_plan_comes_back() {
 fn one_that_does_not_come_is_waited_for_once_and_keeps_what_it_has() {
     let _turn = turn();
     let bench = Bench::with_script("exit 5");
-    let mut spawner = Spawner::new(nix::sys::signal::SigSet::empty()).unwrap();
-    let run = File::open(bench.path("run")).unwrap();
-    if let Err(error) = take_lease(&run, libc::F_WRLCK) {
-        eprintln!("SKIPPED: this file system has no leases: {error}");
-        return;
-    }
+    let mut spawner = spawner();
+    let Some(run) = bench.hold_run() else { return };
     let all = [start(&mut spawner, &[enter(&bench)]), start(&mut spawner, &[enter(&bench)])];
     let pids = all.map(|ahead| pid(&spawner.settle(ahead)));
     let name = |pid: &u32| fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
     let waiting = pids.iter().all(|pid| name(pid) != "run\n");
     assert!(spawner.start_ahead(plan(&[enter(&bench)]), None).is_err(), "nobody goes ahead now");
     spawner.shrink();
-    take_lease(&run, libc::F_UNLCK).unwrap();
+    let_go(&run);
     assert!(waiting, "the lease did not keep them");
     for pid in pids {
         ends_with(pid, 5);
@@ -167,15 +167,11 @@ fn one_that_does_not_come_is_waited_for_once_and_keeps_what_it_has() {
 }
 
 fn one_that_hangs_is_given_up(bench: &Bench, spawner: &mut Spawner) {
-    let run = File::open(bench.path("run")).unwrap();
-    if let Err(error) = take_lease(&run, libc::F_WRLCK) {
-        eprintln!("SKIPPED: this file system has no leases: {error}");
-        return;
-    }
+    let Some(run) = bench.hold_run() else { return };
     let ahead = start(spawner, &[enter(bench)]);
     let pid = pid(&spawner.settle(ahead));
     let refused = spawner.start_ahead(plan(&[enter(bench)]), None).is_err();
-    take_lease(&run, libc::F_UNLCK).unwrap();
+    let_go(&run);
     ends_with(pid, 5);
     assert!(refused, "the lease did not keep it");
 }
@@ -185,7 +181,7 @@ fn where_nobody_says_who_has_ended_what_a_child_uses_stays_its() {
     let _turn = turn();
     let without_it = std::thread::spawn(|| {
         let bench = Bench::with_script("exit 5");
-        let mut spawner = Spawner::new(nix::sys::signal::SigSet::empty()).unwrap();
+        let mut spawner = spawner();
         sys::seccomp::forbid(&[(libc::SYS_waitid, libc::EPERM)]).unwrap();
         one_that_hangs_is_given_up(&bench, &mut spawner);
     });
@@ -196,17 +192,13 @@ fn where_nobody_says_who_has_ended_what_a_child_uses_stays_its() {
 fn one_that_hangs_has_its_environment_when_we_have_ended() {
     let _turn = turn();
     let bench = Bench::with_script("tr '\\0' '\\n' </proc/$$/environ >out\nexit 5");
-    let mut spawner = Spawner::new(nix::sys::signal::SigSet::empty()).unwrap();
-    let run = File::open(bench.path("run")).unwrap();
-    if let Err(error) = take_lease(&run, libc::F_WRLCK) {
-        eprintln!("SKIPPED: this file system has no leases: {error}");
-        return;
-    }
+    let mut spawner = spawner();
+    let Some(run) = bench.hold_run() else { return };
     let ahead = start(&mut spawner, &[enter(&bench)]);
     let pid = pid(&spawner.settle(ahead));
     drop(spawner);
     let memory: Vec<String> = (0..1000).map(|n| "x".repeat(n % 100)).collect();
-    take_lease(&run, libc::F_UNLCK).unwrap();
+    let_go(&run);
     ends_with(pid, 5);
     drop(memory);
     let has = bench.read("out");
@@ -220,19 +212,15 @@ fn one_that_hangs_has_its_environment_when_we_have_ended() {
 fn one_that_is_killed_on_its_way_is_not_waited_for() {
     let _turn = turn();
     let bench = Bench::with_script("exit 5");
-    let mut spawner = Spawner::new(nix::sys::signal::SigSet::empty()).unwrap();
-    let run = File::open(bench.path("run")).unwrap();
-    if let Err(error) = take_lease(&run, libc::F_WRLCK) {
-        eprintln!("SKIPPED: this file system has no leases: {error}");
-        return;
-    }
+    let mut spawner = spawner();
+    let Some(run) = bench.hold_run() else { return };
     let ahead = start(&mut spawner, &[enter(&bench)]);
     let entered = fs::canonicalize(bench.path("")).unwrap();
     let place = format!("/proc/{}/cwd", ahead.pid());
     wait_until("it is in its directory", || fs::read_link(&place).is_ok_and(|it| it == entered));
     sys::child::signal(ahead.pid(), libc::SIGKILL).unwrap();
     let pid = pid(&spawner.settle(ahead));
-    take_lease(&run, libc::F_UNLCK).unwrap();
+    let_go(&run);
     assert!(matches!(end(Started::Runs(pid)), Ok(WaitStatus::Signaled(..))));
 }
 
@@ -253,15 +241,11 @@ fn it_is_known_who_shares_our_memory() {
 fn tell_who_shares() {
     let bench = Bench::with_script("read -r end <wait\nexit 5");
     nix::unistd::mkfifo(&bench.path("wait"), nix::sys::stat::Mode::S_IRWXU).unwrap();
-    let mut spawner = Spawner::new(nix::sys::signal::SigSet::empty()).unwrap();
-    let run = File::open(bench.path("run")).unwrap();
-    if let Err(error) = take_lease(&run, libc::F_WRLCK) {
-        eprintln!("SKIPPED: this file system has no leases: {error}");
-        return;
-    }
+    let mut spawner = spawner();
+    let Some(run) = bench.hold_run() else { return };
     let ahead = start(&mut spawner, &[enter(&bench)]);
     let shared = shares_our_memory(ahead.pid());
-    take_lease(&run, libc::F_UNLCK).unwrap();
+    let_go(&run);
     let pid = pid(&spawner.settle(ahead));
     wait_until("it has memory of its own", || !shares_our_memory(pid));
     fs::write(bench.path("wait"), "end\n").unwrap();

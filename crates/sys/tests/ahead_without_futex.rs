@@ -5,10 +5,9 @@
 
 mod bench;
 
-use std::fs::File;
 use std::rc::Rc;
 
-use bench::{Bench, end, plan, take_lease};
+use bench::{Bench, end, let_go, plan};
 use nix::sys::wait::WaitStatus;
 use sys::held::Held;
 use sys::spawn::{Settled, Spawner, Started, Step};
@@ -39,14 +38,10 @@ fn look() {
     for _ in 0..20 {
         ends(start(&mut spawner));
     }
-    let run = File::open(bench.path("run")).unwrap();
-    if let Err(error) = take_lease(&run, libc::F_WRLCK) {
-        eprintln!("SKIPPED: this file system has no leases: {error}");
-        return;
-    }
+    let Some(run) = bench.hold_run() else { return };
     let pid = start(&mut spawner);
     let given_up = spawner.start_ahead(plan(&[enter()]), None).is_err();
-    take_lease(&run, libc::F_UNLCK).unwrap();
+    let_go(&run);
     ends(pid);
     assert!(given_up, "it was waited for until the lease was broken");
 }

@@ -9,7 +9,7 @@ use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::time::Duration;
 
-use bench::{Bench, WAYS, Way, descriptors, end, identity, take_lease, turn, wait_until};
+use bench::{Bench, WAYS, Way, descriptors, end, identity, let_go, turn, wait_until};
 use nix::sys::stat::fstat;
 use sys::spawn::{Failed, Identity, PipeEnd, Place, Spawner, Step};
 use sys::{fifo, lock, spawn};
@@ -192,11 +192,7 @@ fn a_child_that_hangs_holds_nothing_where_close_range_is_forbidden() {
 
 fn hangs_and_holds_nothing() {
     let mut bench = Bench::with_script("exit 5");
-    let run = File::open(bench.path("run")).unwrap();
-    if let Err(error) = take_lease(&run, libc::F_WRLCK) {
-        eprintln!("SKIPPED: this file system has no leases: {error}");
-        return;
-    }
+    let Some(run) = bench.hold_run() else { return };
     let held = lock::acquire_now(&bench.path("lock")).unwrap();
     let (pipe, _) = make_fifo(&bench.path("pipe"));
     let (dir, here) = bench.here();
@@ -213,7 +209,7 @@ fn hangs_and_holds_nothing() {
         std::thread::sleep(Duration::from_millis(2));
     }
     let free = is_free();
-    take_lease(&run, libc::F_UNLCK).unwrap();
+    let_go(&run);
     let ended = end(started).unwrap();
     assert!(matches!(ended, nix::sys::wait::WaitStatus::Exited(_, 5)), "{ended:?}");
     assert!(free, "somebody held the lock, or read the pipe");

@@ -17,12 +17,12 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 
-use super::Failed;
 use super::orders::Orders;
 use super::stack::Stack;
+use super::{Failed, reap_failed};
 use crate::clock;
 
 /// How long a child's word is waited for. The way to `execve` takes a tenth of a millisecond, and
@@ -148,8 +148,7 @@ impl Ahead {
             None if orders.born && !orders.lives => Came::Never,
             None => return Some((Came::Through, stack)),
         };
-        // It is ending; whoever reaps must not take it for a service.
-        let _ = waitpid(pid(self.pid), None);
+        reap_failed(self.pid);
         Some((came, stack))
     }
 
@@ -196,13 +195,9 @@ fn sleep_on(word: &AtomicI32) -> bool {
 /// using our memory.
 fn has_ended(child: u32) -> bool {
     let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-    match waitid(Id::Pid(pid(child)), flags) {
+    match waitid(Id::Pid(Pid::from_raw(child.cast_signed())), flags) {
         Ok(status) => status != WaitStatus::StillAlive,
         // There is no such child any more, or it was killed by a signal without a name.
         Err(errno) => matches!(errno, Errno::ECHILD | Errno::EINVAL),
     }
-}
-
-fn pid(child: u32) -> Pid {
-    Pid::from_raw(child.cast_signed())
 }

@@ -62,6 +62,20 @@ pub(super) const fn word(number: c_int) -> usize {
     (number as isize).cast_unsigned()
 }
 
+/// `close_range(first, ~0, flags)`. The callers close only what nobody of them owns: nothing
+/// (`RawFd::MAX`), or a child's own copy of the table.
+///
+/// # Errors
+/// `close_range(2)`: `ENOSYS` or `EPERM` where the kernel or a sandbox refuses.
+pub(super) fn close_range(first: RawFd, flags: libc::c_uint) -> Answer<()> {
+    let args = [word(first), TO_THE_LAST, word(flags.cast_signed()), 0];
+    // SAFETY: takes three numbers, of which the callers know that nobody owns what goes.
+    unsafe { call(libc::SYS_close_range, args) }.map(drop)
+}
+
+/// The last descriptor there can be.
+const TO_THE_LAST: usize = libc::c_uint::MAX as usize;
+
 /// `open(path, flags)`.
 ///
 /// # Errors

@@ -6,7 +6,7 @@ use std::ptr;
 
 use nix::sys::signal::SigSet;
 
-use super::call::{call, word};
+use super::call::{call, close_range};
 use super::{EXIT_NOT_STARTED, FIRST_OWN_FD, Failed, MARKER, Place, Plan, walk};
 use crate::reexec;
 
@@ -42,10 +42,9 @@ impl Orders {
         let failed = |at| move |errno| Failed { at, errno };
         walk::enter_held(&self.plan.steps).map_err(failed(Place::Enter))?;
         if self.unshare {
-            let args = [word(FIRST_OWN_FD), TO_THE_LAST, word(UNSHARE), 0];
             // No memory for a table of our own: a step would change the parent's descriptors.
-            // SAFETY: takes numbers. What goes is of the child's own copy of the table.
-            unsafe { call(libc::SYS_close_range, args) }.map_err(failed(Place::Setup))?;
+            let left = close_range(FIRST_OWN_FD, libc::CLOSE_RANGE_UNSHARE);
+            left.map_err(failed(Place::Setup))?;
         }
         for step in self.plan.steps.iter().skip(usize::from(self.born)) {
             walk::walk(step, &self.mask).map_err(failed(Place::of(step)))?;
@@ -58,10 +57,6 @@ impl Orders {
         Ok(())
     }
 }
-
-/// The last descriptor there can be, and that the table is to be left first (`close_range(2)`).
-const TO_THE_LAST: usize = libc::c_uint::MAX as usize;
-const UNSHARE: libc::c_int = libc::CLOSE_RANGE_UNSHARE.cast_signed();
 
 /// The child's life before `execve`. It returns only when that failed, with `failed` filled in.
 pub(super) extern "C" fn child(orders: *mut libc::c_void) -> libc::c_int {

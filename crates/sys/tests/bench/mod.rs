@@ -89,6 +89,16 @@ impl Bench {
         fs::read_to_string(self.path(name)).unwrap_or_default()
     }
 
+    /// Whoever executes ./run waits until the file is [`let_go`]; `None`, and said, where that
+    /// cannot be.
+    pub(crate) fn hold_run(&self) -> Option<File> {
+        let run = File::open(self.path("run")).unwrap();
+        let held = take_lease(&run, libc::F_WRLCK);
+        held.inspect_err(|error| eprintln!("SKIPPED: this file system has no leases: {error}"))
+            .ok()
+            .map(|()| run)
+    }
+
     /// The directory as a step takes it.
     pub(crate) fn here(&self) -> (CString, Identity) {
         (c_path(self.dir.path()), identity(self.dir.path()))
@@ -176,7 +186,7 @@ pub(crate) fn descriptors() -> usize {
 const F_SETSIG: libc::c_int = 10;
 
 /// Takes a lease on a file of ours: whoever opens it waits until we give it back.
-pub(crate) fn take_lease(file: &File, kind: libc::c_int) -> std::io::Result<()> {
+fn take_lease(file: &File, kind: libc::c_int) -> std::io::Result<()> {
     use std::os::fd::AsRawFd as _;
     // The signal that says so would end us, were it not this one, which is ignored.
     // SAFETY: takes numbers; the descriptor is open as long as `file`.
@@ -184,4 +194,9 @@ pub(crate) fn take_lease(file: &File, kind: libc::c_int) -> std::io::Result<()> 
     // SAFETY: as above.
     let done = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETLEASE, kind) };
     if done < 0 { Err(std::io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Gives back what [`Bench::hold_run`] has taken.
+pub(crate) fn let_go(run: &File) {
+    take_lease(run, libc::F_UNLCK).unwrap();
 }
